@@ -1,0 +1,73 @@
+"""May this key call at all, and this model? The same answer in edge (at once) and in policy (with authority)."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+from shared.errors import AccessDenied, AuthenticationFailed, GatewayError
+from shared.keys import Key
+
+_EVERY_MODEL = {"all-proxy-models", "all-team-models", "*"}
+_LLM_ROUTES = ("/v1/*", "/chat/*", "/openai/*", "/engines/*", "/models", "/models/*", "/embeddings", "/completions")
+_ROUTE_GROUPS = {
+    "llm_api_routes": _LLM_ROUTES,
+    "openai_routes": _LLM_ROUTES,
+    "info_routes": ("/key/info", "/models", "/v1/models", "/model/info", "/health/*"),
+    "management_routes": ("/key/*", "/team/*", "/user/*", "/model/*", "/budget/*"),
+    "spend_tracking_routes": ("/spend/*", "/global/*"),
+}
+
+
+def refusal_of_key(key: Key, *, route: str, now: float) -> GatewayError | None:
+    """Return why `key` may not call `route` now, or None. `now` in seconds since 1970."""
+    if key.blocked:
+        return AuthenticationFailed(
+            "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin."
+        )
+    if key.expires is not None and key.expires <= now:
+        return AuthenticationFailed(
+            f"Authentication Error - Expired Key. Key Expiry time {_iso(key.expires)} and current time {_iso(now)}",
+            type="expired_key",
+            param=key.key_name,
+        )
+    if key.allowed_routes and not _route_allowed(key.allowed_routes, route):
+        return AccessDenied(
+            f"Virtual key is not allowed to call this route. Only allowed to call routes: "
+            f"{list(key.allowed_routes)}. Tried to call route: {route}",
+            type="key_route_access_denied",
+        )
+    return None
+
+
+def model_allowed(key: Key, model: str, access_groups: Mapping[str, Collection[str]]) -> bool:
+    """Return whether `key` may use `model`. `access_groups` maps a group's name to the models in it."""
+    if not key.models:
+        return True
+    for allowed in key.models:
+        if allowed == model or allowed in _EVERY_MODEL:
+            return True
+        if "*" in allowed and fnmatchcase(model, allowed):
+            return True
+        if model in access_groups.get(allowed, ()):
+            return True
+    return False
+
+
+def refusal_of_model(model: str) -> GatewayError:
+    return AccessDenied(
+        f"The requested model '{model}' is not available for this API key, or the model name is invalid. "
+        "Check the models available to you and try again.",
+        param="model",
+    )
+
+
+def _route_allowed(allowed_routes: Collection[str], route: str) -> bool:
+    for allowed in allowed_routes:
+        patterns = _ROUTE_GROUPS.get(allowed, (allowed,))
+        if any(fnmatchcase(route, pattern) for pattern in patterns):
+            return True
+    return False
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,105 @@
+"""Commands: what edge asks of policy, and policy of router. A msgpack header, then the request's body as it came.
+
+A body larger than BODY_INLINE_MAX stays with whoever holds it; `body_ref` says where it can be read in parts.
+"""
+
+import struct
+
+import msgspec
+
+BODY_INLINE_MAX = 256 * 1024
+BODY_PART_BYTES = 512 * 1024  # under NATS' default limit of 1 MB a message
+
+_LENGTH = struct.Struct("!I")
+
+
+class Caller(msgspec.Struct, array_like=True, frozen=True):
+    """Who asks, and to whom it is to be counted: copied into every fact of the request."""
+
+    key: str  # the token (SHA-256), or MASTER_KEY_ID
+    key_alias: str
+    tenant: str
+    user_id: str
+    team_id: str
+    organization_id: str
+    end_user: str
+    tags: tuple[str, ...]
+    ip: str
+    user_agent: str
+    session_id: str
+    metadata: bytes  # JSON: the client's spend_logs_metadata, or b""
+
+
+class Admit(msgspec.Struct, array_like=True, frozen=True):
+    """May this request go ahead? Sizes in bytes, times in milliseconds since 1970."""
+
+    request_id: str
+    edge: str  # whose inbox gets the answer
+    caller: Caller
+    route: str  # the path the client called
+    call_type: str  # LiteLLM's name for it: acompletion, ...
+    model: str  # as the client asked for it
+    group: str  # the model name of the configuration, aliases resolved
+    stream: bool
+    include_usage: bool  # whether the client wants the usage chunk
+    max_tokens: int | None  # what the client set, whichever field it used
+    max_tokens_field: str  # the field it used, or ""
+    n: int
+    input_bytes: int  # an upper bound of the text's tokens: its bytes
+    images: int
+    has_tools: bool
+    received_ms: int
+    deadline_ms: int
+    body_bytes: int
+    body_ref: str
+    guardrails: tuple[str, ...]
+    num_retries: int | None
+    timeout_s: float | None
+    disable_fallbacks: bool
+
+
+class Complete(msgspec.Struct, array_like=True, frozen=True):
+    """Get it done. `hold_pico` is what the answer may cost at most, None without a budget."""
+
+    request: Admit
+    partition: int
+    admitted_ms: int
+    hold_pico: int | None
+    max_tokens: int | None  # the admitted maximum, to be sent to the provider; None leaves the client's
+    applied_guardrails: tuple[str, ...]
+    body_ref: str
+    body_changed: bool
+
+
+class Cancel(msgspec.Struct, array_like=True, frozen=True):
+    """The client of `request_id` left."""
+
+    request_id: str
+
+
+class BodyPart(msgspec.Struct, array_like=True, frozen=True):
+    """Asks for BODY_PART_BYTES of a body from `offset` on; the answer is the bytes alone."""
+
+    offset: int
+
+
+encode_header = msgspec.msgpack.Encoder().encode
+decode_cancel = msgspec.msgpack.Decoder(Cancel).decode
+decode_body_part = msgspec.msgpack.Decoder(BodyPart).decode
+_decode_admit = msgspec.msgpack.Decoder(Admit).decode
+_decode_complete = msgspec.msgpack.Decoder(Complete).decode
+
+
+def pack(header: Admit | Complete, body: bytes) -> bytes:
+    head = encode_header(header)
+    return b"".join((_LENGTH.pack(len(head)), head, body))
+
+
+def unpack_admit(data: bytes) -> tuple[Admit, bytes]:
+    start = 4 + _LENGTH.unpack_from(data)[0]
+    return _decode_admit(data[4:start]), data[start:]
+
+
+def unpack_complete(data: bytes) -> tuple[Complete, bytes]:
+    start = 4 + _LENGTH.unpack_from(data)[0]
+    return _decode_complete(data[4:start]), data[start:]

@@ -1,0 +1,36 @@
+"""The whole configuration."""
+
+from pydantic import Field
+
+from shared.config.general_settings import GeneralSettings
+from shared.config.guardrails import Guardrail
+from shared.config.litellm_settings import LiteLLMSettings
+from shared.config.model_list import ModelEntry
+from shared.config.references import missing_in
+from shared.config.router_settings import RouterSettings
+from shared.config.section import Section
+from shared.config.values import VariableText
+
+
+class ConfigFile(Section):
+    """What a config.yaml can hold, its includes merged."""
+
+    model_list: tuple[ModelEntry, ...] = Field((), description="The deployments.")
+    litellm_settings: LiteLLMSettings = Field(default_factory=LiteLLMSettings, description="How calls behave.")
+    router_settings: RouterSettings = Field(default_factory=RouterSettings, description="Which deployment serves.")
+    general_settings: GeneralSettings = Field(default_factory=GeneralSettings, description="The gateway itself.")
+    guardrails: tuple[Guardrail, ...] = Field((), description="Checks on requests and answers.")
+    environment_variables: dict[str, VariableText] = Field(
+        default_factory=dict, repr=False, description="Variables set before references are read; they win."
+    )
+    include: tuple[str, ...] = Field((), description="Further files, relative to this one; lists in them are appended.")
+
+
+class Config(ConfigFile):
+    """A configuration that can be used: references resolved, deployments with ids, settings of one meaning joined."""
+
+    warnings: list[str] = Field(default_factory=list, description="Sentences for the operator, in the file's order.")
+
+    def missing_variables(self) -> list[tuple[str, str]]:
+        """Return (setting, variable) for each value that waits for an environment variable."""
+        return list(missing_in(self))

@@ -1,0 +1,59 @@
+"""`general_settings`: the gateway itself, and Meterhouse's own block in it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.config.section import Section
+from shared.config.values import Count, Number, Seconds, Text
+
+
+class MeterhouseSettings(Section):
+    """`general_settings.meterhouse`: what LiteLLM has no setting for."""
+
+    store_prompts: Literal["none", "masked", "full"] = Field(
+        "none", description="Whether facts keep requests and answers: not, as guardrails masked them, or in full."
+    )
+    partitions: Count = Field(
+        8, ge=1, description="Parts the tenants are divided into, each with one owner in policy; set once."
+    )
+    admission_timeout_s: Seconds = Field(1.0, description="Seconds edge waits for an answer from policy before a 503.")
+    request_timeout_s: Seconds = Field(600, description="Seconds a request may take, retries and fallbacks included.")
+    client_disconnect: Literal["drain", "cancel"] = Field(
+        "drain",
+        description="When a client leaves: read the answer to its end and count it exactly, or cancel the call.",
+    )
+    default_max_output_tokens: Count = Field(
+        4096, ge=1, description="Answer size a hold covers where neither request nor model sets a maximum."
+    )
+    allow_unpriced_models_on_budgets: bool = Field(
+        False, description="Serve models without a price on keys with a budget; their cost counts as 0."
+    )
+    hold_grace_s: Number = Field(
+        30, ge=0, description="Seconds past its deadline before a hold nobody settled counts as spent."
+    )
+    ledger_flush_ms: Count = Field(500, ge=1, description="Milliseconds the ledger gathers facts before an insert.")
+
+
+class GeneralSettings(Section):
+    master_key: str | None = Field(
+        None,
+        min_length=1,
+        repr=False,
+        description="The administrator's key; else LITELLM_MASTER_KEY, else made at the first start.",
+    )
+    database_url: Text | None = Field(
+        None,
+        repr=False,
+        json_schema_extra={"effect": False, "reason": "Meterhouse keeps its records in NATS and ClickHouse"},
+        description="LiteLLM's SQL database; Meterhouse keeps its records in NATS and ClickHouse.",
+    )
+    max_request_size_mb: Number = Field(32, gt=0, description="Largest request body in MB; a larger one is a 413.")
+    litellm_key_header_name: str | None = Field(None, description="One more header a key may come in.")
+    store_prompts_in_spend_logs: bool = Field(
+        False, description="As `meterhouse.store_prompts: full`, where that is not set."
+    )
+    cancel_on_disconnect: bool = Field(
+        False, description="As `meterhouse.client_disconnect: cancel`, where that is not set."
+    )
+    meterhouse: MeterhouseSettings = Field(default_factory=MeterhouseSettings, description="Meterhouse's own settings.")

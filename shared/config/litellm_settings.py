@@ -1,0 +1,39 @@
+"""`litellm_settings`: how calls behave, whatever their deployment."""
+
+from typing import Any
+
+from pydantic import Field
+
+from shared.config.router_settings import Fallbacks
+from shared.config.section import NO_EFFECT, Section
+from shared.config.values import Count, Names, Seconds, Usd
+
+
+class LiteLLMSettings(Section):
+    """What `router_settings` has under the same name wins over what stands here."""
+
+    drop_params: bool = Field(False, description="Drop parameters the provider does not know instead of refusing them.")
+    num_retries: Count | None = Field(None, description="As `router_settings.num_retries`.")
+    request_timeout: Seconds | None = Field(None, description="As `router_settings.timeout`.")
+    fallbacks: Fallbacks = Field((), description="As `router_settings.fallbacks`.")
+    default_fallbacks: Names = Field((), description="As `router_settings.default_fallbacks`.")
+    context_window_fallbacks: Fallbacks = Field((), description="As `router_settings.context_window_fallbacks`.")
+    content_policy_fallbacks: Fallbacks = Field(
+        (), json_schema_extra=NO_EFFECT, description="As `router_settings.content_policy_fallbacks`."
+    )
+    set_verbose: bool = Field(False, description="Log at debug level.")
+    json_logs: bool = Field(False, description="Log one JSON object a line.")
+    callbacks: Names = Field((), description="Where calls are reported; `prometheus` is always on, at /metrics.")
+    budget_exceeded_status_code: int = Field(
+        422, ge=400, le=599, description="Status that answers a request over budget; older LiteLLM used 400 and 429."
+    )
+    default_key_generate_params: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of /key/generate, for callers who leave them out."
+    )
+    upperbound_key_generate_params: dict[str, Any] = Field(
+        default_factory=dict, description="Most that /key/generate gives: max_budget, duration, tpm_limit, ..."
+    )
+    max_budget: Usd | None = Field(None, json_schema_extra=NO_EFFECT, description="USD the whole gateway may spend.")
+    budget_duration: str | None = Field(
+        None, json_schema_extra=NO_EFFECT, description="Window of that budget, such as 30d."
+    )

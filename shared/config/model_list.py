@@ -1,0 +1,88 @@
+"""`model_list`: the deployments, each a provider's model with its credential behind one of our model names."""
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from shared.config.call_defaults import CallDefaults
+from shared.config.operator_prices import OperatorPrices
+from shared.config.references import MissingVariable, missing_in
+from shared.config.section import Section
+from shared.config.values import Count, Names, Number, Seconds, Text, Whole
+
+
+class DeploymentParams(Section):
+    """How a deployment is reached and chosen."""
+
+    model: Text = Field(description="`provider/model`; what follows the first slash is the provider's name for it.")
+    custom_llm_provider: str | None = Field(None, description="The provider, where `model` does not name it.")
+    api_key: Text | None = Field(
+        None, repr=False, description="The provider's key; else the provider's usual variable."
+    )
+    api_base: Text | None = Field(None, description="The provider's base URL, where it is not the usual one.")
+    api_version: Text | None = Field(None, description="Version of the API (Azure).")
+    organization: Text | tuple[Text, ...] | None = Field(
+        None, description="OpenAI organization; a list makes one deployment of each."
+    )
+    region_name: Text | None = Field(None, description="Region the deployment is in.")
+    timeout: Seconds | None = Field(None, description="Seconds one attempt may take; else the router's `timeout`.")
+    stream_timeout: Seconds | None = Field(None, description="The same for streamed answers; else `timeout`.")
+    num_retries: Count | None = Field(None, description="Retries when this deployment fails; else the router's.")
+    max_retries: Count | None = Field(None, description="Another name for `num_retries`, which wins.")
+    weight: Number | None = Field(None, ge=0, description="Share of the calls to its model name, which it balances.")
+    rpm: Count | None = Field(None, description="Requests a minute; the share where no `weight` is set.")
+    tpm: Count | None = Field(None, description="Tokens a minute; the share where neither is set.")
+    order: Whole | None = Field(None, description="Lower is tried first; higher ones serve as fallback.")
+    tags: Names = Field((), description="Tags of the deployment, for routing by tag.")
+    extra_headers: dict[str, Text] = Field(
+        default_factory=dict, repr=False, description="Headers added to every call to the provider."
+    )
+    extra_body: dict[str, Any] = Field(default_factory=dict, description="Fields added to every request body.")
+    drop_params: bool | None = Field(
+        None, description="Drop parameters the provider does not know; else the global one."
+    )
+    additional_drop_params: Names = Field((), description="Parameters never sent to this deployment.")
+
+
+class LiteLLMParams(CallDefaults, OperatorPrices, DeploymentParams):
+    """How a deployment is reached, chosen and priced, and what its calls carry."""
+
+    @property
+    def retries(self) -> int | None:
+        """Retries this deployment asks for, under either name."""
+        return self.num_retries if self.num_retries is not None else self.max_retries
+
+
+class ModelInfo(OperatorPrices):
+    """What is known about a deployment's model. Free form: what else stands here is shown by /model/info."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str | None = Field(None, description="The deployment's id, in facts, logs and headers; else made of the entry.")
+    base_model: Text | None = Field(None, description="The model to price by, where the name does not say it (Azure).")
+    mode: str | None = Field(None, description="What the model does: chat, completion, embedding, ...")
+    max_tokens: Count | None = Field(None, description="Most tokens an answer can have; `max_output_tokens` wins.")
+    max_input_tokens: Count | None = Field(None, description="Size of the context window.")
+    max_output_tokens: Count | None = Field(None, description="Most tokens an answer can have.")
+    access_groups: Names = Field((), description="Groups through which keys are given access to the model.")
+
+
+class ModelEntry(Section):
+    """One deployment. Several entries with the same `model_name` serve it together."""
+
+    model_name: str = Field(min_length=1, description="The name clients ask for; the same for each deployment of it.")
+    litellm_params: LiteLLMParams = Field(description="How the deployment is reached, chosen and priced.")
+    model_info: ModelInfo = Field(default_factory=ModelInfo, description="What is known about its model.")
+
+    @property
+    def id(self) -> str:
+        """The deployment's id; loading gives one to every entry that has none."""
+        return self.model_info.id or ""
+
+    def own_prices(self) -> dict[str, float]:
+        """Return the operator's prices of this deployment, by setting, in USD; those in `litellm_params` win."""
+        return self.model_info.prices() | self.litellm_params.prices()
+
+    def missing_variables(self) -> tuple[MissingVariable, ...]:
+        """Return the variables that must be set before this deployment can be called."""
+        return tuple(MissingVariable(name) for _, name in missing_in(self.litellm_params))

@@ -1,0 +1,41 @@
+"""The kinds of value a setting can have, strict where a slip would otherwise be read as something else."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from shared.config.references import MissingVariable
+
+
+def _text(value: Any) -> str | MissingVariable:
+    if isinstance(value, str | MissingVariable):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)  # YAML reads an unquoted 4 as a number
+    raise PydanticCustomError("text", "must be text")
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):  # pydantic takes true for 1
+        raise PydanticCustomError("number", "must be a number")
+    return value
+
+
+def _variable(value: Any) -> Any:
+    return str(value) if isinstance(value, bool) else value  # as LiteLLM exports them: "True"
+
+
+def listed(value: Any) -> Any:
+    """Return a lone name as a list of one: LiteLLM takes `callbacks: prometheus` as well."""
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str | MissingVariable, PlainValidator(_text)]
+Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
+VariableText = Annotated[str, BeforeValidator(_variable)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Usd = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]

@@ -1,0 +1,97 @@
+"""What edge asks of policy's control plane over `cmd.control.<verb>`, and what it gets back. All of it is JSON.
+
+A request is `{"actor": {...}, "body": {...}}`, the body with LiteLLM's names for the fields of a key. An answer is
+`{"status": 200, "body": ...}` or `{"status": ..., "error": GatewayError.to_dict()}`.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from shared.keys import Key
+
+KeyVerb = Literal[
+    "key_generate", "key_update", "key_delete", "key_block", "key_unblock", "key_info", "key_find", "key_list"
+]
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who asks: the id that stands in `created_by`, and whether it may manage."""
+
+    id: str
+    admin: bool
+
+
+class ControlRequest(msgspec.Struct, frozen=True):
+    actor: Actor
+    body: dict[str, Any]
+
+
+class ControlReply(msgspec.Struct, omit_defaults=True, frozen=True):
+    """`body`, or `error`. The body is as written, to be read as the type its verb has."""
+
+    status: int
+    body: msgspec.Raw = msgspec.Raw()
+    error: dict[str, Any] | None = None
+
+
+class AccountFigures(msgspec.Struct, frozen=True):
+    """What the owner of a key's partition says of it: pico-dollars of the current window, seconds since 1970."""
+
+    spend_pico: int
+    held_pico: int
+    window_start: float | None = None
+    window_end: float | None = None
+
+
+class KeyAnswer(msgspec.Struct, frozen=True):
+    """A key as it is now. `figures` is None when the owner of its partition did not say what was spent."""
+
+    entry: Key
+    figures: AccountFigures | None
+    budget_reset_at: float | None = None
+    limits_reset_at: tuple[float, ...] = ()  # of each of the entry's extra["budget_limits"], in their order
+
+
+class GeneratedKey(msgspec.Struct, frozen=True):
+    """`key` is the key itself: this is the only time it is told."""
+
+    key: str
+    answer: KeyAnswer
+
+
+class DeletedKey(msgspec.Struct, frozen=True):
+    """`name` is the key, token or alias by which its deletion was asked."""
+
+    name: str
+    token: str
+
+
+class KeyQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which keys to list, LiteLLM's names. Text is compared whole unless `substring_matching`."""
+
+    page: int = 1
+    size: int = 10
+    user_id: str | None = None
+    team_id: str | None = None
+    organization_id: str | None = None
+    project_id: str | None = None
+    agent_id: str | None = None
+    access_group_id: str | None = None
+    key_hash: str | None = None
+    key_alias: str | None = None
+    search: str | None = None  # part of an alias, of a shown name, or of a token, whatever its case
+    substring_matching: bool = False
+    include_created_by_keys: bool = False  # with user_id: also keys that user made for others
+    only_aliased: bool = False
+    status: Literal["active", "expired", "revoked"] | None = None
+    sort_by: Literal["spend", "max_budget", "created_at", "updated_at", "token", "key_alias"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    figures: bool = False  # whether to ask what was spent
+
+
+class KeyPage(msgspec.Struct, frozen=True):
+    """One page of a list; `total` counts all that match."""
+
+    keys: list[KeyAnswer]
+    total: int

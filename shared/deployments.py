@@ -1,0 +1,111 @@
+"""A deployment: a provider, its model and a credential behind one of the configuration's model names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.config import Config, MissingVariable, ModelEntry, provider_and_model
+from shared.config.router_settings import Fallbacks
+
+Text = str | MissingVariable | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One entry of model_list. A MissingVariable is a reference to a variable that is not set: told when it is used."""
+
+    id: str
+    group: str  # model_name: what clients ask for
+    provider: str
+    model: str  # what the provider is asked for
+    priced_as: str  # the model whose price holds: base_model where given
+    api_key: Text = None
+    api_base: Text = None
+    api_version: Text = None
+    organization: Text = None
+    timeout_s: float | None = None
+    stream_timeout_s: float | None = None
+    num_retries: int | None = None
+    order: int | None = None
+    weight: float | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    drop_params: bool | None = None
+    drop_always: tuple[str, ...] = ()
+    extra_headers: Mapping[str, str | MissingVariable] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # call parameters where the client sets none
+    prices: Mapping[str, float] = field(default_factory=dict)  # the operator's, USD, by LiteLLM's setting
+    max_output_tokens: int | None = None
+
+
+def deployments_of(config: Config) -> tuple[Deployment, ...]:
+    """Return the deployments in the order of the file."""
+    return tuple(_deployment(entry) for entry in config.model_list)
+
+
+def fallbacks_of(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the model names to try when one fails, by model name; those of "*" and the defaults are filled in."""
+    settings = config.router_settings
+    named = _targets(settings.fallbacks)
+    default = named.pop("*", ()) or settings.default_fallbacks
+    groups = {entry.model_name for entry in config.model_list}
+    return {
+        group: tuple(target for target in named.get(group, default) if target != group and target in groups)
+        for group in groups
+    }
+
+
+def context_fallbacks_of(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the model names to try when a prompt is too long for one, by model name."""
+    return _targets(config.router_settings.context_window_fallbacks)
+
+
+def _targets(fallbacks: Fallbacks) -> dict[str, tuple[str, ...]]:
+    """A target may be a mapping that names its model and overrides parameters; the overrides have no effect yet."""
+    named: dict[str, tuple[str, ...]] = {}
+    for entry in fallbacks:
+        for group, targets in entry.items():
+            names = [target if isinstance(target, str) else target.get("model") for target in targets]
+            named[group] = tuple(name for name in names if isinstance(name, str))
+    return named
+
+
+def access_groups_of(config: Config) -> dict[str, frozenset[str]]:
+    """Return the model names in each access group."""
+    members: dict[str, set[str]] = {}
+    for entry in config.model_list:
+        for group in entry.model_info.access_groups:
+            members.setdefault(group, set()).add(entry.model_name)
+    return {group: frozenset(models) for group, models in members.items()}
+
+
+def _deployment(entry: ModelEntry) -> Deployment:
+    params, info = entry.litellm_params, entry.model_info
+    provider, model = provider_and_model(params)
+    organization = params.organization
+    return Deployment(
+        id=entry.id,
+        group=entry.model_name,
+        provider=provider,
+        model=model,
+        priced_as=info.base_model if isinstance(info.base_model, str) else model,
+        api_key=params.api_key,
+        api_base=params.api_base,
+        api_version=params.api_version,
+        organization=None if isinstance(organization, tuple) else organization,
+        timeout_s=params.timeout,
+        stream_timeout_s=params.stream_timeout,
+        num_retries=params.retries,
+        order=params.order,
+        weight=params.weight,
+        rpm=params.rpm,
+        tpm=params.tpm,
+        drop_params=params.drop_params,
+        drop_always=params.additional_drop_params,
+        extra_headers=params.extra_headers,
+        extra_body=params.extra_body,
+        defaults=params.call_defaults(),
+        prices=entry.own_prices(),
+        max_output_tokens=info.max_output_tokens or info.max_tokens,
+    )

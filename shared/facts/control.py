@@ -1,0 +1,92 @@
+"""What was done to keys. Published from the control plane's events, in their order; `id` is `control_<sequence>`."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.facts.header import Fact
+
+
+class KeyTerms(BaseModel):
+    """What a key may do. Money in pico-dollars; None where there is no limit, empty where all is allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    models: tuple[str, ...] = ()
+    aliases: dict[str, str] = {}
+    allowed_routes: tuple[str, ...] = ()
+    max_budget_pico: int | None = None
+    soft_budget_pico: int | None = None
+    budget_duration: str | None = None
+    expires_ms: int | None = None
+    rpm_limit: int | None = None
+    tpm_limit: int | None = None
+    max_parallel_requests: int | None = None
+    blocked: bool = False
+    tags: tuple[str, ...] = ()
+    guardrails: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+
+
+class OfKey(Fact):
+    """A fact about a key. `key` is its token (SHA-256), `key_version` counts its events, `by` is who did it."""
+
+    key: str
+    key_version: int
+    key_name: str
+    key_alias: str = ""
+    user_id: str = ""
+    team_id: str = ""
+    organization_id: str = ""
+    by: str
+
+
+class KeyGenerated(OfKey):
+    """The key exists."""
+
+    KIND: ClassVar[str] = "key.generated"
+
+    kind: Literal["key.generated"] = "key.generated"
+    v: Literal[1] = 1
+    terms: KeyTerms
+
+
+class KeyUpdated(OfKey):
+    """Its terms are others now: `terms` as they are after it, `changed` the names of the fields that were set."""
+
+    KIND: ClassVar[str] = "key.updated"
+
+    kind: Literal["key.updated"] = "key.updated"
+    v: Literal[1] = 1
+    changed: tuple[str, ...]
+    terms: KeyTerms
+
+
+class KeyBlocked(OfKey):
+    """It is refused until it is unblocked."""
+
+    KIND: ClassVar[str] = "key.blocked"
+
+    kind: Literal["key.blocked"] = "key.blocked"
+    v: Literal[1] = 1
+
+
+class KeyUnblocked(OfKey):
+    """It is served again."""
+
+    KIND: ClassVar[str] = "key.unblocked"
+
+    kind: Literal["key.unblocked"] = "key.unblocked"
+    v: Literal[1] = 1
+
+
+class KeyDeleted(OfKey):
+    """It is gone for good."""
+
+    KIND: ClassVar[str] = "key.deleted"
+
+    kind: Literal["key.deleted"] = "key.deleted"
+    v: Literal[1] = 1
+
+
+CONTROL_FACTS: tuple[type[Fact], ...] = (KeyGenerated, KeyUpdated, KeyBlocked, KeyUnblocked, KeyDeleted)

@@ -1,0 +1,91 @@
+"""Signs of life: each process says twice a second that it lives and what it lacks.
+
+Edge learns from them what is missing (readiness) and that a router it waits for has died.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from shared import subjects
+from shared.bus import Bus, Message, NotConnected
+
+log = structlog.get_logger()
+
+INTERVAL_S = 0.5
+DEAD_AFTER_S = 2.0
+
+
+class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
+    """`lacks` is empty when the process can do its work, else a short phrase: "clickhouse"."""
+
+    service: str
+    process: str
+    lacks: str = ""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Heartbeat).decode
+
+
+async def beat(bus: Bus, service: str, lacks: Callable[[], str] = lambda: "") -> None:
+    """Say so until cancelled."""
+    while True:
+        try:
+            bus.publish(subjects.heartbeat(service), _encode(Heartbeat(service, bus.process, lacks())))
+        except NotConnected:
+            log.debug("no heartbeat: not connected")
+        await asyncio.sleep(INTERVAL_S)
+
+
+class _Sign(NamedTuple):
+    service: str
+    lacks: str
+    at: float
+
+
+class Pulse:
+    """Who was heard of lately. Times are the listener's own monotonic clock."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._signs: dict[str, _Sign] = {}
+
+    async def start(self) -> None:
+        self._bus.on_reconnect(self._signs.clear)  # nothing could be heard: nobody is dead for that
+        await self._bus.subscribe(subjects.HEARTBEATS, self._on_beat)
+
+    def alive(self, process: str) -> bool:
+        """Return False once a sign of life is overdue; a process just heard of has as long to give its first."""
+        if not self._bus.connected:
+            return True
+        now = time.monotonic()
+        sign = self._signs.get(process)
+        if sign is None:
+            sign = self._signs[process] = _Sign("", "", now)
+        return now - sign.at < DEAD_AFTER_S
+
+    def live(self, service: str) -> set[str]:
+        """Return the processes of `service` that gave a sign of life lately."""
+        now = time.monotonic()
+        return {
+            process for process, sign in self._signs.items() if sign.service == service and now - sign.at < DEAD_AFTER_S
+        }
+
+    def lacks(self, service: str) -> str:
+        """Return "" when a live process of `service` lacks nothing, else what to say about it."""
+        states = [self._signs[process].lacks for process in self.live(service)]
+        if not states:
+            return "not running"
+        return "" if "" in states else states[0]
+
+    def _on_beat(self, message: Message) -> None:
+        sign = _decode(message.data)
+        self._signs[sign.process] = _Sign(sign.service, sign.lacks, time.monotonic())
+        if len(self._signs) > 256:
+            oldest = min(self._signs, key=lambda process: self._signs[process].at)
+            del self._signs[oldest]

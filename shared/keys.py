@@ -1,0 +1,63 @@
+"""A virtual key as edge and policy need it: the value of one entry of the KEYS bucket, JSON.
+
+Written by policy's control plane from the key's events, mirrored in memory by whoever watches the bucket. The key
+itself is nowhere: `token` is its SHA-256, as LiteLLM's clients know it.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+MASTER_KEY_ID = "litellm_proxy_master_key"
+"""What LiteLLM's spend rows call the master key; ours do the same, so that reports keep working."""
+
+
+class Key(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """`version` counts the key's events. Money in pico-dollars, times in seconds since 1970, UTC."""
+
+    token: str  # SHA-256 of the key, hex
+    version: int
+    tenant: str  # whose partition decides for this key: organisation, else team, else the token; never changes
+    key_name: str  # "sk-...abcd", safe to show
+    created_at: float
+    updated_at: float
+    created_by: str = ""
+    updated_by: str = ""
+    key_alias: str | None = None
+    user_id: str | None = None
+    team_id: str | None = None
+    organization_id: str | None = None
+    models: tuple[str, ...] = ()  # empty: all
+    aliases: dict[str, str] = {}  # model names renamed for this key
+    metadata: dict[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    guardrails: tuple[str, ...] = ()
+    allowed_routes: tuple[str, ...] = ()  # empty: all
+    expires: float | None = None
+    blocked: bool | None = None
+    max_budget_pico: int | None = None
+    soft_budget_pico: int | None = None
+    budget_duration: str | None = None
+    budget_anchor: float = 0.0  # when the budget was set: what a rolling window counts from
+    rpm_limit: int | None = None
+    tpm_limit: int | None = None
+    max_parallel_requests: int | None = None
+    key_type: str = "default"
+    permissions: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    extra: dict[str, Any] = {}  # fields of LiteLLM's API that are kept and shown but have no effect yet
+
+
+def token_of(key: str) -> str:
+    """Return what a key is known by: its SHA-256, hex, as LiteLLM hashes it."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def as_token(name: str) -> str:
+    """Return the token of a key that is given as itself (`sk-...`) or, as LiteLLM also takes it, as its token."""
+    return token_of(name) if name.startswith("sk-") else name
+
+
+encode_key = msgspec.json.Encoder().encode
+decode_key = msgspec.json.Decoder(Key).decode

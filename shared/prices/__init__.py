@@ -1,0 +1,18 @@
+"""What usage costs: dated price rows, and one pure function that policy, router and ledger agree on."""
+
+from shared.prices.book import PriceBook, rows_between
+from shared.prices.cost import Cost, ceiling_pico, cost_of
+from shared.prices.limits import max_output_tokens, own_output_limit
+from shared.prices.row import PriceRow, Rate
+
+__all__ = [
+    "Cost",
+    "PriceBook",
+    "PriceRow",
+    "Rate",
+    "ceiling_pico",
+    "cost_of",
+    "max_output_tokens",
+    "own_output_limit",
+    "rows_between",
+]

@@ -1,0 +1,115 @@
+"""Price rows out of genai-prices, the published catalogue of the providers' prices."""
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import TimeOfDateConstraint
+
+from shared.money import PICO_PER_USD
+from shared.prices.row import PriceRow, Rate, exact
+
+_PRICE_KEYS = {  # the catalogue's price keys -> our usage classes; _mtok are USD a million, _kcount USD a thousand
+    "input_mtok": "input",
+    "cache_read_mtok": "cached_input",
+    "cache_write_mtok": "cache_write",
+    "cache_write_1h_mtok": "cache_write_1h",
+    "input_audio_mtok": "audio_input",
+    "input_image_mtok": "image_input",
+    "output_mtok": "output",
+    "output_audio_mtok": "audio_output",
+    "output_image_mtok": "image_output",
+    "output_reasoning_mtok": "reasoning",
+    "requests_kcount": "requests",
+    "web_searches_kcount": "web_searches",
+}
+
+
+PERIOD = timedelta(minutes=15)
+"""Prices that change by the hour do so at multiples of this."""
+
+
+def catalogue_row(provider: str, model: str, at: datetime) -> PriceRow | None:
+    """Return the row the catalogue has for `provider`'s `model` at the time `at`, or None."""
+    found = _find(provider, model)
+    if found is None:
+        return None
+    provider_id, info = found
+    at = at.astimezone(UTC)
+    prices = info.get_prices(at)
+    rates = {
+        usage_class: rate
+        for key, usage_class in _PRICE_KEYS.items()
+        if (rate := _rate(getattr(prices, key, None), 1_000 if key.endswith("_kcount") else 1_000_000)) is not None
+    }
+    if not rates:
+        return None
+    source = f"genai-prices {version('genai-prices')}"
+    return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}", source, rates)
+
+
+def catalogue_rows(provider: str, model: str, start: datetime, end: datetime) -> list[PriceRow]:
+    """Return every row that holds at some time from `start` to `end`, two days apart at most."""
+    moments = [start, end]  # dated prices begin at midnight
+    if changes_by_the_hour(provider, model):
+        moments += [start + PERIOD * step for step in range(1, int((end - start) / PERIOD) + 1)]
+    rows = {row.id: row for moment in moments if (row := catalogue_row(provider, model, moment)) is not None}
+    return list(rows.values())
+
+
+def changes_by_the_hour(provider: str, model: str) -> bool:
+    """Return whether the price is another one at other times of the day."""
+    found = _find(provider, model)
+    return found is not None and any(isinstance(one, TimeOfDateConstraint) for one in _constraints(found[1]))
+
+
+def context_window(provider: str, model: str) -> int | None:
+    found = _find(provider, model)
+    return found[1].context_window if found else None
+
+
+@cache
+def catalogue_ids() -> dict[str, str]:
+    """Return the catalogue's id of each provider it prices, by our name of the provider (LiteLLM's)."""
+    return tomllib.loads(Path(__file__).with_name("providers.toml").read_text(encoding="utf-8"))
+
+
+def _find(provider_name: str, model: str) -> tuple[str, Any] | None:
+    provider_id = catalogue_ids().get(provider_name)
+    providers = get_snapshot().providers
+    for provider in providers:
+        if provider.id == provider_id:
+            info = provider.find_model(model, all_providers=providers)
+            return (provider_id, info) if info is not None else None
+    return None
+
+
+def _constraints(info: Any) -> list[Any]:
+    return [price.constraint for price in info.prices] if isinstance(info.prices, list) else []
+
+
+def _hours(info: Any, at: datetime) -> str:
+    """Return which hours of the day the price at `at` holds for, "" where it holds for all that no other is for."""
+    for constraint in reversed(_constraints(info)):
+        if constraint is None or constraint.active(at):
+            break
+    else:
+        return ""
+    return f"T{constraint.start_time:%H%M}" if isinstance(constraint, TimeOfDateConstraint) else ""
+
+
+def _rate(price: Any, per: int) -> Rate | None:
+    if price is None:
+        return None
+    if isinstance(price, Decimal):
+        return Rate(_pico(price, per))
+    return Rate(_pico(price.base, per), tuple((tier.start, _pico(tier.price, per)) for tier in price.tiers))
+
+
+def _pico(usd: Decimal, per: int) -> int | Decimal:
+    return exact(usd * PICO_PER_USD / per)
