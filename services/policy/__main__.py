@@ -1,0 +1,103 @@
+"""Starts policy: settings, bus, keys, control plane, partitions; and ends it in the reverse order."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import structlog
+
+from services.policy.admit import Admission, Rules
+from services.policy.ceilings import Ceilings
+from services.policy.control.application import ControlPlane
+from services.policy.control.endpoints import serve_control
+from services.policy.control.projector import Projector
+from services.policy.guardrails import Chain
+from services.policy.layout import check_layout
+from services.policy.open_partitions import OpenPartitions
+from services.policy.owner import Owner
+from services.policy.ownership import Leases
+from services.policy.settings import PolicySettings
+from services.policy.settlements import Settlements
+from shared import subjects
+from shared.bus import Bus, KvView, Outbox, prepare_streams
+from shared.config import load_config
+from shared.deployments import access_groups_of, context_fallbacks_of, deployments_of, fallbacks_of
+from shared.heartbeat import beat
+from shared.keys import decode_key
+from shared.observe import run_service, set_up_logging
+
+log = structlog.get_logger()
+
+
+async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
+    config = load_config(settings.config, os.environ)
+    own = config.general_settings.meterhouse
+    chain = Chain.build(config.guardrails, base_dir=settings.config.parent if settings.config else Path())
+    for warning in chain.warnings:
+        log.warning(warning)
+    bus = await Bus.connect(settings.nats_url, name="policy")
+    await prepare_streams(bus, replicas=settings.stream_replicas)
+    await check_layout(bus, own.partitions)
+    outbox = Outbox(bus)
+    keys = KvView(bus, subjects.KEYS_BUCKET, decode_key)
+    await keys.start()
+    control = ControlPlane(bus, config, keys.entries)
+    projector = Projector(bus, outbox)
+    await serve_control(bus, control)
+    partitions = OpenPartitions()
+    admission = Admission(
+        bus,
+        outbox,
+        keys=keys.entries,
+        partitions=partitions,
+        ceilings=Ceilings(
+            deployments_of(config),
+            fallbacks_of(config),
+            context_fallbacks_of(config),
+            own.default_max_output_tokens,
+        ),
+        chain=chain,
+        rules=Rules(
+            own.partitions,
+            access_groups_of(config),
+            own.allow_unpriced_models_on_budgets,
+            int(own.hold_grace_s * 1000),
+            config.litellm_settings.budget_exceeded_status_code,
+            int(own.admission_timeout_s * 900),
+        ),
+    )
+    await admission.start()
+    settlements = Settlements(bus)
+    leases = Leases(bus, settings.policy_name, own.partitions)
+    await leases.start()
+    owner = Owner(bus, outbox, leases, settlements, partitions, admission.on_admit, key_of=admission.key_of)
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(settlements.run()),
+            tasks.create_task(owner.run()),
+            tasks.create_task(projector.run()),
+            tasks.create_task(beat(bus, "policy", owner.lacks)),
+        ]
+        log.info("policy is running", process=bus.process)
+        await stopping.wait()
+        for task in running:
+            task.cancel()
+    await owner.stop()
+    unstored = await outbox.drain(5.0)
+    if unstored:
+        log.error("facts were not stored before the end", facts=unstored)
+    await leases.stop()
+    await keys.stop()
+    await bus.close()
+    return 0
+
+
+def main() -> int:
+    settings = PolicySettings()
+    set_up_logging("policy", level=settings.log_level, as_json=settings.log_json)
+    return run_service(lambda stopping: work(stopping, settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

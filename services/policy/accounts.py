@@ -1,0 +1,180 @@
+"""What each account has spent and holds, as a fold over its partition's journal and the facts of finished requests.
+
+Pure: no bus, no clock. The same entries in the same order always give the same books, and the whole journal folded
+before the facts gives the books of the owner that folded them as they came: a cost belongs to the window its request
+was admitted in, which a hold names and which an unheld request's time of admission tells.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+DAY_MS = 24 * 3_600_000
+LOST_KEPT_MS = 7 * DAY_MS
+"""How long after a loss a fact of its request may be stored and still correct it."""
+
+
+class Account(msgspec.Struct):
+    """`spent` and `held` in pico-dollars, of the current window alone. `ends_ms` is 0 where nothing resets it."""
+
+    window: int = 1
+    starts_ms: int = 0
+    ends_ms: int = 0
+    duration: str = ""
+    spent: int = 0
+    held: int = 0
+
+
+class Hold(msgspec.Struct, array_like=True, frozen=True):
+    """What a request may cost at most, until it is settled. `window` is the account's window it was placed in."""
+
+    request: str
+    account: str
+    window: int
+    amount: int
+    expires_ms: int
+    admitted_ms: int
+    tenant: str
+    model: str
+
+
+class Held(msgspec.Struct, tag="held", frozen=True):
+    """Journal: a hold was placed."""
+
+    hold: Hold
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True):
+    """Journal: an account's window began, or only its end moved (same `window`): then what is spent stays."""
+
+    account: str
+    window: int
+    starts_ms: int
+    ends_ms: int
+    duration: str
+
+
+class Expired(msgspec.Struct, tag="expired", frozen=True):
+    """Journal: nobody settled a hold in time; it counts as spent."""
+
+    request: str
+    at_ms: int
+
+
+class Released(msgspec.Struct, tag="released", frozen=True):
+    """Journal: a hold's request never reached a router; nothing was spent."""
+
+    request: str
+
+
+Entry = Held | Opened | Expired | Released
+
+
+class Settled(NamedTuple):
+    """From the fact of a finished request: what it cost in truth. `stored_ms` is when the stream got the fact."""
+
+    request: str
+    account: str
+    held: bool
+    cost: int
+    admitted_ms: int
+    stored_ms: int
+
+
+class Lost(msgspec.Struct, array_like=True, frozen=True):
+    """A hold that expired. `told`: the fact that says so is stored."""
+
+    hold: Hold
+    at_ms: int
+    told: bool = False
+
+
+class Books(msgspec.Struct):
+    """All accounts of a partition. `facts_seq`: every fact up to it is folded in."""
+
+    accounts: dict[str, Account] = {}
+    holds: dict[str, Hold] = {}
+    lost: dict[str, Lost] = {}
+    facts_seq: int = 0
+
+    def apply(self, entry: Entry) -> None:
+        """Fold one journal entry."""
+        match entry:
+            case Held(hold):
+                if hold.request in self.holds:
+                    return
+                self.holds[hold.request] = hold
+                account = self.account(hold.account)
+                if account.window == hold.window:
+                    account.held += hold.amount
+            case Opened(name, window, starts_ms, ends_ms, duration):
+                account = self.account(name)
+                if window != account.window:
+                    account.spent = account.held = 0
+                account.window, account.starts_ms, account.ends_ms = window, starts_ms, ends_ms
+                account.duration = duration
+            case Expired(request, at_ms):
+                overdue = self.holds.pop(request, None)
+                if overdue is not None:
+                    self._take_off(overdue)
+                    self.lost[request] = Lost(overdue, at_ms)
+                    self._count(overdue, overdue.amount)
+            case Released(request):
+                undelivered = self.holds.pop(request, None)
+                if undelivered is not None:
+                    self._take_off(undelivered)
+
+    def settle(self, settled: Settled) -> bool:
+        """Fold the end of a request; return whether it changed anything (a second time it does not)."""
+        if settled.held:
+            hold = self.holds.pop(settled.request, None)
+            if hold is not None:
+                self._take_off(hold)
+                self._count(hold, settled.cost)
+                return True
+            lost = self.lost.get(settled.request)
+            if lost is not None and settled.stored_ms <= lost.at_ms + LOST_KEPT_MS:
+                del self.lost[settled.request]
+                self._count(lost.hold, settled.cost - lost.hold.amount)
+                return True
+            return False
+        account = self.account(settled.account)
+        if settled.cost and settled.admitted_ms >= account.starts_ms:
+            account.spent += settled.cost
+            return True
+        return False
+
+    def told(self, request: str) -> None:
+        """The fact of a loss is stored."""
+        lost = self.lost.get(request)
+        if lost is not None:
+            self.lost[request] = Lost(lost.hold, lost.at_ms, told=True)
+
+    @property
+    def records(self) -> int:
+        """How much there is to write down."""
+        return len(self.accounts) + len(self.holds) + len(self.lost)
+
+    def account(self, name: str) -> Account:
+        account = self.accounts.get(name)
+        if account is None:
+            account = self.accounts[name] = Account()
+        return account
+
+    def overdue(self, now_ms: int) -> list[Hold]:
+        return [hold for hold in self.holds.values() if hold.expires_ms <= now_ms]
+
+    def forget_old_losses(self, now_ms: int) -> None:
+        """Drop what no fact can correct any more; a day later than that, so that every owner has read those facts."""
+        for request in [name for name, lost in self.lost.items() if lost.at_ms < now_ms - LOST_KEPT_MS - DAY_MS]:
+            del self.lost[request]
+
+    def _take_off(self, hold: Hold) -> None:
+        account = self.account(hold.account)
+        if account.window == hold.window:
+            account.held -= hold.amount
+
+    def _count(self, hold: Hold, amount: int) -> None:
+        account = self.account(hold.account)
+        if account.window == hold.window:
+            account.spent += amount

@@ -1,0 +1,320 @@
+"""A request's way through policy, top to bottom: key, model, guardrails, budget; then on to a router, or back."""
+
+import asyncio
+import struct
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from services.policy.admission import NOTHING, Ask
+from services.policy.ceilings import Ceilings
+from services.policy.guardrails import Blocked, Chain
+from services.policy.open_partitions import OpenPartitions
+from services.policy.partition import Answer, Partition, Placed, Standing, Wanted
+from services.policy.refusals import over_budget, unpriced_models
+from services.policy.replies import Replies, admitted_fact
+from shared import subjects
+from shared.access import model_allowed, refusal_of_key, refusal_of_model
+from shared.bodies import BodyGone, BodyHolder, read_body
+from shared.bus import Bus, BusError, Message, NotConnected, Outbox, header_value, kv, newest
+from shared.calls import BODY_INLINE_MAX, Admit, Complete, pack, unpack_admit
+from shared.errors import AuthenticationFailed, GatewayError, Unavailable
+from shared.keys import MASTER_KEY_ID, Key, decode_key
+
+log = structlog.get_logger()
+
+HOLD_WAIT_MS = 10_000
+"""How long a request may wait for money that requests in flight hold, before it is refused."""
+
+MASKED_BODY_KEPT_S = 60.0
+_NOT_HELD = "-"
+_FAILED = "a request failed inside policy"
+
+
+class Rules(NamedTuple):
+    """What the configuration says about admission."""
+
+    partitions: int
+    access_groups: Mapping[str, frozenset[str]]
+    allow_unpriced: bool
+    hold_grace_ms: int
+    budget_status: int
+    patience_ms: int  # how long an edge waits that was not told to
+
+
+class _Body(NamedTuple):
+    """`grown`: by how many bytes a guardrail made it longer than what the edge counted."""
+
+    data: bytes
+    ref: str
+    changed: bool
+    grown: int = 0
+
+
+class Admission:
+    """Answers `cmd.admit.<partition>`. Nothing here waits unless a body or a key has to be read from elsewhere."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        outbox: Outbox,
+        *,
+        keys: Mapping[str, Key],
+        partitions: OpenPartitions,
+        ceilings: Ceilings,
+        chain: Chain,
+        rules: Rules,
+    ) -> None:
+        self._bus = bus
+        self._outbox = outbox
+        self._keys = keys
+        self._partitions = partitions
+        self._ceilings = ceilings
+        self._chain = chain
+        self._rules = rules
+        self._bodies = BodyHolder(bus)
+        self._undelivered = subjects.undelivered(bus.process)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._replies = Replies(bus, outbox)
+
+    async def start(self) -> None:
+        await self._bodies.start()
+        await self._bus.subscribe(f"{self._undelivered}.>", self._on_undelivered)
+
+    def key_of(self, token: str) -> Key | None:
+        """Return the key as it is now, None when it may not call any more."""
+        key = self._keys.get(token)
+        if key is None or key.blocked or (key.expires is not None and key.expires <= time.time()):
+            return None
+        return key
+
+    def on_admit(self, number: int, message: Message) -> None:
+        """Answer one request of the partition, which this process owns."""
+        try:
+            request, body = unpack_admit(message.data)
+        except (msgspec.DecodeError, struct.error) as error:
+            log.error("a request cannot be read", partition=number, error=str(error))
+            return
+        now_ms = _now_ms()
+        if now_ms >= request.deadline_ms:
+            return  # edge has answered by now
+        try:
+            self._check(number, request, body, now_ms)
+        except Exception:
+            log.exception(_FAILED, request=request.request_id)
+            self._failed(request)
+
+    def _check(self, number: int, request: Admit, body: bytes, now_ms: int) -> None:
+        if self._outbox.full:
+            self._refuse(request, Unavailable("facts cannot be stored at the moment", retry_after_s=1))
+        elif request.caller.key == MASTER_KEY_ID:
+            self._guard(number, request, None, body)
+        elif (key := self._keys.get(request.caller.key)) is not None:
+            self._check_key(number, request, key, body, now_ms)
+        else:
+            self._spawn(request, self._look_key_up(number, request, body))
+
+    async def _look_key_up(self, number: int, request: Admit, body: bytes) -> None:
+        """The edge knows a key that is not mirrored here: made a moment ago, or deleted."""
+        bucket = subjects.KEYS_BUCKET
+        try:
+            found = await newest(self._bus, kv.kv_stream(bucket), kv.kv_subject(bucket, request.caller.key))
+        except BusError as error:
+            self._refuse(request, Unavailable(f"the key could not be looked up: {error}", retry_after_s=1))
+            return
+        if found is None or header_value(found.headers, "KV-Operation") is not None:
+            deleted = AuthenticationFailed(
+                "Authentication Error, the key was deleted.", type="token_not_found_in_db", param="key"
+            )
+            self._replies.deny(request, "key", deleted)
+            return
+        self._check_key(number, request, decode_key(found.data), body, _now_ms())
+
+    def _check_key(self, number: int, request: Admit, key: Key, body: bytes, now_ms: int) -> None:
+        refusal = refusal_of_key(key, route=request.route, now=now_ms / 1000)
+        if refusal is not None:
+            self._replies.deny(request, "key", refusal)
+        elif not model_allowed(key, request.group, self._rules.access_groups):
+            self._replies.deny(request, "model", refusal_of_model(request.model))
+        else:
+            self._guard(number, request, key, body)
+
+    def _guard(self, number: int, request: Admit, key: Key | None, body: bytes) -> None:
+        names = self._chain.names_for(request.guardrails, key.guardrails if key else ())
+        if not names:
+            self._hold(number, request, key, _Body(body, request.body_ref, False), ())
+        elif request.body_ref:
+            self._replies.wait(request)
+            self._spawn(request, self._read_then_guard(number, request, key, names))
+        else:
+            self._guard_text(number, request, key, body, names)
+
+    async def _read_then_guard(self, number: int, request: Admit, key: Key | None, names: tuple[str, ...]) -> None:
+        try:
+            whole = await read_body(self._bus, request.body_ref, request.body_bytes)
+        except BodyGone as error:
+            self._refuse(request, Unavailable(str(error), retry_after_s=1))
+            return
+        self._guard_text(number, request, key, whole, names)
+
+    def _guard_text(self, number: int, request: Admit, key: Key | None, body: bytes, names: tuple[str, ...]) -> None:
+        verdict = self._chain.check_request(body, names)
+        if isinstance(verdict, Blocked):
+            self._replies.deny(request, "guardrail", verdict.error, guardrail=verdict.guardrail)
+            return
+        if verdict.body is None:
+            passed = _Body(b"" if request.body_ref else body, request.body_ref, False)
+        elif len(verdict.body) <= BODY_INLINE_MAX:
+            passed = _Body(verdict.body, "", True, len(verdict.body) - len(body))
+        else:
+            ref = self._bodies.hold(request.request_id, verdict.body)
+            passed = _Body(b"", ref, True, len(verdict.body) - len(body))
+            asyncio.get_running_loop().call_later(MASKED_BODY_KEPT_S, self._bodies.drop, request.request_id)
+        self._hold(number, request, key, passed, verdict.applied)
+
+    def _hold(self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]) -> None:
+        """Hold what the request may cost at most; a key without a budget and without a window needs none."""
+        now_ms = _now_ms()
+        partition = self._partitions.get(number)
+        if key is None or key.max_budget_pico is None:
+            window_due = False
+            if key is not None and key.budget_duration and partition is not None:
+                window_due = partition.needs_window(key, now_ms)
+                now_ms = max(now_ms, partition.standing(key.token).starts_ms)
+            if key is None or partition is None or not window_due:
+                self._send_on(number, request, body, applied, now_ms, None)
+            else:
+                self._decide(partition, request, key, body, applied, NOTHING)
+            return
+        ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown))
+        if unpriced and not self._rules.allow_unpriced:
+            self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
+        elif subjects.partition_of(key.tenant, self._rules.partitions) != number:
+            log.error("an edge counts other partitions than policy", edge=request.edge, partition=number)
+            self._refuse(request, Unavailable("the request was sent to the wrong partition", retry_after_s=1))
+        elif partition is None:
+            self._refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
+        else:
+            self._decide(partition, request, key, body, applied, ask)
+
+    def _decide(
+        self, partition: Partition, request: Admit, key: Key, body: _Body, applied: tuple[str, ...], ask: Ask
+    ) -> None:
+        now_ms = _now_ms()
+        wanted = Wanted(
+            request.request_id,
+            key,
+            ask,
+            request.model,
+            now_ms,
+            request.deadline_ms + self._rules.hold_grace_ms,
+            min(now_ms + HOLD_WAIT_MS, request.deadline_ms),
+        )
+
+        def done(answer: Answer) -> None:
+            try:
+                self._decided(partition, request, key, body, applied, now_ms, answer)
+            except Exception:
+                log.exception(_FAILED, request=request.request_id)
+                if isinstance(answer, Placed):
+                    self._partitions.release(partition.number, request.request_id)
+                self._failed(request)
+
+        if not partition.decide(wanted, done):
+            self._replies.wait(request)
+
+    def _decided(
+        self,
+        partition: Partition,
+        request: Admit,
+        key: Key,
+        body: _Body,
+        applied: tuple[str, ...],
+        asked_ms: int,
+        answer: Answer,
+    ) -> None:
+        now_ms = _now_ms()
+        if isinstance(answer, Standing):
+            self._bodies.drop(request.request_id)
+            self._replies.deny(request, "budget", over_budget(key, answer, self._rules.budget_status, now_ms / 1000))
+        elif answer is None:
+            undecided = "the budget could not be decided; nothing was spent"
+            self._refuse(request, Unavailable(undecided, retry_after_s=1))
+        elif now_ms - asked_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
+            # The edge has given the request up: nobody would read the answer that is paid for.
+            self._partitions.release(partition.number, request.request_id)
+            self._refuse(request, Unavailable("the budget took too long to be decided", retry_after_s=1))
+        else:
+            self._send_on(partition.number, request, body, applied, now_ms, answer)
+
+    def _send_on(
+        self,
+        number: int,
+        request: Admit,
+        body: _Body,
+        applied: tuple[str, ...],
+        admitted_ms: int,
+        placed: Placed | None,
+    ) -> None:
+        """Send it to a router. The command leaves last: whatever fails before that has sent nothing."""
+        hold_pico = placed.amount if placed else None
+        max_tokens = placed.max_tokens if placed else None
+        call = Complete(request, number, admitted_ms, hold_pico, max_tokens, applied, body.ref, body.changed)
+        command = pack(call, body.data)
+        fact = admitted_fact(
+            request,
+            partition=number,
+            admitted_ms=admitted_ms,
+            hold_pico=hold_pico,
+            max_tokens=max_tokens,
+            guardrails=applied,
+        )
+        held = number if placed else _NOT_HELD
+        try:
+            self._bus.publish(
+                subjects.COMPLETE, command, f"{self._undelivered}.{held}.{request.edge}.{request.request_id}"
+            )
+        except NotConnected:
+            if placed:
+                self._partitions.release(number, request.request_id)
+            self._replies.forget(request)
+            return
+        self._replies.sent_on(request, fact)
+
+    def _on_undelivered(self, message: Message) -> None:
+        """The server says that no router took the command: nothing was spent, so nothing stays held."""
+        if not message.is_no_responders:
+            return
+        held, edge, request_id = message.subject[len(self._undelivered) + 1 :].split(".")
+        if held != _NOT_HELD:
+            self._partitions.release(int(held), request_id)
+        failure = Unavailable("no router is running to serve the request", retry_after_s=1)
+        self._bodies.drop(request_id)
+        self._replies.undelivered(edge, request_id, failure)
+
+    def _refuse(self, request: Admit, refusal: GatewayError) -> None:
+        self._bodies.drop(request.request_id)
+        self._replies.refuse(request, refusal)
+
+    def _failed(self, request: Admit) -> None:
+        """Nobody must wait for what is not being done."""
+        self._refuse(request, GatewayError("the gateway failed to admit the request; its log says why"))
+
+    def _spawn(self, request: Admit, work: Coroutine[Any, Any, None]) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception(_FAILED, request=request.request_id)
+                self._failed(request)
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,168 @@
+"""The most a request can cost at a model group: at the dearest of the deployments that may end up serving it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from typing import NamedTuple
+
+import msgspec
+
+from services.policy.admission import Ask
+from shared.calls import Admit
+from shared.deployments import Deployment
+from shared.prices import PriceRow, ceiling_pico, max_output_tokens, rows_between
+from shared.prices.cost import input_rate_ceiling, output_rate_ceiling
+
+IMAGE_TOKENS = {"anthropic": 5_000}
+IMAGE_TOKENS_MAX = 50_000
+"""What one image can count as: gpt-4o-mini's worst case. https://platform.openai.com/docs/guides/images-vision"""
+
+TEMPLATE_TOKENS = 32
+"""What a chat template may add beyond the JSON around each message, whose bytes are counted as tokens already."""
+
+TOOL_TOKENS = 1_000
+"""The instructions a provider adds where tools are given: Anthropic's are 346 tokens at most today.
+https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview#pricing"""
+
+_DAY_S = 86_400
+
+_MAXIMA = ("max_tokens", "max_completion_tokens")
+
+
+class GroupCeiling(NamedTuple):
+    """Pico-dollars a token at the dearest; `output_tokens` None where no model's maximum is known."""
+
+    input_rate: int
+    output_rate: int
+    per_request: int
+    image_tokens: int
+    output_tokens: int | None
+    unpriced: tuple[str, ...]
+    n: int = 1  # answers that a deployment asks for by itself
+    forced_output: int = 0  # the maximum a deployment sends whatever was admitted
+    added_tokens: int = 0  # of what a deployment adds to a request
+
+
+class Ceilings:
+    """Ceilings by group, made once a day: prices change by date."""
+
+    def __init__(
+        self,
+        deployments: Sequence[Deployment],
+        fallbacks: Mapping[str, Sequence[str]],
+        context_fallbacks: Mapping[str, Sequence[str]],
+        default_output: int,
+    ) -> None:
+        """`default_output` is the answer size taken, and sent as the maximum, where nothing else says one."""
+        self._groups: dict[str, list[Deployment]] = {}
+        for deployment in deployments:
+            self._groups.setdefault(deployment.group, []).append(deployment)
+        self._fallbacks = fallbacks
+        self._context_fallbacks = context_fallbacks
+        self._default_output = default_output
+        self._day = 0
+        self._cache: dict[tuple[str, bool], GroupCeiling] = {}
+
+    def of_group(self, group: str, *, with_fallbacks: bool, now: float) -> GroupCeiling:
+        day = int(now // _DAY_S)
+        if day != self._day:
+            self._day, self._cache = day, {}
+        ceiling = self._cache.get((group, with_fallbacks))
+        if ceiling is None:
+            ceiling = self._compute(group, with_fallbacks, day * _DAY_S)
+            if group in self._groups:
+                self._cache[(group, with_fallbacks)] = ceiling
+        return ceiling
+
+    def ask_for(self, request: Admit, now: float, *, grown: int = 0) -> tuple[Ask, tuple[str, ...]]:
+        """Return what `request` could cost at most, and the deployments without a price.
+
+        `grown` is by how many bytes its text has become longer since they were counted.
+        """
+        ceiling = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now)
+        added = TEMPLATE_TOKENS + ceiling.added_tokens + (TOOL_TOKENS if request.has_tools else 0)
+        tokens = request.input_bytes + grown + added + request.images * ceiling.image_tokens
+        input_pico = tokens * ceiling.input_rate + ceiling.per_request
+        n = max(request.n, ceiling.n)
+        if request.max_tokens is not None:
+            # Sent even where it fits: a request can name its maximum twice, and providers differ in which they take.
+            output, capped = min(request.max_tokens, ceiling.output_tokens or request.max_tokens), False
+        elif ceiling.output_tokens is not None:
+            output, capped = ceiling.output_tokens, True
+        else:
+            output, capped = self._default_output, False
+        if ceiling.forced_output:
+            # The deployment's own maximum replaces the admitted one: there is no shorter answer to be had.
+            input_pico += max(output, ceiling.forced_output) * n * ceiling.output_rate
+            return Ask(input_pico, 0, output, n, True), ceiling.unpriced
+        return Ask(input_pico, ceiling.output_rate, output, n, capped), ceiling.unpriced
+
+    def _compute(self, group: str, with_fallbacks: bool, start: float) -> GroupCeiling:
+        candidates = [
+            deployment for name in self._reachable(group, with_fallbacks) for deployment in self._groups.get(name, [])
+        ]
+        rows: list[PriceRow] = []
+        unpriced: list[str] = []
+        outputs: list[int | None] = []
+        for deployment in candidates:
+            found = rows_between(
+                deployment.id,
+                deployment.provider,
+                deployment.priced_as,
+                own=deployment.prices,
+                start=start,
+                end=start + 2 * _DAY_S - 1,  # what is admitted today may be priced tomorrow
+            )
+            if not found or not all(_is_whole(row) for row in found):
+                unpriced.append(f"{deployment.provider}/{deployment.model}")
+            rows += found
+            outputs.append(deployment.max_output_tokens or max_output_tokens(deployment.provider, deployment.priced_as))
+        known = [limit for limit in outputs if limit is not None]
+        return GroupCeiling(
+            input_rate=max((ceil(input_rate_ceiling(row)) for row in rows), default=0),
+            output_rate=max((ceil(output_rate_ceiling(row)) for row in rows), default=0),
+            per_request=max((ceiling_pico(row, input_tokens=0, output_tokens=0) for row in rows), default=0),
+            image_tokens=max(
+                (IMAGE_TOKENS.get(deployment.provider, IMAGE_TOKENS_MAX) for deployment in candidates), default=0
+            ),
+            output_tokens=max(known) if known and len(known) == len(outputs) else None,
+            unpriced=tuple(unpriced),
+            n=max((_answers_of(deployment) for deployment in candidates), default=1),
+            forced_output=max((_forced_output_of(deployment) for deployment in candidates), default=0),
+            added_tokens=max((_added_tokens_of(deployment) for deployment in candidates), default=0),
+        )
+
+    def _reachable(self, group: str, with_fallbacks: bool) -> Iterator[str]:
+        """Yield every model name that may serve a request to `group`, as the router goes through them."""
+        yield group
+        if not with_fallbacks:
+            return
+        yield from self._fallbacks.get(group, ())
+        for longer in self._context_fallbacks.get(group, ()):
+            yield longer
+            yield from self._fallbacks.get(longer, ())
+
+
+def _is_whole(row: PriceRow) -> bool:
+    """A price for one side alone leaves the other unknown, unless the call itself is what is paid for."""
+    both = row.rate_for("input") is not None and row.rate_for("output") is not None
+    return both or "requests" in row.rates
+
+
+def _answers_of(deployment: Deployment) -> int:
+    counts = [settings.get("n") for settings in (deployment.defaults, deployment.extra_body)]
+    return max([1, *[count for count in counts if isinstance(count, int)]])
+
+
+def _forced_output_of(deployment: Deployment) -> int:
+    """`extra_body` is added last: what stands there, the provider gets."""
+    maxima = [deployment.extra_body.get(name) for name in _MAXIMA]
+    return max([0, *[limit for limit in maxima if isinstance(limit, int)]])
+
+
+def _added_tokens_of(deployment: Deployment) -> int:
+    """Bound by bytes, as a request is."""
+    added = {**deployment.defaults, **deployment.extra_body}
+    if not added:
+        return 0
+    tools = TOOL_TOKENS if added.keys() & {"tools", "functions", "web_search_options"} else 0
+    return len(msgspec.json.encode(added, enc_hook=str)) + tools

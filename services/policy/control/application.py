@@ -1,0 +1,244 @@
+"""The control plane: one method a command. Load, decide, save, show.
+
+A command is done when its events are stored. The KEYS bucket is written right after; where that fails, or the process
+dies in between, the projector does it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from eventsourcing.domain import BaseAggregate
+from eventsourcing.persistence import IntegrityError
+
+from services.policy.control.aggregates import Aggregates
+from services.policy.control.alias_changes import alias_changes
+from services.policy.control.figures import figures_of
+from services.policy.control.key_alias import KeyAlias
+from services.policy.control.key_answer import answer_of
+from services.policy.control.key_entry import entry_of
+from services.policy.control.key_list import in_order, matching, page_of
+from services.policy.control.key_projection import entries, show
+from services.policy.control.key_secret import check_is_a_key, new_key, shown_name
+from services.policy.control.key_terms import changes_of, terms_of
+from services.policy.control.recorder import EventRecorder
+from services.policy.control.refusals import already_there, as_client_errors, no_such_key, too_contended
+from services.policy.control.virtual_key import VirtualKey
+from shared.bus import Bus, BusError
+from shared.config import Config
+from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery
+from shared.errors import NotFound
+from shared.keys import Key, as_token, token_of
+
+log = structlog.get_logger()
+
+TRIES_MAX = 40
+"""How often a command starts over because somebody else changed the same key or alias at the same time."""
+
+_BACKOFF_S = 0.002
+_BACKOFF_S_MAX = 0.1
+_NOTHING_SPENT = AccountFigures(0, 0)
+
+
+class ControlPlane:
+    """Every method raises GatewayError: what a client is to be told. Fields have LiteLLM's names and units."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        config: Config,
+        keys: Mapping[str, Key] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`keys` is a mirror of the KEYS bucket if the process has one; without it, a list reads the bucket."""
+        self._bus = bus
+        self._config = config
+        self._keys = keys
+        self._clock = clock
+        self._aggregates = Aggregates(EventRecorder(bus))
+
+    async def generate(self, fields: Mapping[str, Any], *, by: str) -> GeneratedKey:
+        """Make a key, or take the one in `fields["key"]`; it is told once, and only its SHA-256 is stored."""
+        own = fields.get("key")
+        key = new_key() if own is None else check_is_a_key(own)
+        if own is not None and own == self._config.general_settings.master_key:
+            raise already_there(deleted=False)
+        now, token = self._clock(), token_of(key)
+        settings = self._config.litellm_settings
+        terms = terms_of(
+            fields,
+            now=now,
+            defaults=settings.default_key_generate_params,
+            bounds=settings.upperbound_key_generate_params,
+        )
+
+        async def attempt() -> VirtualKey:
+            if own is not None:
+                await self._check_is_new(token)
+            made = VirtualKey.generate(
+                token=token,
+                tenant=terms.get("organization_id") or terms.get("team_id") or token,
+                key_name=shown_name(key),
+                terms=terms,
+                by=by,
+                at=_moment(now),
+            )
+            await self._save(made, *await alias_changes(self._aggregates, made, None, made.alias, _moment(now)))
+            return made
+
+        made = await self._until_alone(attempt)
+        return GeneratedKey(key, answer_of(entry_of(made), _NOTHING_SPENT, now))
+
+    async def update(self, fields: Mapping[str, Any], *, by: str) -> KeyAnswer:
+        """Change the key named by `fields["key"]`, else the one that has `fields["key_alias"]`. Null clears a field."""
+        now = self._clock()
+
+        async def attempt() -> VirtualKey:
+            key, others = await self._named(fields)
+            changes, alias = changes_of(others, key.terms, now=now), key.alias
+            blocked = changes.pop("blocked") if isinstance(changes.get("blocked"), bool) else None
+            if changes:
+                key.update(changes, by=by, at=_moment(now))
+            if blocked is not None:
+                (key.block if blocked else key.unblock)(by=by, at=_moment(now))
+            await self._save(key, *await alias_changes(self._aggregates, key, alias, key.alias, _moment(now)))
+            return key
+
+        return await self._told(entry_of(await self._until_alone(attempt)))
+
+    async def block(self, key: str, *, by: str) -> KeyAnswer:
+        return await self._change(key, lambda found, at: found.block(by=by, at=at))
+
+    async def unblock(self, key: str, *, by: str) -> KeyAnswer:
+        return await self._change(key, lambda found, at: found.unblock(by=by, at=at))
+
+    async def delete(self, keys: Sequence[str], aliases: Sequence[str], *, by: str) -> list[DeletedKey]:
+        """Delete those that exist; NotFound when none does."""
+        deleted = []
+        for named in [*({"key": key} for key in keys), *({"key_alias": alias} for alias in aliases)]:
+            try:
+                token = await self._delete(named, by)
+            except NotFound:
+                continue
+            deleted.append(DeletedKey(next(iter(named.values())), token))
+        if not deleted:
+            raise NotFound("No keys found")
+        return deleted
+
+    async def info(self, key: str) -> KeyAnswer:
+        with as_client_errors():
+            return await self._told(entry_of(await self._existing(as_token(key))))
+
+    async def find(self, keys: Sequence[str], aliases: Sequence[str]) -> list[KeyAnswer]:
+        """Return those that exist, in the order asked for; NotFound when none does."""
+        found: dict[str, Key] = {}
+        for named in [*({"key": key} for key in keys), *({"key_alias": alias} for alias in aliases)]:
+            try:
+                with as_client_errors():
+                    key, _ = await self._named(named)
+            except NotFound:
+                continue
+            found[key.token] = entry_of(key)
+        if not found:
+            raise NotFound("No keys found")
+        return await self._all_told(list(found.values()))
+
+    async def list_keys(self, query: KeyQuery) -> KeyPage:
+        now = self._clock()
+        with as_client_errors():
+            known = self._keys.values() if self._keys is not None else await entries(self._bus)
+        keys = matching(known, query, now)
+        figures = await self._figures(keys, now) if query.sort_by == "spend" else {}
+        page = page_of(in_order(keys, query, figures), query)
+        if query.figures and not figures:
+            figures = await self._figures(page, now)
+        return KeyPage([answer_of(key, figures.get(key.token), now) for key in page], len(keys))
+
+    async def _change(self, key: str, change: Callable[[VirtualKey, datetime], None]) -> KeyAnswer:
+        now, token = self._clock(), as_token(key)
+
+        async def attempt() -> VirtualKey:
+            found = await self._existing(token)
+            change(found, _moment(now))
+            await self._save(found)
+            return found
+
+        return await self._told(entry_of(await self._until_alone(attempt)))
+
+    async def _delete(self, named: Mapping[str, str], by: str) -> str:
+        now = self._clock()
+
+        async def attempt() -> VirtualKey:
+            key, _ = await self._named(named)
+            key.delete(by=by, at=_moment(now))
+            await self._save(key, *await alias_changes(self._aggregates, key, key.alias, None, _moment(now)))
+            return key
+
+        return (await self._until_alone(attempt)).token
+
+    async def _until_alone(self, attempt: Callable[[], Awaitable[VirtualKey]]) -> VirtualKey:
+        """Try until nobody else changed the same aggregates in between; then show the key as it became."""
+        with as_client_errors():
+            for number in range(TRIES_MAX):
+                try:
+                    key = await attempt()
+                except IntegrityError as error:
+                    log.debug("somebody else was first", error=str(error))
+                    await asyncio.sleep(random.uniform(0, min(_BACKOFF_S * 2**number, _BACKOFF_S_MAX)))
+                    continue
+                await self._show(key)
+                return key
+        raise too_contended()
+
+    async def _show(self, key: VirtualKey) -> None:
+        try:
+            await show(self._bus, key)
+        except BusError as error:
+            log.warning("an entry is left to the projector", token=key.token, error=str(error))
+
+    async def _save(self, key: VirtualKey, *others: BaseAggregate[UUID]) -> None:
+        entry_of(key)  # what cannot be shown must not be stored
+        await self._aggregates.save(key, *others)
+
+    async def _existing(self, token: str) -> VirtualKey:
+        key = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
+        if key is None or key.is_deleted:
+            raise no_such_key()
+        return key
+
+    async def _named(self, fields: Mapping[str, Any]) -> tuple[VirtualKey, dict[str, Any]]:
+        """Return the key that `fields` name, and the fields that did not serve to name it."""
+        others = dict(fields)
+        key, alias = others.pop("key", None), None
+        if key is None:
+            alias = await self._aggregates.load(KeyAlias, KeyAlias.id_of(str(others.pop("key_alias", None))))
+            if alias is None or alias.token is None:
+                raise no_such_key()
+        return await self._existing(alias.token if alias and alias.token else as_token(str(key))), others
+
+    async def _check_is_new(self, token: str) -> None:
+        known = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
+        if known is not None:
+            raise already_there(deleted=known.is_deleted)
+
+    async def _told(self, entry: Key) -> KeyAnswer:
+        return (await self._all_told([entry]))[0]
+
+    async def _all_told(self, found: list[Key]) -> list[KeyAnswer]:
+        now = self._clock()
+        figures = await self._figures(found, now)
+        return [answer_of(entry, figures.get(entry.token), now) for entry in found]
+
+    async def _figures(self, keys: Sequence[Key], now: float) -> dict[str, AccountFigures]:
+        partitions = self._config.general_settings.meterhouse.partitions
+        return await figures_of(self._bus, keys, partitions=partitions, now=now)
+
+
+def _moment(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC)

@@ -1,0 +1,38 @@
+"""A key's state as the entry that edge and policy watch. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from services.policy.control.virtual_key import VirtualKey
+from shared.keys import Key
+
+_FIELDS = frozenset(field.name for field in msgspec.structs.fields(Key))
+
+
+def entry_of(key: VirtualKey) -> Key:
+    """Return the entry of `key`. Tags and guardrails are those of its metadata, where LiteLLM keeps them.
+
+    Raises:
+        msgspec.ValidationError: a term has not the type its field has.
+    """
+    metadata = key.terms.get("metadata", {})
+    values: dict[str, Any] = {
+        "token": key.token,
+        "version": key.version,
+        "tenant": key.tenant,
+        "key_name": key.key_name,
+        "created_at": key.created_on.timestamp(),
+        "created_by": key.created_by,
+        "updated_at": key.modified_on.timestamp(),
+        "updated_by": key.updated_by,
+        "tags": _names(metadata, "tags"),
+        "guardrails": _names(metadata, "guardrails"),
+        "extra": {field: value for field, value in key.terms.items() if field not in _FIELDS},
+    }
+    return msgspec.convert({**{field: key.terms[field] for field in key.terms.keys() & _FIELDS}, **values}, Key)
+
+
+def _names(metadata: Any, field: str) -> list[str]:
+    names = metadata.get(field) if isinstance(metadata, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -1,0 +1,79 @@
+"""From an event of a key, and the key as the event left it, to the fact that everybody may read. Pure.
+
+Events are the control plane's own and may change with it; facts are published and spell every field out.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from eventsourcing.domain import AggregateEvent
+
+from services.policy.control.key_entry import entry_of
+from services.policy.control.virtual_key import VirtualKey
+from shared.facts.control import KeyBlocked, KeyDeleted, KeyGenerated, KeyTerms, KeyUnblocked, KeyUpdated, OfKey
+from shared.keys import Key
+
+_NOT_NAMED = {"budget_anchor"}  # ours alone: it follows budget_duration
+
+
+def fact_of(event: AggregateEvent, key: VirtualKey, seq: int) -> OfKey:
+    """Return the fact of `event`, stored at `seq`; `key` is at the event's version.
+
+    Raises:
+        TypeError: there is no fact for such an event.
+    """
+    make = _FACTS.get(type(event))
+    if make is None:
+        raise TypeError(f"no fact is published of a {type(event).__qualname__}")
+    entry = entry_of(key)
+    head: dict[str, Any] = {
+        "id": f"control_{seq}",
+        "ts_ms": round(event.timestamp.timestamp() * 1000),
+        "tenant": entry.tenant,
+        "key": entry.token,
+        "key_version": event.originator_version,
+        "key_name": entry.key_name,
+        "key_alias": entry.key_alias or "",
+        "user_id": entry.user_id or "",
+        "team_id": entry.team_id or "",
+        "organization_id": entry.organization_id or "",
+        "by": entry.updated_by,
+    }
+    return make(event, entry, head)
+
+
+def _generated(_: Any, entry: Key, head: dict[str, Any]) -> OfKey:
+    return KeyGenerated(**head, terms=_terms(entry))
+
+
+def _updated(event: VirtualKey.Updated, entry: Key, head: dict[str, Any]) -> OfKey:
+    changed = sorted(event.changes.keys() - _NOT_NAMED)
+    return KeyUpdated(**head, changed=tuple(changed), terms=_terms(entry))
+
+
+def _terms(entry: Key) -> KeyTerms:
+    return KeyTerms(
+        models=entry.models,
+        aliases=entry.aliases,
+        allowed_routes=entry.allowed_routes,
+        max_budget_pico=entry.max_budget_pico,
+        soft_budget_pico=entry.soft_budget_pico,
+        budget_duration=entry.budget_duration,
+        expires_ms=None if entry.expires is None else round(entry.expires * 1000),
+        rpm_limit=entry.rpm_limit,
+        tpm_limit=entry.tpm_limit,
+        max_parallel_requests=entry.max_parallel_requests,
+        blocked=bool(entry.blocked),
+        tags=entry.tags,
+        guardrails=entry.guardrails,
+        metadata=entry.metadata,
+    )
+
+
+_FACTS: dict[type[Any], Callable[[Any, Key, dict[str, Any]], OfKey]] = {
+    VirtualKey.Generated: _generated,
+    VirtualKey.Updated: _updated,
+    VirtualKey.Blocked: lambda _event, _entry, head: KeyBlocked(**head),
+    VirtualKey.Unblocked: lambda _event, _entry, head: KeyUnblocked(**head),
+    VirtualKey.Deleted: lambda _event, _entry, head: KeyDeleted(**head),
+}

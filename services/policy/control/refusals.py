@@ -1,0 +1,54 @@
+"""What goes wrong inside the control plane, as a client is told of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import structlog
+from eventsourcing.persistence import DataError, OperationalError
+
+from services.policy.control.key_alias import AliasIsTaken
+from services.policy.control.virtual_key import KeyIsDeleted
+from services.policy.control.wire import STATE_BYTES_MAX
+from shared.errors import InvalidRequest, NotFound, TooLarge, Unavailable
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def as_client_errors() -> Iterator[None]:
+    """Turn the control plane's own exceptions into GatewayErrors."""
+    try:
+        yield
+    except KeyIsDeleted:
+        raise no_such_key() from None
+    except AliasIsTaken as error:
+        raise InvalidRequest(
+            f"Key with alias '{error}' already exists. Unique key aliases across all keys are required.",
+            param="key_alias",
+            type="bad_request_error",
+        ) from None
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"A field has not the type it must have: {error}", type="bad_request_error") from None
+    except DataError:
+        limit = f"{STATE_BYTES_MAX // 1024} KB"
+        raise TooLarge(f"A key's fields, metadata included, may take at most {limit} together.") from None
+    except OperationalError as error:
+        log.error("the event store does not answer", error=str(error))
+        raise Unavailable(
+            "The event store does not answer. If this was a change, look whether it was made before making it again.",
+            retry_after_s=1,
+        ) from None
+
+
+def no_such_key() -> NotFound:
+    return NotFound("Key not found.", param="key")
+
+
+def already_there(*, deleted: bool) -> InvalidRequest:
+    state = "existed and was deleted; a deleted key never comes back" if deleted else "already exists"
+    return InvalidRequest(f"This key {state}. Choose another value.", param="key", type="bad_request_error")
+
+
+def too_contended() -> Unavailable:
+    return Unavailable("Too many are changing this key or alias at once. Try again.", retry_after_s=1)

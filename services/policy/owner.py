@@ -1,0 +1,260 @@
+"""Keeps the partitions this process owns open: takes leases, reads journals, serves, and closes in time."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import structlog
+
+from services.policy.accounts import Lost
+from services.policy.journal_reader import read_journal
+from services.policy.open_partitions import OpenPartitions
+from services.policy.ownership import Leases
+from services.policy.partition import Partition
+from services.policy.settlements import Settlements
+from shared import subjects
+from shared.bus import Bus, BusError, Message, Outbox
+from shared.facts import CompletionLost, encode_fact
+from shared.keys import Key
+
+log = structlog.get_logger()
+
+TURN_S = 0.25
+TICK_S = 1.0
+AGAIN_S = 0.2
+"""How long a partition that could not be served is left alone."""
+
+SHORT_LIFE_S = 1.0
+
+UNREADABLE_AGAIN_S = 5.0
+FINISH_S = 6.0
+"""Longer than a write can take: it ends by itself, well or badly."""
+
+ACCOUNT_WAIT_S = 0.5
+HAND_OVER_MAX = 2_000  # requests in one message
+
+
+class _Question(msgspec.Struct):
+    accounts: list[str]
+
+
+_decode_question = msgspec.json.Decoder(_Question).decode
+_decode_requests = msgspec.json.Decoder(list[str]).decode
+
+
+class Owner:
+    def __init__(
+        self,
+        bus: Bus,
+        outbox: Outbox,
+        leases: Leases,
+        settlements: Settlements,
+        partitions: OpenPartitions,
+        on_admit: Callable[[int, Message], None],
+        *,
+        key_of: Callable[[str], Key | None],
+    ) -> None:
+        """`partitions` has those that are open, `on_admit` gets their requests; `key_of` gives keys that may call."""
+        self._bus = bus
+        self._outbox = outbox
+        self._leases = leases
+        self._settlements = settlements
+        self._on_admit = on_admit
+        self._key_of = key_of
+        self._partitions = partitions
+        self._undispatched = partitions.undispatched
+        self._lives: dict[int, asyncio.Task[None]] = {}
+        self._ending: set[int] = set()  # those that were told to end
+        self._handing_over: asyncio.Task[None] | None = None
+        self._turn = asyncio.Event()
+        leases.on_loss(self._turn.set)
+
+    def lacks(self) -> str:
+        """What readiness shows: nothing as soon as one partition is served; the rest may be another process's."""
+        return "" if self._partitions else "partitions"
+
+    async def run(self) -> None:
+        """Until cancelled: renew leases, open what was won, close what was lost, expire holds."""
+        ticked = 0.0
+        while True:
+            self._turn.clear()
+            if self._bus.connected:
+                await self._leases.renew()
+            held = self._leases.held()
+            for number in self._lives.keys() - held - self._ending:
+                self._end(number)
+            for number in held - self._lives.keys():
+                self._lives[number] = asyncio.get_running_loop().create_task(self._serve(number))
+                self._lives[number].add_done_callback(partial(self._ended, number))
+            if time.monotonic() >= ticked + TICK_S:
+                ticked = time.monotonic()
+                self._tick()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await self._turn.wait()
+
+    async def stop(self) -> None:
+        """Close all, let what is being decided end, and give the leases back."""
+        for number in self._lives.keys() - self._ending:
+            self._end(number)
+        if self._lives:
+            await asyncio.wait(list(self._lives.values()))
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+        await self._leases.release()
+
+    async def _serve(self, number: int) -> None:
+        """One life of a partition: from its journal read until a write fails, or the lease is lost or given back."""
+        partition: Partition | None = None
+        subscriptions: list[int] = []
+        closed = asyncio.Event()
+        try:
+            partition = Partition(
+                self._bus,
+                number,
+                await read_journal(self._bus, number),
+                key_of=self._key_of,
+                undispatched=self._undispatched,
+                on_lost=self._publish_lost,
+                on_wait=self._settlements.hurry,
+                on_closed=closed.set,
+            )
+            await self._settlements.follow(partition)
+            if not self._leases.holds(number):
+                return
+            partition.start()
+            self._partitions.add(partition)
+            for work in (self._serve_requests, self._serve_releases, self._serve_accounts):
+                subscriptions.append(await work(number, partition))
+            opened = time.monotonic()
+            log.info("partition open", partition=number, accounts=len(partition.books.accounts))
+            await closed.wait()
+            if partition.conflict:
+                self._leases.drop(number)
+            if time.monotonic() < opened + SHORT_LIFE_S:
+                await asyncio.sleep(AGAIN_S)  # it may fail again and again: a journal that takes no writes
+        except (BusError, TimeoutError) as error:
+            log.warning("a partition could not be opened yet", partition=number, error=str(error))
+            await asyncio.sleep(AGAIN_S)
+        except msgspec.DecodeError as error:
+            log.error("a journal cannot be read: its partition stays closed", partition=number, error=str(error))
+            await asyncio.sleep(UNREADABLE_AGAIN_S)
+        finally:
+            if partition is not None:
+                await self._close(number, partition, subscriptions)
+
+    async def _close(self, number: int, partition: Partition, subscriptions: list[int]) -> None:
+        self._partitions.remove(partition)
+        was_open = partition.open
+        partition.close()
+        self._settlements.leave(partition)
+        for subscription in subscriptions:
+            await self._bus.unsubscribe(subscription, flush_s=1)  # what is on its way is refused at once, not dropped
+        try:
+            async with asyncio.timeout(FINISH_S):
+                await partition.finished()
+        except TimeoutError:
+            log.error("a journal write has no end", partition=number)
+        if was_open:
+            log.info("partition closed", partition=number)
+
+    def _end(self, number: int) -> None:
+        """Once only: a second time would break off what it still has to finish."""
+        self._ending.add(number)
+        self._lives[number].cancel()
+
+    def _ended(self, number: int, life: asyncio.Task[None]) -> None:
+        del self._lives[number]
+        self._ending.discard(number)
+        if not life.cancelled() and life.exception() is not None:
+            log.error("a partition failed", partition=number, exc_info=life.exception())
+        else:
+            self._turn.set()
+
+    async def _serve_requests(self, number: int, partition: Partition) -> int:
+        def on_admit(message: Message) -> None:
+            # A process that was asleep wakes up with requests that its successor has got as well.
+            if self._leases.holds(number):
+                self._on_admit(number, message)
+
+        return await self._bus.subscribe(subjects.admit(number), on_admit)
+
+    async def _serve_releases(self, number: int, partition: Partition) -> int:
+        async def release(message: Message) -> bytes:
+            try:
+                requests = _decode_requests(message.data)
+            except msgspec.DecodeError as error:
+                log.error("a release cannot be read", partition=number, error=str(error))
+                return b"{}"
+            for request in requests:
+                partition.release(request)
+            return b"{}"
+
+        return await self._bus.serve(subjects.release(number), release)
+
+    async def _serve_accounts(self, number: int, partition: Partition) -> int:
+        async def tell(message: Message) -> bytes:
+            """Answer with what each account has spent and holds, pico-dollars and seconds."""
+            try:
+                wanted = _decode_question(message.data).accounts
+            except msgspec.DecodeError as error:
+                log.error("a question about accounts cannot be read", partition=number, error=str(error))
+                return b"{}"
+            with contextlib.suppress(BusError, TimeoutError):
+                await self._settlements.catch_up(ACCOUNT_WAIT_S)
+            answer = {}
+            for token in wanted:
+                account = partition.standing(token)
+                answer[token] = {
+                    "spend_pico": account.spent,
+                    "held_pico": account.held,
+                    "window_start": account.starts_ms / 1000 if account.starts_ms else None,
+                    "window_end": account.ends_ms / 1000 if account.ends_ms else None,
+                }
+            return msgspec.json.encode(answer)
+
+        return await self._bus.serve(subjects.account(number), tell)
+
+    def _tick(self) -> None:
+        now_ms = _now_ms()
+        for partition in self._partitions:
+            if self._leases.holds(partition.number):
+                partition.tick(now_ms)
+        self._undispatched.forget_old(now_ms)
+        elsewhere = self._undispatched.partitions() - self._lives.keys()
+        if elsewhere and (self._handing_over is None or self._handing_over.done()):
+            self._handing_over = asyncio.get_running_loop().create_task(self._hand_over(elsewhere))
+
+    async def _hand_over(self, numbers: set[int]) -> None:
+        """Tell the owners of these partitions which of their holds are nobody's."""
+        for number in numbers:
+            requests = self._undispatched.of(number)[:HAND_OVER_MAX]
+            try:
+                await self._bus.request(subjects.release(number), msgspec.json.encode(requests), timeout_s=1.0)
+            except (BusError, TimeoutError) as error:
+                log.debug("holds could not be handed over yet", partition=number, error=str(error))
+                continue
+            for request in requests:
+                self._undispatched.discard(number, request)
+
+    def _publish_lost(self, number: int, lost: Lost) -> None:
+        hold = lost.hold
+        fact = CompletionLost(
+            id=f"lost_{hold.request}",
+            ts_ms=lost.at_ms,
+            tenant=hold.tenant,
+            request_id=hold.request,
+            key=hold.account,
+            partition=number,
+            model=hold.model,
+            cost_pico=hold.amount,
+            admitted_ms=hold.admitted_ms,
+        )
+        self._outbox.put(fact.subject, encode_fact(fact), fact.id)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,47 @@
+"""What a client is told when its budget says no, in LiteLLM's words and with what it needs to know next."""
+
+from datetime import UTC, datetime
+from math import ceil
+
+from services.policy.partition import Standing
+from shared.errors import BudgetExceeded, GatewayError
+from shared.keys import Key
+from shared.money import usd_text
+
+SOON_S = 1
+"""When to come again for money that requests in flight hold."""
+
+
+def over_budget(key: Key, standing: Standing, status: int, now: float) -> GatewayError:
+    """Return the refusal. LiteLLM's clients look for "Budget has been exceeded!" and the two figures."""
+    spent, maximum = usd_text(standing.spent), usd_text(standing.limit)
+    message = (
+        f"Budget has been exceeded! Key={key.key_alias or 'key'} ({key.key_name}) "
+        f"Current cost: {spent}, Max budget: {maximum}"
+    )
+    if standing.only_holds:
+        message += f", held by requests in flight: {usd_text(standing.held)}"
+    elif standing.spent < standing.limit:
+        message += ". What is left does not cover this request's input and one token of answer"
+    fields: dict[str, object] = {"spend": spent, "max_budget": maximum, "budget_reset_at": None}
+    retry_after = SOON_S if standing.only_holds else None
+    if standing.ends_ms:
+        resets = datetime.fromtimestamp(standing.ends_ms / 1000, UTC)
+        message += f". Resets at {resets:%Y-%m-%d %H:%M:%S} UTC"
+        fields["budget_reset_at"] = resets.isoformat()
+        if retry_after is None:
+            retry_after = max(SOON_S, ceil(standing.ends_ms / 1000 - now))
+    return BudgetExceeded(message, status=status, retry_after_s=retry_after, fields=fields)
+
+
+def unpriced_models(model: str, unpriced: tuple[str, ...]) -> GatewayError:
+    """Return why a model without a price cannot be called on a budget."""
+    have = "has" if len(unpriced) == 1 else "have"
+    return BudgetExceeded(
+        f"The model '{model}' cannot be called with a budgeted key: {', '.join(unpriced)} {have} no price. Set "
+        "input_cost_per_token and output_cost_per_token in its litellm_params, or allow it with "
+        "general_settings.meterhouse.allow_unpriced_models_on_budgets",
+        status=400,
+        type="model_without_price",
+        param="model",
+    )
