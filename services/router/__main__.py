@@ -1,0 +1,106 @@
+"""Starts router: settings, bus, providers; and drains it before it ends."""
+
+import asyncio
+import os
+import sys
+import time
+from random import Random
+
+import structlog
+
+from services.router.complete import Completer
+from services.router.endpoints import Endpoints
+from services.router.health import Health
+from services.router.outcome import no_adapter
+from services.router.plan import Groups
+from services.router.providers.registry import load_providers
+from services.router.settings import RouterSettings
+from services.router.transports import Transports
+from shared.bus import Bus, Outbox, prepare_streams
+from shared.config import Config, load_config
+from shared.deployments import Deployment, context_fallbacks_of, deployments_of, fallbacks_of
+from shared.heartbeat import beat
+from shared.observe import run_service, set_up_logging
+from shared.prices import PriceBook
+
+log = structlog.get_logger()
+
+
+async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
+    config = load_config(settings.config, os.environ)
+    environ = {**os.environ, **_variables(config)}
+    providers = load_providers(environ)
+    groups = _groups(config)
+    for deployment in _all(groups):
+        if deployment.provider not in providers:
+            log.warning(f"calls of '{deployment.group}' will fail: {no_adapter(deployment).message}")
+    calls = Transports(environ)
+    bus = await Bus.connect(settings.nats_url, name="router")
+    await prepare_streams(bus, replicas=settings.stream_replicas)
+    outbox = Outbox(bus)
+    router = config.router_settings
+    prices = PriceBook()
+    for deployment in _all(groups):  # the first look into the catalogue takes 30 ms, which no request has to wait for
+        prices.row_for(deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time())
+    async with calls as transports:
+        completer = Completer(
+            bus,
+            outbox,
+            transports,
+            providers,
+            groups,
+            Health(allowed_fails=router.allowed_fails, cooldown_s=router.cooldown_time),
+            prices,
+            timeout_s=router.timeout,
+            stream_timeout_s=router.stream_timeout,
+            drop_params=config.litellm_settings.drop_params,
+            chance=Random(),
+        )
+        cancels = config.general_settings.meterhouse.client_disconnect == "cancel"
+        endpoints = Endpoints(bus, completer, cancel_when_client_leaves=cancels)
+        await endpoints.start()
+        loop = asyncio.get_running_loop()
+        background = [loop.create_task(beat(bus, "router")), loop.create_task(endpoints.report())]
+        log.info("router is running", process=bus.process)
+        await stopping.wait()
+        await endpoints.drain(settings.drain_s)
+        for task in background:
+            task.cancel()
+    unstored = await outbox.drain(5.0)
+    if unstored:
+        log.error("facts were not stored before the end", facts=unstored)
+    await bus.close()
+    return 0
+
+
+def _groups(config: Config) -> Groups:
+    members: dict[str, list[Deployment]] = {}
+    for deployment in deployments_of(config):
+        members.setdefault(deployment.group, []).append(deployment)
+    router = config.router_settings
+    return Groups(
+        {group: tuple(deployments) for group, deployments in members.items()},
+        fallbacks_of(config),
+        context_fallbacks_of(config),
+        router.routing_strategy != "ordered",
+        router.num_retries,
+        router.retry_after,
+    )
+
+
+def _all(groups: Groups) -> list[Deployment]:
+    return [deployment for members in groups.deployments.values() for deployment in members]
+
+
+def _variables(config: Config) -> dict[str, str]:
+    return {name: value for name, value in config.environment_variables.items() if isinstance(value, str)}
+
+
+def main() -> int:
+    settings = RouterSettings()
+    set_up_logging("router", level=settings.log_level, as_json=settings.log_json)
+    return run_service(lambda stopping: work(stopping, settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""One call of one deployment, from the request sent to the answer read: how it ended, or what its failure means."""
+
+import time
+
+import httpx
+import structlog
+
+from services.router.job import Ending, Job, now_ms
+from services.router.outcome import (
+    Failed,
+    answered,
+    broken,
+    by_status,
+    failure_of_answer,
+    failure_of_stream,
+    redirected,
+    rejected,
+    timed_out,
+    unsent,
+)
+from services.router.provider_answer import ProviderAnswer
+from services.router.providers.base import Provider, ProviderCall
+from services.router.providers.broken_answer import BrokenAnswer
+from services.router.providers.rejection import Rejected
+from services.router.pump import Reading, forward, read_whole
+from services.router.transports import Transports
+from shared.deployments import Deployment
+from shared.errors import CredentialMissing, Unavailable
+
+log = structlog.get_logger()
+
+ERROR_BODY_MAX = 64 * 1024
+BROKEN = (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL)
+
+
+class Attempts:
+    """Makes calls. `router` is this process's name, for the head of an answer."""
+
+    def __init__(self, transports: Transports, router: str) -> None:
+        self._transports = transports
+        self._router = router
+
+    async def call(
+        self,
+        job: Job,
+        provider: Provider,
+        deployment: Deployment,
+        call: ProviderCall,
+        timeout_s: float,
+        *,
+        own_limit: bool,
+    ) -> Ending | Failed:
+        """Call the deployment; a streamed answer is written to the client as it comes.
+
+        `timeout_s` is for the whole answer, or up to a stream's first event; `own_limit` says that it is shorter than
+        the configuration's. A failure after the answer has begun is an Ending: it cannot be tried again.
+        """
+        try:
+            request, reader = provider.prepare(call, deployment)
+        except CredentialMissing as missing:
+            return unsent(missing)
+        except Rejected as reason:
+            return rejected(reason)
+        reading = Reading(deployment, reader, now_ms(), time.perf_counter_ns())
+        answer: ProviderAnswer | None = None
+        try:
+            async with job.limited(timeout_s) as limit:
+                answer = await self._transports.open(request, timeout_s)
+                if answer.status_code >= 300:
+                    return await _refused(provider, answer)
+                if call.stream:
+                    return await forward(job, answer, reading, limit, self._router)
+                return await read_whole(answer, reading)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            if job.cut:
+                return _cut(job, reading)
+            if reader.done:
+                return reading.ending()  # all was said; only the connection's end did not come
+            if job.answer.begun:
+                return reading.ending(failure_of_stream(provider.name, error))
+            return timed_out(provider.name, timeout_s, own_limit=own_limit)
+        except BROKEN as error:
+            if job.answer.begun:
+                return reading.ending(failure_of_stream(provider.name, error))
+            return broken(provider.name, error)
+        except BrokenAnswer as error:
+            reading.forward(job, error.before, self._router)
+            failure = failure_of_answer(provider.name, error)
+            return reading.ending(failure) if job.answer.begun else by_status(failure)
+        finally:
+            job.unlimited()
+            if answer is not None:
+                await _close(answer)
+
+
+async def _refused(provider: Provider, answer: ProviderAnswer) -> Failed:
+    if answer.status_code < 400:
+        return redirected(provider.name, answer.status_code, answer.header("location"))
+    failure = provider.failure(answer.status_code, await _error_body(answer))
+    return answered(failure, answer.header("retry-after"))
+
+
+def _cut(job: Job, reading: Reading) -> Ending | Failed:
+    """The reading was ended from here: by a client that left, or because the router stops."""
+    if job.cut == "client":
+        return reading.ending()
+    stopped = Unavailable("the gateway was stopped before the answer was whole", retry_after_s=1)
+    if job.answer.begun:
+        return reading.ending(stopped)
+    return Failed(stopped, retryable=False, elsewhere=False, counts=False)
+
+
+async def _error_body(answer: ProviderAnswer) -> bytes:
+    """Return the body as far as it can be read: the status alone tells enough."""
+    parts, size = [], 0
+    try:
+        async for part in answer.parts():
+            parts.append(part)
+            size += len(part)
+            if size > ERROR_BODY_MAX:
+                break
+    except BROKEN as error:
+        log.debug("an error's body could not be read to its end", error=str(error))
+    return b"".join(parts)
+
+
+async def _close(answer: ProviderAnswer) -> None:
+    try:
+        await answer.aclose()
+    except BROKEN as error:
+        log.debug("a connection to a provider did not close well", error=str(error))

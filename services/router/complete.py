@@ -1,0 +1,255 @@
+"""A request's way through router, top to bottom: tries in turn, the answer written, what it cost, the fact, the end."""
+
+import asyncio
+import time
+from random import Random
+from typing import NamedTuple
+
+import structlog
+
+from services.router.answer_headers import whole_headers
+from services.router.attempt import Attempts
+from services.router.count_tokens import counted_usage
+from services.router.finished_fact import finished_fact, price_of, shortened
+from services.router.health import Health
+from services.router.job import Ending, Job, failed, now_ms
+from services.router.outcome import Failed, no_adapter, unsent
+from services.router.plan import Groups, Plan, Try, pause_s
+from services.router.providers.base import Provider, ProviderCall
+from services.router.providers.failures import is_context_failure
+from services.router.transports import Transports
+from shared.bodies import BodyGone, read_body
+from shared.bus import Bus, MessageTooBig, Outbox
+from shared.deployments import Deployment
+from shared.errors import DeadlinePassed, GatewayError, Unavailable
+from shared.facts import Attempt, encode_fact
+from shared.facts.header import unchecked
+from shared.frames import Head
+from shared.prices import PriceBook
+
+log = structlog.get_logger()
+
+_attempt_noted = unchecked(Attempt)
+
+_DONE = b"data: [DONE]\n\n"
+ERROR_TEXT_MAX = 300
+"""Of each try's failure, where several are told together."""
+
+
+class _Tried(NamedTuple):
+    deployment: Deployment
+    failure: GatewayError
+    called: bool
+
+
+class Completer:
+    """Gets requests done. One instance serves all of a router."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        outbox: Outbox,
+        transports: Transports,
+        providers: dict[str, Provider],
+        groups: Groups,
+        health: Health,
+        prices: PriceBook,
+        *,
+        timeout_s: float,
+        stream_timeout_s: float | None,
+        drop_params: bool,
+        chance: Random,
+    ) -> None:
+        self._bus = bus
+        self._outbox = outbox
+        self._attempts = Attempts(transports, bus.process)
+        self._providers = providers
+        self._groups = groups
+        self._health = health
+        self._prices = prices
+        self._timeout_s = timeout_s
+        self._stream_timeout_s = stream_timeout_s
+        self._drop_params = drop_params
+        self._chance = chance
+
+    async def complete(self, job: Job) -> None:
+        """Do it; whatever happens, one fact is stored and the edge is told."""
+        if self._outbox.full:
+            # The fact of a request that was not called for is small, and it frees what is held for the request.
+            ending = failed(Unavailable("facts cannot be stored at the moment", retry_after_s=1))
+            self._write_end(job, ending, None)
+            job.answer.muted = True
+        else:
+            ending = await self._outcome(job)
+        cost, price = price_of(self._prices, ending)
+        fact = finished_fact(job, ending, cost, price)
+        try:
+            await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
+        except MessageTooBig:
+            fact = shortened(fact)
+            await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
+        self._write_end(job, ending, cost.pico if price else None)
+
+    async def _outcome(self, job: Job) -> Ending:
+        try:
+            ending = await self._call(job)
+            await self._settle_usage(job, ending)
+        except Exception as error:
+            log.exception("a request failed inside the router", request=job.call.request.request_id)
+            return failed(GatewayError(f"the gateway failed: {type(error).__name__}"))
+        return ending
+
+    async def _call(self, job: Job) -> Ending:
+        request = job.call.request
+        if job.call.body_ref:
+            try:
+                # A guardrail may have changed the body's size.
+                size = None if job.call.body_changed else request.body_bytes
+                job.body = await read_body(self._bus, job.call.body_ref, size)
+            except BodyGone as error:
+                return failed(Unavailable(str(error), retry_after_s=1))
+        failures: list[_Tried] = []
+        plan = self._plan(job)
+        step = plan.next()
+        while step is not None:
+            if step.again and not await self._pause(job, step, failures):
+                plan.drop(step.deployment)
+                step = plan.next()
+                continue
+            if job.client_left or job.cut or job.deadline_s <= 0:
+                break
+            if failures:
+                job.retries += step.deployment.group == failures[-1].deployment.group
+                job.fallbacks = step.fallback
+            outcome = await self._try(job, step.deployment)
+            if isinstance(outcome, Ending):
+                return outcome
+            failures.append(_Tried(step.deployment, outcome.failure, outcome.called))
+            if outcome.elsewhere:
+                plan.drop(step.deployment)
+            elif is_context_failure(outcome.failure):
+                plan.leave_for_longer()
+            elif not outcome.retryable:
+                plan.leave()
+            step = plan.next()
+        return _failure_to_show(failures, job)
+
+    def _plan(self, job: Job) -> Plan:
+        request = job.call.request
+        now = time.monotonic()
+        return Plan(
+            self._groups,
+            request.group,
+            num_retries=request.num_retries,
+            with_fallbacks=not request.disable_fallbacks,
+            cooling=lambda deployment: self._health.cooling(deployment, now),
+            chance=self._chance,
+        )
+
+    async def _try(self, job: Job, deployment: Deployment) -> Ending | Failed:
+        """Call one deployment and, where it answers, read it all; note the attempt and the deployment's health."""
+        provider = self._providers.get(deployment.provider)
+        wished_s, configured_s = job.call.request.timeout_s, self._timeout_of(job, deployment)
+        timeout_s = max(0.001, min(wished_s or configured_s, job.deadline_s))
+        started, began_ns = now_ms(), time.perf_counter_ns()
+        outcome: Ending | Failed = unsent(no_adapter(deployment))
+        if provider is not None:
+            call = self._provider_call(job, deployment)
+            own_limit = timeout_s < configured_s and (wished_s is not None or bool(job.attempts))
+            outcome = await self._attempts.call(job, provider, deployment, call, timeout_s, own_limit=own_limit)
+        failure = outcome.failure
+        job.attempts.append(
+            _attempt_noted(
+                deployment=deployment.id,
+                provider=deployment.provider,
+                model=deployment.model,
+                started_ms=started,
+                duration_ms=(time.perf_counter_ns() - began_ns) // 1_000_000,
+                status=failure.status if failure else 200,
+                error=failure.message[:ERROR_TEXT_MAX] if failure else "",
+            )
+        )
+        if failure is None:
+            self._health.succeeded(deployment)
+        elif isinstance(outcome, Ending) or outcome.counts:
+            alone = len(self._groups.deployments.get(deployment.group, ())) == 1
+            self._health.failed(deployment, failure.status, alone=alone, now=time.monotonic())
+        return outcome
+
+    def _provider_call(self, job: Job, deployment: Deployment) -> ProviderCall:
+        request = job.call.request
+        return ProviderCall(
+            body=job.body,
+            model=request.model,
+            stream=request.stream,
+            include_usage=request.include_usage,
+            max_tokens=job.call.max_tokens,
+            max_tokens_field=request.max_tokens_field,
+            drop_params=self._drop_params if deployment.drop_params is None else deployment.drop_params,
+        )
+
+    def _timeout_of(self, job: Job, deployment: Deployment) -> float:
+        """Return the seconds that the configuration gives one try."""
+        configured = deployment.timeout_s or self._timeout_s
+        if job.call.request.stream:
+            return deployment.stream_timeout_s or self._stream_timeout_s or configured
+        return configured
+
+    async def _pause(self, job: Job, step: Try, failures: list[_Tried]) -> bool:
+        """Wait before the same deployment is tried again; False where that would take too long."""
+        last = next((tried.failure for tried in reversed(failures) if tried.deployment.id == step.deployment.id), None)
+        asked_s = last.retry_after_s if last else None
+        wait_s = pause_s(step.again, asked_s, self._groups.retry_after_s, self._chance)
+        if wait_s is None or wait_s >= job.deadline_s:
+            return False
+        try:
+            async with job.limited(None):
+                await asyncio.sleep(wait_s)
+        except TimeoutError:
+            log.debug("a pause was cut short", request=job.call.request.request_id)
+        finally:
+            job.unlimited()
+        return True
+
+    async def _settle_usage(self, job: Job, ending: Ending) -> None:
+        """Take the provider's figures; count only where it gave none for an answer it did give."""
+        reader = ending.reader
+        if reader is None:
+            return
+        if reader.usage is not None:
+            ending.usage, ending.usage_source = reader.usage, "provider"
+        elif ending.failure is None or job.answer.begun:
+            ending.usage = await counted_usage(job.body, reader.text_so_far())
+            ending.usage_source = "counted"
+
+    def _write_end(self, job: Job, ending: Ending, cost_pico: int | None) -> None:
+        answer = job.answer
+        if ending.failure is not None:
+            answer.failure(ending.failure)
+        elif job.call.request.stream:
+            answer.data(_DONE, last=True)
+        elif ending.deployment is not None:
+            headers = whole_headers(job, ending.deployment, ending.body, cost_pico)
+            provider_us = (ending.finished_ms - ending.started_ms) * 1_000
+            answer.head(Head(200, headers, False, self._bus.process, provider_us), ending.body, last=True)
+
+
+def _failure_to_show(failures: list[_Tried], job: Job) -> Ending:
+    """Return the last failure a provider gave, else the last; and say what else was tried."""
+    if not failures:
+        if job.client_left:
+            return failed(GatewayError("the client left before a provider was called", status=499, type="client_left"))
+        if job.cut:
+            return failed(Unavailable("the gateway was stopped before a provider was called", retry_after_s=1))
+        if job.deadline_s <= 0:
+            return failed(DeadlinePassed("the request's deadline passed before a provider could be called"))
+        return failed(Unavailable(f"no deployment serves the model '{job.call.request.group}'"))
+    deployment, failure, _ = next((tried for tried in reversed(failures) if tried.called), failures[-1])
+    others = {
+        tried.id: f"{tried.provider}/{tried.model}: {error.message[:ERROR_TEXT_MAX]}"
+        for tried, error, _ in failures
+        if tried.id != deployment.id
+    }
+    if others:
+        failure.message += f" (before that, {'; '.join(others.values())})"
+    return failed(failure, deployment)

@@ -1,0 +1,87 @@
+"""Everything router answers: requests to complete, and clients that left."""
+
+import asyncio
+
+import structlog
+
+from services.router.answer import AnswerWriter
+from services.router.complete import Completer
+from services.router.job import Job
+from shared import subjects
+from shared.bus import Bus, Message
+from shared.calls import decode_cancel, unpack_complete
+
+log = structlog.get_logger()
+
+ACCEPT_AFTER_S = 0.1
+"""How long an answer may take before the edge is told that somebody works on it: quick answers need no such word."""
+
+REPORT_EVERY_S = 5.0
+FLUSH_S = 2
+"""How long at most to wait for commands that were on their way when this router stopped taking any."""
+
+STOP_S = 5.0
+"""How long requests may take to end, once they are told to."""
+
+
+class Endpoints:
+    def __init__(self, bus: Bus, completer: Completer, *, cancel_when_client_leaves: bool) -> None:
+        self._bus = bus
+        self._completer = completer
+        self._cancels = cancel_when_client_leaves
+        self._jobs: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscription = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._jobs)
+
+    async def start(self) -> None:
+        await self._bus.subscribe(subjects.cancel(self._bus.process), self._on_cancel)
+        self._subscription = await self._bus.subscribe(subjects.COMPLETE, self._on_complete, subjects.ROUTERS)
+
+    async def report(self) -> None:
+        """Until cancelled, tell the edges every few seconds that their requests are being worked on."""
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            for job in list(self._jobs.values()):
+                job.answer.progress()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no more work; wait for what is in flight, and end what is not done in time."""
+        await self._bus.unsubscribe(self._subscription, flush_s=FLUSH_S)
+        if not self._tasks:
+            return
+        log.info("waiting for requests in flight", requests=len(self._tasks))
+        _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+        if late:
+            log.warning("requests are ended before their answers are whole", requests=len(late))
+            for job in list(self._jobs.values()):
+                job.stop()
+            await asyncio.wait(late, timeout=STOP_S)
+
+    def _on_complete(self, message: Message) -> None:
+        call, body = unpack_complete(message.data)
+        request = call.request
+        job = Job(call, body, AnswerWriter(self._bus, request.edge, request.request_id))
+        self._jobs[request.request_id] = job
+        loop = asyncio.get_running_loop()
+        accept = loop.call_later(ACCEPT_AFTER_S, job.answer.progress)
+        task = loop.create_task(self._completer.complete(job))
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            accept.cancel()
+            self._tasks.discard(task)
+            self._jobs.pop(request.request_id, None)
+            if not task.cancelled() and task.exception() is not None:
+                log.error("a request's task failed", request=request.request_id, exc_info=task.exception())
+
+        task.add_done_callback(done)
+
+    def _on_cancel(self, message: Message) -> None:
+        job = self._jobs.get(decode_cancel(message.data).request_id)
+        if job is None:
+            return
+        job.leave(cancel=self._cancels)

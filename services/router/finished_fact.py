@@ -1,0 +1,113 @@
+"""The fact of a finished request: what was used, at which price, and how it went."""
+
+import time
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import orjson
+
+from services.router.job import Ending, Job
+from shared.facts import CompletionFinished, PriceUsed
+from shared.facts.header import caller_fields, unchecked
+from shared.prices import Cost, PriceBook, PriceRow, cost_of
+from shared.usage import Usage
+
+_NOTHING = Cost(0, {}, ())
+_finished = unchecked(CompletionFinished)
+_price_used_of = unchecked(PriceUsed)
+MESSAGE_MAX = 2_000
+
+
+def price_of(prices: PriceBook, ending: Ending) -> tuple[Cost, PriceRow | None]:
+    """Return the cost and the row it was computed with; no row: the model has no price, the cost is unknown."""
+    deployment = ending.deployment
+    if deployment is None:
+        return _NOTHING, None
+    row = prices.row_for(
+        deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time()
+    )
+    return (cost_of(ending.usage, row), row) if row is not None else (_NOTHING, None)
+
+
+def finished_fact(job: Job, ending: Ending, cost: Cost, price: PriceRow | None) -> CompletionFinished:
+    call = job.call
+    request, caller, deployment, failure = call.request, call.request.caller, ending.deployment, ending.failure
+    usage = ending.usage
+    return _finished(
+        id=f"fin_{request.request_id}",
+        ts_ms=ending.finished_ms,
+        request_id=request.request_id,
+        **caller_fields(caller),
+        partition=call.partition,
+        held=call.hold_pico is not None,
+        hold_pico=call.hold_pico or 0,
+        route=request.route,
+        call_type=request.call_type,
+        model=request.model,
+        group=request.group,
+        deployment=deployment.id if deployment else "",
+        provider=deployment.provider if deployment else "",
+        provider_model=deployment.model if deployment else "",
+        api_base=deployment.api_base if deployment and isinstance(deployment.api_base, str) else "",
+        stream=request.stream,
+        outcome="failure" if failure else "success",
+        client_left=job.client_left,
+        status=ending.status,
+        error_type=failure.type if failure else "",
+        error_message=failure.message[:MESSAGE_MAX] if failure else "",
+        response_id=ending.reader.response_id if ending.reader else "",
+        finish_reason=ending.reader.finish_reason if ending.reader else "",
+        usage=usage_counts(usage),
+        usage_source=ending.usage_source,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_pico=cost.pico,
+        cost_parts_pico=cost.parts,
+        price=_price_used(price, cost, usage.prompt_tokens) if price else None,
+        attempts=tuple(job.attempts),
+        retries=job.retries,
+        fallbacks=job.fallbacks,
+        guardrails=call.applied_guardrails,
+        received_ms=request.received_ms,
+        admitted_ms=call.admitted_ms,
+        started_ms=ending.started_ms,
+        first_token_ms=ending.first_token_ms,
+        finished_ms=ending.finished_ms,
+        ip=caller.ip,
+        user_agent=caller.user_agent,
+        session_id=caller.session_id,
+        metadata=_metadata(caller.metadata) if caller.metadata else {},
+    )
+
+
+def _metadata(text: bytes) -> dict[str, Any]:
+    """The client's own; what cannot be read must not keep the fact from being stored."""
+    try:
+        metadata = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def shortened(fact: CompletionFinished) -> CompletionFinished:
+    """Return the fact without what clients can make long, for one that is too big to be stored."""
+    return fact.model_copy(update={"metadata": {}, "tags": (), "user_agent": fact.user_agent[:200]})
+
+
+def usage_counts(usage: Usage) -> dict[str, int]:
+    """Return the classes that are not 0."""
+    return {name: count for name in _FIELDS if (count := getattr(usage, name))}
+
+
+_FIELDS = tuple(field.name for field in msgspec.structs.fields(Usage))
+
+
+def _price_used(row: PriceRow, cost: Cost, prompt_tokens: int) -> PriceUsed:
+    """The rates of the classes that were used, at a prompt of that size: enough to compute the cost again."""
+    rates = {name: rate.at(prompt_tokens) for name in cost.parts if (rate := row.rate_for(name)) is not None}
+    return _price_used_of(row=row.id, source=row.source, rates={name: _plain(rate) for name, rate in rates.items()})
+
+
+def _plain(rate: int | Decimal) -> str:
+    return str(rate) if isinstance(rate, int) else f"{rate.normalize():f}"

@@ -1,0 +1,106 @@
+"""One accepted request while a router works on it."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from services.router.answer import AnswerWriter
+from services.router.providers.base import AnswerReader
+from shared.calls import Complete
+from shared.deployments import Deployment
+from shared.errors import GatewayError
+from shared.facts import Attempt
+from shared.usage import NOTHING, Usage, UsageSource
+
+DRAIN_MAX_S = 600.0
+"""How long a stream is read on for its usage after its client left."""
+
+
+@dataclass(slots=True)
+class Job:
+    """`cut`: reading is to end early, because the client left and the call is to be cancelled, or the router stops."""
+
+    call: Complete
+    body: bytes
+    answer: AnswerWriter
+    attempts: list[Attempt] = field(default_factory=list)
+    retries: int = 0
+    fallbacks: int = 0
+    client_left: bool = False
+    cut: Literal["", "client", "stop"] = ""
+    read_until: float | None = None  # by the loop's clock: when a stream that nobody hears any more is left
+    _limit: asyncio.Timeout | None = None  # on what is awaited now
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds until the request's deadline, by the wall clock it was given in."""
+        return self.call.request.deadline_ms / 1000 - time.time()
+
+    def limited(self, seconds: float | None) -> asyncio.Timeout:
+        """Return a timeout around what is awaited next; `leave` and `stop` may bring it forward. Then `unlimited`."""
+        self._limit = asyncio.timeout(0 if self.cut else seconds)
+        return self._limit
+
+    def unlimited(self) -> None:
+        self._limit = None
+
+    def leave(self, *, cancel: bool) -> None:
+        """The client is gone: nobody reads the answer. A stream is cancelled, or read on for a while.
+
+        An answer that is not streamed is always read: only its end tells what it cost.
+        """
+        self.client_left = True
+        self.answer.muted = True
+        now = asyncio.get_running_loop().time()
+        if not self.call.request.stream:
+            return
+        if cancel:
+            self.cut = self.cut or "client"
+            self._end_at(now)
+        else:
+            self.read_until = now + DRAIN_MAX_S
+            if self.answer.begun:
+                self._end_at(self.read_until)
+
+    def stop(self) -> None:
+        """The router must end: what has come until now is all there will be."""
+        self.cut = "stop"
+        self._end_at(asyncio.get_running_loop().time())
+
+    def _end_at(self, when: float) -> None:
+        if self._limit is not None:
+            self._limit.reschedule(when)
+
+
+@dataclass(slots=True, kw_only=True)
+class Ending:
+    """How a job ended: what its fact will say, and what is left to write."""
+
+    deployment: Deployment | None = None
+    reader: AnswerReader | None = None
+    failure: GatewayError | None = None
+    status: int = 200
+    usage: Usage = NOTHING
+    usage_source: UsageSource = "none"
+    started_ms: int = 0
+    first_token_ms: int = 0
+    finished_ms: int = 0
+    body: bytes = b""  # of an answer that is not streamed
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def failed(failure: GatewayError, deployment: Deployment | None = None) -> Ending:
+    """Return the ending of a request that no provider answered."""
+    at = now_ms()
+    return Ending(
+        deployment=deployment,
+        failure=failure,
+        status=failure.status,
+        started_ms=at,
+        first_token_ms=at,
+        finished_ms=at,
+    )

@@ -1,0 +1,160 @@
+"""Anthropic behind the router: chat completions sent as messages, its answers read back."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from services.router.providers.anthropic.request import to_messages
+from services.router.providers.anthropic.response import to_completion
+from services.router.providers.anthropic.stream import StreamTranslator
+from services.router.providers.anthropic.usage import usage_of
+from services.router.providers.base import AnswerReader, HttpCall, ProviderCall, Whole, json_object
+from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.failures import provider_failure
+from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS
+from services.router.providers.rejection import InvalidField
+from services.router.providers.sse import SseParser
+from shared.deployments import Deployment
+from shared.errors import CredentialMissing, GatewayError
+from shared.prices import own_output_limit
+from shared.usage import Usage
+
+API_VERSION = "2023-06-01"
+DEFAULT_MAX_TOKENS = 4096
+"""Anthropic requires a maximum; this one holds where neither client nor catalogue says one."""
+
+
+class Anthropic:
+    name = "anthropic"
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: URL and headers, made once
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        http = self._requests.get(deployment.id)
+        if http is None:
+            http = self._requests[deployment.id] = self._request(deployment)
+        body = {name: value for name, value in _loaded(call.body).items() if name not in OURS or name == "metadata"}
+        defaults = deployment.defaults
+        if call.max_tokens_field:
+            defaults = {name: value for name, value in defaults.items() if name not in MAX_TOKENS_FIELDS}
+        body = {**defaults, **body}
+        for name in deployment.drop_always:
+            body.pop(name, None)
+        if call.max_tokens is not None:
+            own = [body.pop(name, None) for name in MAX_TOKENS_FIELDS]
+            body["max_tokens"] = min([call.max_tokens, *(limit for limit in own if isinstance(limit, int))])
+        default = deployment.max_output_tokens or own_output_limit(deployment.model) or DEFAULT_MAX_TOKENS
+        request = to_messages(body, model=deployment.model, drop_params=call.drop_params, default_max_tokens=default)
+        request |= deployment.extra_body
+        url, headers = http
+        return HttpCall(url, headers, orjson.dumps(request)), AnthropicAnswer(call.model, call.include_usage)
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        return provider_failure(self.name, status, body)
+
+    def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        key = text_or_missing(deployment.api_key, deployment, "api_key") or self._environ.get("ANTHROPIC_API_KEY")
+        if not key:
+            raise CredentialMissing(
+                f"the deployment 'anthropic/{deployment.model}' has no key: set ANTHROPIC_API_KEY in the gateway's "
+                "environment, or api_key in its litellm_params",
+                param="api_key",
+            )
+        base = text_or_missing(deployment.api_base, deployment, "api_base") or self._environ.get("ANTHROPIC_API_BASE")
+        base = (base or "https://api.anthropic.com").rstrip("/")
+        url = base if base.endswith("/v1/messages") else f"{base.removesuffix('/v1')}/v1/messages"
+        return url, call_headers(deployment, {"x-api-key": key, "anthropic-version": API_VERSION})
+
+
+def _loaded(body: bytes) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = orjson.loads(body)
+    except orjson.JSONDecodeError as error:  # stricter than edge: no lone surrogates, no infinite numbers
+        raise InvalidField("request_body", f"is not JSON that can be translated: {error}") from error
+    return loaded
+
+
+class AnthropicAnswer:
+    """An `AnswerReader`."""
+
+    def __init__(self, model: str, include_usage: bool) -> None:
+        self.usage: Usage | None = None
+        self.response_id = ""
+        self.finish_reason = ""
+        self.done = False
+        self._model = model
+        self._translator = StreamTranslator(model, int(time.time()), include_usage)
+        self._events = SseParser()
+        self._text: list[str] = []
+
+    def whole(self, body: bytes) -> Whole:
+        message = json_object(body, orjson.loads)
+        error = message.get("error")
+        if message.get("type") == "error" and isinstance(error, dict):
+            raise ProviderStreamError(str(error.get("type")), str(error.get("message")))
+        if "content" not in message:
+            raise UnreadableAnswer("a message without content")
+        try:
+            completion = to_completion(message, model=self._model, created=int(time.time()))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UnreadableAnswer(f"not a message: {error!r}") from error
+        usage = message.get("usage")
+        self.usage = usage_of(usage) if isinstance(usage, dict) else None
+        self.response_id = str(completion.get("id") or "")
+        self.finish_reason = str(completion["choices"][0].get("finish_reason") or "")
+        self._note_text(completion["choices"][0].get("message") or {})
+        return Whole(orjson.dumps(completion), self.usage, self.response_id, self.finish_reason)
+
+    def feed(self, data: bytes) -> bytes:
+        return self._read(self._events.feed(data))
+
+    def end(self) -> bytes:
+        out = self._read(self._events.end())
+        if not self.done:
+            broken = UnreadableAnswer("the stream ended before message_stop")
+            broken.before = out
+            raise broken
+        return out
+
+    def _read(self, events: list[tuple[str, bytes]]) -> bytes:
+        out: list[bytes] = []
+        try:
+            for _, payload in events:
+                for chunk in self._chunks(payload):
+                    self._note(chunk)
+                    out.append(b"data: " + orjson.dumps(chunk) + b"\n\n")
+        except BrokenAnswer as broken:
+            broken.before = b"".join(out)
+            raise
+        finally:
+            self.usage = self._translator.usage
+            self.done = self._translator.finished
+        return b"".join(out)
+
+    def _chunks(self, payload: bytes) -> list[dict[str, Any]]:
+        event = json_object(payload, orjson.loads)
+        try:
+            return self._translator.feed(event)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UnreadableAnswer(f"not an event of a message: {error!r}") from error
+
+    def text_so_far(self) -> str:
+        return "".join(self._text)
+
+    def _note(self, chunk: dict[str, Any]) -> None:
+        self.response_id = self.response_id or str(chunk.get("id") or "")
+        for choice in chunk.get("choices") or ():
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            self._note_text(choice.get("delta") or {})
+
+    def _note_text(self, part: dict[str, Any]) -> None:
+        self._text += [part[name] for name in ("content", "reasoning_content") if isinstance(part.get(name), str)]
+        for tool in part.get("tool_calls") or ():
+            arguments = (tool.get("function") or {}).get("arguments")
+            if isinstance(arguments, str):
+                self._text.append(arguments)

@@ -1,0 +1,111 @@
+"""What a provider is to the router: a pure translation of a call into an HTTP request, and of its answer back."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from services.router.providers.broken_answer import UnreadableAnswer
+from shared.deployments import Deployment
+from shared.errors import GatewayError
+from shared.usage import Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderCall:
+    """One call as the client wants it. `body` is OpenAI's chat completions JSON."""
+
+    body: bytes
+    model: str  # the name to show to the client
+    stream: bool
+    include_usage: bool
+    max_tokens: int | None  # the admitted maximum, None leaves the client's
+    max_tokens_field: str
+    drop_params: bool
+
+
+class HttpCall(NamedTuple):
+    """What to POST, and where."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Whole(NamedTuple):
+    """An answer that is not streamed, as the client gets it."""
+
+    body: bytes
+    usage: Usage | None
+    response_id: str
+    finish_reason: str
+
+
+class AnswerReader(Protocol):
+    """Reads one answer of a provider. Use either `whole`, or `feed` and `end`.
+
+    `done`: a stream has said that it is over, though the connection may still be open.
+    """
+
+    usage: Usage | None
+    response_id: str
+    finish_reason: str
+    done: bool
+
+    def whole(self, body: bytes) -> Whole:
+        """Return the answer in OpenAI's form.
+
+        Raises:
+            BrokenAnswer: it cannot be read, or is the report of an error.
+        """
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the client gets for the next bytes of the provider's stream; may be empty.
+
+        Raises:
+            BrokenAnswer: the provider reports an error in mid-stream, or breaks the form.
+        """
+        ...
+
+    def end(self) -> bytes:
+        """Return what is to be written when the provider's stream is over, but for [DONE].
+
+        Raises:
+            BrokenAnswer: it ended too early.
+        """
+        ...
+
+    def text_so_far(self) -> str:
+        """Return the text written so far, for counting tokens where the provider reports none."""
+        ...
+
+
+class Provider(Protocol):
+    name: str
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        """Return the request to send, and the reader of its answer.
+
+        Raises:
+            CredentialMissing: a key or address is not set; the text says what to set.
+            Rejected: the call cannot be put in the provider's terms.
+        """
+        ...
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        """Return what an answer with `status` >= 400 means."""
+        ...
+
+
+def json_object(body: bytes, decode: Any) -> dict[str, Any]:
+    """Return the JSON object in `body`, decoded by `decode`.
+
+    Raises:
+        UnreadableAnswer
+    """
+    try:
+        value = decode(body)
+    except ValueError as error:
+        raise UnreadableAnswer(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UnreadableAnswer("not a JSON object")
+    return value

@@ -1,0 +1,48 @@
+"""Values of a deployment that may still wait for an environment variable."""
+
+import re
+
+from shared.config import MissingVariable
+from shared.deployments import Deployment, Text
+from shared.errors import CredentialMissing
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+
+
+def text_or_missing(value: Text, deployment: Deployment, setting: str) -> str | None:
+    """Return the text, or None where nothing is configured.
+
+    Raises:
+        CredentialMissing: it refers to a variable that is not set.
+    """
+    if isinstance(value, MissingVariable):
+        raise CredentialMissing(
+            f"the deployment '{deployment.provider}/{deployment.model}' cannot be called: its {setting} is "
+            f"os.environ/{value.name}; {value.remedy} for the gateway",
+            param=setting,
+        )
+    return value.strip() or None if value is not None else None  # a key read from a file often ends in a line break
+
+
+def call_headers(deployment: Deployment, own: dict[str, str]) -> dict[str, str]:
+    """Return the headers of every call to the deployment: the provider's `own`, and those the operator adds.
+
+    Raises:
+        CredentialMissing: one waits for its variable, or cannot be sent.
+    """
+    headers = {"content-type": "application/json", **own}
+    for name, value in deployment.extra_headers.items():
+        text = text_or_missing(value, deployment, f"extra_headers.{name}")
+        if text is not None:
+            headers[name.lower()] = text
+    for name, text in headers.items():
+        headers[name] = text.strip()
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(headers[name]):
+            raise CredentialMissing(
+                f"the deployment '{deployment.provider}/{deployment.model}' cannot be called: its header {name!r} has "
+                "a character that no HTTP header can carry; look for a line break or a typographic quote in the key or "
+                "in extra_headers",
+                param="extra_headers" if name not in own else "api_key",
+            )
+    return headers

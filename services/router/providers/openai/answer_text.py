@@ -1,0 +1,46 @@
+"""The text that an answer carries, for counting its tokens where the provider did not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+
+
+def text_of_whole(body: bytes) -> str:
+    """Return all text of an answer that was not streamed: content, reasoning, names and arguments of tool calls."""
+    return "".join(_texts(_decoded(body), "message"))
+
+
+def text_of_events(events: bytes) -> str:
+    """Return all text of a stream's chunks; what cannot be read has none."""
+    texts: list[str] = []
+    for line in events.split(b"\n"):
+        if line.startswith(b"data:"):
+            texts += _texts(_decoded(line[5:]), "delta")
+    return "".join(texts)
+
+
+def _decoded(document: bytes) -> Any:
+    try:
+        return orjson.loads(document)
+    except orjson.JSONDecodeError:  # [DONE], or an event that was cut
+        return None
+
+
+def _texts(answer: Any, part_name: str) -> Iterator[str]:
+    for choice in _objects(answer.get("choices") if isinstance(answer, dict) else None):
+        part = choice.get(part_name)
+        if not isinstance(part, dict):
+            continue
+        yield from (part[name] for name in _TEXTS if isinstance(part.get(name), str))
+        for tool in _objects(part.get("tool_calls")):
+            function = tool.get("function")
+            if isinstance(function, dict):
+                yield from (function[name] for name in ("name", "arguments") if isinstance(function.get(name), str))
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))

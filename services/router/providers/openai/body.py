@@ -1,0 +1,134 @@
+"""The body to send: the client's bytes with a few fields set, the rest never decoded."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from services.router.providers.base import ProviderCall
+from services.router.providers.rejection import InvalidField
+
+OURS = {
+    "cache",
+    "caching_groups",
+    "content_policy_fallbacks",
+    "context_window_fallbacks",
+    "disable_fallbacks",
+    "fallbacks",
+    "guardrails",
+    "litellm_session_id",
+    "litellm_trace_id",
+    "metadata",
+    "mock_response",
+    "num_retries",
+    "priority",
+    "router_settings_override",
+    "tags",
+    "timeout",
+}
+"""Fields of a request that speak to the gateway, not to a provider."""
+
+MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+
+_REASONING = re.compile(r"(?:.*/)?(?:o\d|gpt-5)")
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_messages = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def outgoing_body(
+    call: ProviderCall,
+    *,
+    model: str,
+    max_tokens_fields: tuple[str, ...] = MAX_TOKENS_FIELDS,
+    stream_usage: bool = True,
+    developer_role: bool = True,
+    defaults: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    drop: tuple[str, ...] = (),
+) -> bytes:
+    """Return the body for `model`.
+
+    `max_tokens_fields` are the names the provider knows for the maximum, the first where the client used none of them;
+    `stream_usage` whether it can be asked for usage at a stream's end; without `developer_role` developer messages
+    become system messages; `defaults` fill what the client left out, `extra` is added, `drop` removed.
+
+    Raises:
+        InvalidField: the body is not a JSON object.
+    """
+    try:
+        fields: dict[str, Any] = _decode(call.body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidField("request_body", f"is not a JSON object: {error}") from error
+    for name in fields.keys() & OURS:
+        del fields[name]
+    for name in drop:
+        fields.pop(name, None)
+    used = call.max_tokens_field
+    if defaults:
+        _fill_in(fields, call, defaults)
+        used = used or next((name for name in MAX_TOKENS_FIELDS if isinstance(fields.get(name), int)), "")
+    fields["model"] = model
+    _set_max_tokens(fields, call.max_tokens, used, max_tokens_fields)
+    if not stream_usage or "stream_options" in drop:
+        fields.pop("stream_options", None)
+    elif call.stream and not call.include_usage:
+        fields["stream_options"] = _with_usage(fields.get("stream_options"))
+    if not developer_role and b'"developer"' in call.body:
+        fields["messages"] = _without_developer(fields.get("messages"))
+    if extra:
+        fields |= extra
+    return _encode(fields)
+
+
+def max_tokens_fields(model: str) -> tuple[str, ...]:
+    """Return the names of the maximum, first the one for clients that set none: reasoning models refuse max_tokens."""
+    return MAX_TOKENS_FIELDS[::-1] if _REASONING.match(model) else MAX_TOKENS_FIELDS
+
+
+def _fill_in(fields: dict[str, Any], call: ProviderCall, defaults: Mapping[str, Any]) -> None:
+    for name, value in defaults.items():
+        if name in MAX_TOKENS_FIELDS and call.max_tokens_field:
+            continue  # the client has set it, perhaps under the other name
+        if name == "stream_options" and not call.stream:
+            continue  # providers refuse it there
+        fields.setdefault(name, value)
+
+
+def _set_max_tokens(fields: dict[str, Any], admitted: int | None, used: str, known: tuple[str, ...]) -> None:
+    """Set the admitted maximum, else the one that is there under the name `used`, under a name the provider knows."""
+    field = used if used in known else known[0]
+    if admitted is not None:
+        own = fields.get(used)  # an int: the deployment's, which may be less than what was admitted
+        for name in MAX_TOKENS_FIELDS:
+            fields.pop(name, None)
+        fields[field] = min(own, admitted) if isinstance(own, int) else admitted
+    elif used and used != field:
+        fields[field] = fields.pop(used, None)
+    elif not used and len(known) < len(MAX_TOKENS_FIELDS):
+        for name in MAX_TOKENS_FIELDS:
+            if name not in known:
+                fields.pop(name, None)  # null, in a field that the provider does not know
+
+
+def _with_usage(options: Any) -> dict[str, Any]:
+    """Return the client's stream options, or the deployment's, with the usage asked for."""
+    try:
+        given = options if isinstance(options, dict) else _decode(options or b"{}")
+    except msgspec.DecodeError:  # null
+        given = {}
+    return {**given, "include_usage": True}
+
+
+def _without_developer(messages: Any) -> Any:
+    """Return the messages with the role `developer` renamed, all else as it was."""
+    try:
+        decoded: list[dict[str, Any]] = _decode_messages(messages)
+    except msgspec.DecodeError:
+        return messages
+    for message in decoded:
+        if bytes(message.get("role", b"")).strip() == b'"developer"':
+            message["role"] = "system"
+    return decoded

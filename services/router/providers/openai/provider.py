@@ -1,0 +1,71 @@
+"""Every provider that speaks OpenAI's API, as its row of compatible.toml describes it."""
+
+from collections.abc import Mapping
+
+from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
+from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.failures import provider_failure
+from services.router.providers.openai.answer import OpenAIAnswer
+from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
+from shared.deployments import Deployment
+from shared.errors import CredentialMissing, GatewayError
+
+
+class OpenAICompatible:
+    def __init__(self, row: CompatibleProvider, environ: Mapping[str, str]) -> None:
+        self.name = row.name
+        self._row = row
+        self._environ = environ
+        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: URL and headers, made once
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        request = self._requests.get(deployment.id)
+        if request is None:
+            request = self._requests[deployment.id] = self._request(deployment)
+        row = self._row
+        body = outgoing_body(
+            call,
+            model=deployment.model,
+            max_tokens_fields=self._max_tokens_fields(deployment),
+            stream_usage=row.stream_options,
+            developer_role=row.developer_role,
+            defaults=deployment.defaults,
+            extra=deployment.extra_body,
+            drop=deployment.drop_always,
+        )
+        url, headers = request
+        return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        return provider_failure(self.name, status, body)
+
+    def _max_tokens_fields(self, deployment: Deployment) -> tuple[str, ...]:
+        """A server of one's own behind `openai/` may know only the old name."""
+        if not self._row.max_completion_tokens:
+            return MAX_TOKENS_FIELDS[:1]
+        if self.name == "openai" and deployment.api_base is None:
+            return MAX_TOKENS_FIELDS[::-1]
+        return max_tokens_fields(deployment.model)
+
+    def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        row = self._row
+        base_url = base_url_of(row, text_or_missing(deployment.api_base, deployment, "api_base"), self._environ)
+        if base_url is None:
+            raise CredentialMissing(
+                f"the deployment '{row.name}/{deployment.model}' needs an address: set api_base in its litellm_params, "
+                f"or {' or '.join(row.base_url_env) or 'its variable'} in the environment",
+                param="api_base",
+            )
+        key = key_of(row, text_or_missing(deployment.api_key, deployment, "api_key"), self._environ)
+        if key is None and not row.key_optional:
+            raise CredentialMissing(
+                f"the deployment '{row.name}/{deployment.model}' has no key: set {' or '.join(row.key_env)} in the "
+                "gateway's environment, or api_key in its litellm_params",
+                param="api_key",
+            )
+        headers = key_headers(row, key)
+        organization = text_or_missing(deployment.organization, deployment, "organization")
+        if organization:
+            headers["openai-organization"] = organization
+        return f"{base_url}/chat/completions", call_headers(deployment, headers)

@@ -1,0 +1,28 @@
+"""Which adapter serves a provider's name."""
+
+from collections.abc import Mapping
+
+from services.router.providers.anthropic.provider import Anthropic
+from services.router.providers.azure import Azure
+from services.router.providers.base import Provider
+from services.router.providers.compatible import CompatibleProvider, load_rows
+from services.router.providers.openai.provider import OpenAICompatible
+from services.router.providers.simulated import SIMULATED_URL
+
+_SIMULATED = CompatibleProvider(
+    name="simulated",
+    docs="https://github.com/meterhouse/meterhouse",
+    base_url=SIMULATED_URL,
+    key_env=("SIMULATED_API_KEY",),
+    key_optional=True,
+)
+
+
+def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
+    """Return every adapter by LiteLLM's name of the provider."""
+    providers: dict[str, Provider] = {name: OpenAICompatible(row, environ) for name, row in load_rows().items()}
+    providers["custom_openai"] = providers["openai_like"] = providers["openai"]
+    providers["azure"] = Azure(environ)
+    providers["anthropic"] = Anthropic(environ)
+    providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
+    return providers

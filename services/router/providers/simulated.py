@@ -1,0 +1,157 @@
+"""The built-in provider that answers without a network: for a first try, demonstrations, tests and benchmarks.
+
+It speaks OpenAI's wire format under the address scheme `simulated`, so that its answers take every step a real
+provider's take. What it does is deterministic: the model's name chooses a script, and a `simulated` object in the
+request overrides it.
+
+Models: `echo` (repeats the last message), `slow` (the same, after a second), `fail-STATUS` (that error).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import msgspec
+import orjson
+
+from shared.ids import new_id
+
+SIMULATED_URL = "simulated://local/v1"
+CREATED = 1_700_000_000
+
+
+class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to do; times in milliseconds."""
+
+    text: str | None = None  # None: the last message's text, echoed
+    prompt_tokens: int | None = None  # None: its words
+    completion_tokens: int | None = None
+    delay_ms: int = 0  # before the first byte
+    chunk_delay_ms: int = 0  # between chunks of a stream
+    status: int = 200
+    message: str = "simulated failure"
+    fail_after_chunks: int | None = None  # a stream breaks off after so many
+    no_usage: bool = False
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+class SimulatedTransport(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = orjson.loads(request.content)
+        try:
+            script = _script(body)
+        except msgspec.ValidationError as error:
+            return _json(400, {"error": {"message": f"simulated: {error}", "type": "invalid_request_error"}})
+        if script.delay_ms:
+            await asyncio.sleep(script.delay_ms / 1000)
+        if script.status >= 400:
+            return _json(
+                script.status, {"error": {"message": script.message, "type": "simulated", "code": "simulated"}}
+            )
+        words = _words(body, script)
+        usage = _usage(body, script, words)
+        if body.get("stream"):
+            wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            stream = _Stream(body["model"], script, words, None if script.no_usage or not wants_usage else usage)
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
+        message: dict[str, Any] = {"role": "assistant", "content": " ".join(words) if words else None}
+        if script.tool_calls:
+            message["tool_calls"] = script.tool_calls
+        finish = "tool_calls" if script.tool_calls else "stop"
+        choice = {"index": 0, "message": message, "finish_reason": finish}
+        answer: dict[str, Any] = {**_envelope("chat.completion", body["model"], _new_id()), "choices": [choice]}
+        if not script.no_usage:
+            answer["usage"] = usage
+        return _json(200, answer)
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, model: str, script: Script, words: list[str], usage: dict[str, Any] | None) -> None:
+        self._model = model
+        self._script = script
+        self._words = words
+        self._usage = usage
+        self._id = _new_id()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        script = self._script
+        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+        deltas += [{"content": word if index == 0 else f" {word}"} for index, word in enumerate(self._words)]
+        if script.tool_calls:
+            deltas += [{"tool_calls": [{"index": i, **call}]} for i, call in enumerate(script.tool_calls)]
+        for index, delta in enumerate(deltas):
+            if script.fail_after_chunks is not None and index > script.fail_after_chunks:
+                yield _event({"error": {"message": script.message, "type": "simulated", "code": "500"}})
+                return
+            yield self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
+            if script.chunk_delay_ms:
+                await asyncio.sleep(script.chunk_delay_ms / 1000)
+        finish = "tool_calls" if script.tool_calls else "stop"
+        yield self._chunk([{"index": 0, "delta": {}, "finish_reason": finish}])
+        if self._usage is not None:
+            yield self._chunk([], usage=self._usage)
+        yield b"data: [DONE]\n\n"
+
+    def _chunk(self, choices: list[dict[str, Any]], **more: Any) -> bytes:
+        return _event({**_envelope("chat.completion.chunk", self._model, self._id), "choices": choices, **more})
+
+
+def _script(body: dict[str, Any]) -> Script:
+    own = body.get("simulated")
+    if own is not None:
+        return msgspec.convert(own, Script)
+    model = body["model"]
+    if model == "slow":
+        return Script(delay_ms=1_000)
+    if model.startswith("fail-") and model[5:].isdigit():
+        return Script(status=int(model[5:]))
+    return Script()
+
+
+def _words(body: dict[str, Any], script: Script) -> list[str]:
+    text = script.text if script.text is not None else _last_text(body)
+    words = text.split()
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    return words[:limit] if isinstance(limit, int) else words
+
+
+def _usage(body: dict[str, Any], script: Script, words: list[str]) -> dict[str, Any]:
+    prompt = script.prompt_tokens
+    if prompt is None:
+        prompt = sum(len(_text_of(message).split()) for message in body.get("messages") or ())
+    completion = script.completion_tokens if script.completion_tokens is not None else len(words)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _last_text(body: dict[str, Any]) -> str:
+    messages = body.get("messages") or [{}]
+    return _text_of(messages[-1])
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return " ".join(
+            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
+    return ""
+
+
+def _new_id() -> str:
+    """What alone differs from call to call: spend is looked up by it."""
+    return new_id("chatcmpl-simulated")
+
+
+def _envelope(kind: str, model: str, answer_id: str) -> dict[str, Any]:
+    return {"id": answer_id, "object": kind, "created": CREATED, "model": model}
+
+
+def _event(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def _json(status: int, answer: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(status, headers={"content-type": "application/json"}, content=orjson.dumps(answer))
