@@ -1,0 +1,147 @@
+"""Starts edge: settings, bus, view of keys, application, HTTP server; and drains it before it ends."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+
+from services.edge.admin.own_view import seen_in
+from services.edge.app import build_app
+from services.edge.chat import Chat
+from services.edge.exchange import Exchanges
+from services.edge.front import Front
+from services.edge.http_protocol import Protocol
+from services.edge.identify import Identities
+from services.edge.listener import listen
+from services.edge.metrics import Metrics
+from services.edge.model_names import ModelNames
+from services.edge.settings import EdgeSettings
+from shared import subjects
+from shared.bodies import BodyHolder
+from shared.bus import Bus, KvView, Outbox, prepare_streams
+from shared.config import Config, load_config
+from shared.deployments import access_groups_of
+from shared.heartbeat import Pulse
+from shared.keys import decode_key
+from shared.observe import run_service, set_up_logging
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_S = 75
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process has one place that is told to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
+    config = load_config(settings.config, os.environ)
+    general, own = config.general_settings, config.general_settings.meterhouse
+    master_key = general.master_key or settings.master_key
+    if not master_key:
+        log.error("no master key: set general_settings.master_key or METERHOUSE_MASTER_KEY")
+        return 2
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        log.error(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
+        return 1
+    bus = await Bus.connect(settings.nats_url, name="edge")
+    await prepare_streams(bus, replicas=settings.stream_replicas)
+    keys = KvView(bus, subjects.KEYS_BUCKET, decode_key)
+    await keys.start()
+    outbox = Outbox(bus)
+    metrics = Metrics(outbox)
+    pulse = Pulse(bus)
+    await pulse.start()
+    bodies = BodyHolder(bus)
+    await bodies.start()
+    exchanges = Exchanges(bus, pulse, silence_s=own.admission_timeout_s)
+    await exchanges.start()
+    identities = Identities(keys.entries, master_key)
+    names = _names(config)
+    key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
+    chat = Chat(
+        bus,
+        outbox,
+        exchanges,
+        bodies,
+        identities,
+        names,
+        metrics,
+        partitions=own.partitions,
+        body_limit=int(general.max_request_size_mb * 1_048_576),
+        timeout_s=own.request_timeout_s,
+        key_header=key_header,
+    )
+
+    app = build_app(
+        bus,
+        pulse,
+        identities,
+        names,
+        metrics,
+        wait_until_seen=seen_in(keys),
+        key_header=key_header,
+        version=version("meterhouse"),
+    )
+    server = _Server(
+        uvicorn.Config(
+            Front(chat, app),
+            loop="none",
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(settings.drain_s),
+        )
+    )
+    async with asyncio.TaskGroup() as tasks:
+        sweep = tasks.create_task(exchanges.sweep())
+        serving = tasks.create_task(server.serve([listener]))
+        log.info("edge is listening", host=settings.host, port=settings.port)
+        stopped = tasks.create_task(stopping.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        stopped.cancel()
+        sweep.cancel()
+    unstored = await outbox.drain(5.0)
+    if unstored:
+        log.error("facts were not stored before the end", facts=unstored)
+    await keys.stop()
+    await bus.close()
+    return 0
+
+
+def _names(config: Config) -> ModelNames:
+    aliases = config.router_settings.model_group_alias
+    return ModelNames(
+        [entry.model_name for entry in config.model_list],
+        {name: alias.model for name, alias in aliases.items()},
+        {name for name, alias in aliases.items() if alias.hidden},
+        access_groups_of(config),
+    )
+
+
+def main() -> int:
+    settings = EdgeSettings()
+    set_up_logging("edge", level=settings.log_level, as_json=settings.log_json)
+    return run_service(lambda stopping: work(stopping, settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

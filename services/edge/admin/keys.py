@@ -1,0 +1,176 @@
+"""The /key routes: LiteLLM's paths, fields, answers and statuses."""
+
+import time
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.edge.admin.authority import Actor, Identify, dependencies, require_own_key
+from services.edge.admin.command import command
+from services.edge.admin.key_rows import (
+    blocked_row,
+    bulk_row,
+    generated_row,
+    info_row,
+    listed_row,
+    unblocked_row,
+    updated_row,
+    v2_info_row,
+)
+from services.edge.admin.own_view import GONE, WaitUntilSeen
+from services.edge.admin.requests import GenerateKey, ListKeys, OneKey, SomeKeys, UpdateKey, UpdateKeys
+from services.edge.admin.validation import PlainFaults
+from shared.bus import Bus
+from shared.control import DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyVerb
+from shared.errors import GatewayError, InvalidRequest, NotFound
+from shared.keys import as_token
+
+BULK_MAX = 500
+
+
+def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
+    """Return the routes; each answers only when this edge itself knows of the change."""
+    routes = APIRouter(route_class=PlainFaults, tags=["keys"])
+    caller, manager = dependencies(identify)
+
+    Caller = Annotated[Actor, Depends(caller)]
+    Manager = Annotated[Actor, Depends(manager)]
+
+    async def changed(verb: KeyVerb, actor: Actor, body: dict[str, Any]) -> KeyAnswer:
+        answer = await command(bus, verb, actor, body, KeyAnswer)
+        await wait_until_seen(answer.entry.token, answer.entry.version)
+        return answer
+
+    @routes.post("/key/generate", summary="Make a key")
+    async def generate(fields: GenerateKey, actor: Manager) -> Response:
+        """Make a key, or take one of your own. It is shown once; only its SHA-256 is kept."""
+        made = await command(bus, "key_generate", actor, fields.model_dump(exclude_unset=True), GeneratedKey)
+        await wait_until_seen(made.answer.entry.token, made.answer.entry.version)
+        return _json(generated_row(made))
+
+    @routes.get("/key/info", summary="A key's limits and spend")
+    async def info(
+        actor: Caller, key: Annotated[str | None, Query(description="The key or its SHA-256")] = None
+    ) -> Response:
+        """Tell about a key; without one, about the key that asks."""
+        name = key if key is not None else actor.key_token
+        require_own_key(actor, name)
+        try:
+            answer = await command(bus, "key_info", actor, {"key": as_token(name)}, KeyAnswer)
+        except GatewayError as error:
+            if error.status != NotFound.status:
+                raise
+            raise NotFound("Key not found in database", param="key") from None
+        return _json({"key": name, "info": info_row(answer, time.time())})
+
+    @routes.post("/v2/key/info", summary="Several keys' limits and spend")
+    async def find(some: SomeKeys, actor: Manager) -> Response:
+        """Tell about those that exist."""
+        names = some.keys or some.key_aliases
+        found = await command(bus, "key_find", actor, _named(some), list[KeyAnswer])
+        return _json({"key": names, "info": [v2_info_row(answer) for answer in found]})
+
+    @routes.post("/key/update", summary="Change a key")
+    async def update(fields: UpdateKey, actor: Manager) -> Response:
+        """Change what is given: the rest stays, null clears a field."""
+        answer = await changed("key_update", actor, _update(fields))
+        return _json(updated_row(answer, fields.key if fields.key is not None else answer.entry.token))
+
+    @routes.post("/key/bulk_update", summary="Change several keys")
+    async def bulk_update(updates: UpdateKeys, actor: Manager) -> Response:
+        """Change each by itself; those that fail say why, the others are made."""
+        if not updates.keys:
+            raise InvalidRequest("No keys provided for update", param="keys", type="bad_request_error")
+        if len(updates.keys) > BULK_MAX:
+            found = f"Found {len(updates.keys)} keys."
+            message = f"Maximum {BULK_MAX} keys can be updated at once. {found}"
+            raise InvalidRequest(message, param="keys", type="bad_request_error")
+        done: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
+        for fields in updates.keys:
+            name = fields.key if fields.key is not None else fields.key_alias
+            try:
+                answer = await changed("key_update", actor, _update(fields))
+            except GatewayError as error:
+                failed.append({"key": name, "key_info": None, "failed_reason": error.message})
+            else:
+                done.append({"key": name, "key_info": bulk_row(answer)})
+        return _json({"total_requested": len(updates.keys), "successful_updates": done, "failed_updates": failed})
+
+    @routes.post("/key/delete", summary="Delete keys")
+    async def delete(some: SomeKeys, actor: Manager) -> Response:
+        """Delete those that exist. A deleted key never comes back."""
+        deleted = await command(bus, "key_delete", actor, _named(some), list[DeletedKey])
+        for one in deleted:
+            await wait_until_seen(one.token, GONE)
+        gone = {one.name for one in deleted}
+        names = some.keys or some.key_aliases or []
+        return _json({"deleted_keys": [name for name in names if name in gone or as_token(name) in gone]})
+
+    @routes.post("/key/block", summary="Refuse a key until it is unblocked")
+    async def block(one: OneKey, actor: Manager) -> Response:
+        return _json(blocked_row(await changed("key_block", actor, {"key": as_token(one.key)})))
+
+    @routes.post("/key/unblock", summary="Serve a blocked key again")
+    async def unblock(one: OneKey, actor: Manager) -> Response:
+        return _json(unblocked_row(await changed("key_unblock", actor, {"key": as_token(one.key)})))
+
+    @routes.get("/key/list", summary="Keys, filtered, in pages")
+    async def list_keys(query: Annotated[ListKeys, Query()], actor: Manager) -> Response:
+        """List their SHA-256s, or whole rows with return_full_object."""
+        whole = query.return_full_object or "user" in (query.expand or ())
+        page = await command(bus, "key_list", actor, query.as_query(figures=whole), KeyPage)
+        rows = [listed_row(answer) if whole else answer.entry.token for answer in page.keys]
+        return _json(
+            {
+                "keys": rows,
+                "total_count": page.total,
+                "current_page": query.page,
+                "total_pages": -(-page.total // query.size),
+            }
+        )
+
+    @routes.get("/key/aliases", summary="Aliases in use, in pages")
+    async def list_aliases(
+        actor: Manager,
+        page: Annotated[int, Query(ge=1)] = 1,
+        size: Annotated[int, Query(ge=1, le=100)] = 50,
+        search: Annotated[str | None, Query(description="Part of an alias, whatever its case")] = None,
+    ) -> Response:
+        query = {"page": page, "size": size, "key_alias": search or None, "substring_matching": True}
+        query |= {"only_aliased": True, "sort_by": "key_alias", "sort_order": "asc"}
+        found = await command(bus, "key_list", actor, query, KeyPage)
+        return _json(
+            {
+                "aliases": [answer.entry.key_alias for answer in found.keys],
+                "total_count": found.total,
+                "current_page": page,
+                "total_pages": -(-found.total // size),
+                "size": size,
+            }
+        )
+
+    @routes.post("/key/health", summary="Whether the key that asks counts")
+    async def health(_: Caller) -> Response:
+        return _json({"key": "healthy", "logging_callbacks": None})
+
+    return routes
+
+
+def _json(body: Any) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def _update(fields: UpdateKey) -> dict[str, Any]:
+    """The key itself does not leave the edge where its token does as well."""
+    body = fields.model_dump(exclude_unset=True)
+    if fields.key is not None:
+        body["key"] = as_token(fields.key)
+    return body
+
+
+def _named(some: SomeKeys) -> dict[str, Any]:
+    if some.keys:
+        return {"keys": [as_token(key) for key in some.keys]}
+    return {"key_aliases": some.key_aliases}

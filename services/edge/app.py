@@ -1,0 +1,109 @@
+"""Everything but the hot routes: admin, models, health, metrics, documentation; on FastAPI."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from swagger_ui_bundle import swagger_ui_path
+
+from services.edge.admin.authority import Actor
+from services.edge.admin.keys import key_routes
+from services.edge.admin.ledger import Ledger
+from services.edge.admin.spend import spend_routes
+from services.edge.error_response import error_headers, openai_error
+from services.edge.health import health_routes
+from services.edge.identify import Identities, key_id, key_in
+from services.edge.metrics import Metrics
+from services.edge.model_list import model_routes
+from services.edge.model_names import ModelNames
+from services.edge.openapi import add_hot_routes
+from shared.access import refusal_of_key
+from shared.bus import Bus
+from shared.errors import GatewayError
+from shared.heartbeat import Pulse
+from shared.keys import Key
+
+WaitUntilSeen = Callable[[str, int], Awaitable[None]]
+
+
+def build_app(
+    bus: Bus,
+    pulse: Pulse,
+    identities: Identities,
+    names: ModelNames,
+    metrics: Metrics,
+    *,
+    wait_until_seen: WaitUntilSeen,
+    key_header: bytes | None,
+    version: str,
+) -> FastAPI:
+    """Return the application. `wait_until_seen(token, version)` waits for this edge to know a changed key."""
+    app = FastAPI(title="Meterhouse", version=version, docs_url=None, redoc_url=None)
+
+    def key_of(headers: Mapping[bytes, bytes], route: str) -> Key | None:
+        key = identities.of(key_in(headers, key_header))
+        refusal = refusal_of_key(key, route=route, now=time.time()) if key else None
+        if refusal is not None:
+            raise refusal
+        return key
+
+    def identify(headers: Mapping[str, str]) -> Actor:
+        key = key_of({name.lower().encode(): value.encode("latin-1") for name, value in headers.items()}, "/key/info")
+        return Actor(
+            key_token=key_id(key), is_admin=key is None, user_id=(key.user_id or "") if key else "default_user_id"
+        )
+
+    @app.exception_handler(GatewayError)
+    async def failed(_: Request, failure: Exception) -> JSONResponse:
+        assert isinstance(failure, GatewayError)
+        headers = {name.decode(): value.decode() for name, value in error_headers(failure)}
+        return JSONResponse(openai_error(failure), failure.status, headers)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, refusal: Exception) -> JSONResponse:
+        assert isinstance(refusal, HTTPException)
+        kind = "not_found_error" if refusal.status_code == 404 else "invalid_request_error"
+        message = f"{request.method} {request.url.path}: {refusal.detail}"
+        failure = GatewayError(message, status=refusal.status_code, type=kind)
+        return JSONResponse(openai_error(failure), failure.status, refusal.headers)
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(openai_error(GatewayError(f"the gateway failed: {type(error).__name__}")), 500)
+
+    app.include_router(health_routes(bus, pulse))
+    app.include_router(model_routes(names, key_of))
+    app.include_router(key_routes(bus, identify, wait_until_seen))
+    app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))
+
+    @app.get("/metrics/", tags=["health"], summary="Prometheus metrics; needs a key")
+    async def read_metrics(request: Request) -> Response:
+        key_of(dict(request.scope["headers"]), "/metrics/")
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics_slash() -> RedirectResponse:
+        return RedirectResponse("/metrics/", 307)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/docs", 307)
+
+    app.mount("/docs/assets", StaticFiles(directory=swagger_ui_path))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Meterhouse API",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/docs/assets/favicon-32x32.png",
+        )
+
+    add_hot_routes(app)
+    return app

@@ -1,0 +1,75 @@
+"""Who calls: the key out of the headers, and what is known of it."""
+
+import hmac
+from collections.abc import Mapping
+
+from shared.errors import AuthenticationFailed
+from shared.keys import MASTER_KEY_ID, Key, token_of
+
+_BARE_KEY_HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key")
+
+
+def key_in(headers: Mapping[bytes, bytes], custom: bytes | None = None) -> str:
+    """Return the key a client sent. `headers` have lower-case names; `custom` is the operator's own header.
+
+    Where several headers could hold one, LiteLLM's order decides: its own headers, Authorization, then those that
+    SDKs of other APIs send.
+
+    Raises:
+        AuthenticationFailed: there is none.
+    """
+    if custom is not None and custom in headers:
+        return _without_scheme(headers[custom])
+    if b"x-litellm-api-key" in headers:
+        return _without_scheme(headers[b"x-litellm-api-key"])
+    authorization = headers.get(b"authorization")
+    if authorization is not None:
+        scheme, _, key = authorization.decode("latin-1").partition(" ")
+        if not key or scheme.lower() not in ("bearer", "basic"):
+            raise AuthenticationFailed(
+                "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix."
+            )
+        return key.strip()
+    for name in _BARE_KEY_HEADERS:
+        if name in headers:
+            return _without_scheme(headers[name])
+    raise AuthenticationFailed("Authentication Error, No api key passed in.")
+
+
+class Identities:
+    """Turns a key into whom it belongs to: the master, or a virtual key of the view."""
+
+    def __init__(self, keys: Mapping[str, Key], master_key: str) -> None:
+        self._keys = keys
+        self._master_token = token_of(master_key)
+
+    def of(self, key: str) -> Key | None:
+        """Return the virtual key, or None for the master key.
+
+        Raises:
+            AuthenticationFailed: no such key, or it is not written as a key is. A master key may be anything.
+        """
+        token = token_of(key)
+        if hmac.compare_digest(token, self._master_token):
+            return None
+        found = self._keys.get(token)
+        if found is not None:
+            return found
+        if not key.startswith("sk-"):
+            raise AuthenticationFailed("LiteLLM Virtual Key expected. Received=****, expected to start with 'sk-'.")
+        raise AuthenticationFailed(
+            f"Authentication Error, Invalid proxy server token passed. Received API Key = sk-...{key[-4:]}, "
+            f"Key Hash (Token) ={token}. Unable to find token in cache or `LiteLLM_VerificationTokenTable`",
+            type="token_not_found_in_db",
+            param="key",
+        )
+
+
+def key_id(key: Key | None) -> str:
+    return MASTER_KEY_ID if key is None else key.token
+
+
+def _without_scheme(value: bytes) -> str:
+    sent = value.decode("latin-1").strip()
+    scheme, _, key = sent.partition(" ")
+    return key.strip() if key and scheme.lower() == "bearer" else sent

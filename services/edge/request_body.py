@@ -1,0 +1,49 @@
+"""A request's body out of ASGI, bounded."""
+
+from collections.abc import Mapping
+
+from services.edge.asgi import Receive
+from shared.errors import TooLarge
+
+
+class ClientLeft(Exception):
+    """The client went away before its request was complete."""
+
+
+async def read_request_body(receive: Receive, limit: int, headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        TooLarge: more than `limit` bytes, or `headers` announce more: then nothing of it is kept.
+        ClientLeft
+    """
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced[:20]) > limit:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"The request's body is larger than {limit / 1_048_576:g} MB. Send less, or raise "
+        "general_settings.max_request_size_mb",
+        param="request_body",
+    )
