@@ -1,0 +1,71 @@
+"""The figures that were asked for, and what is computed from a case's figures to compare with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.latency import Spread
+from bench.measure import Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A figure to reach. `most`: the value may not pass it; else it may not stay below."""
+
+    what: str
+    limit: float
+    unit: str
+    found: float | None
+    most: bool = True
+
+    @property
+    def verdict(self) -> str:
+        if self.found is None:
+            return "not measured"
+        return "reached" if (self.found <= self.limit if self.most else self.found >= self.limit) else "**missed**"
+
+
+def bars(figures: Sequence[Figures]) -> list[Bar]:
+    """Return what was asked for, with what was found. Without ClickHouse, where not said otherwise."""
+    by_name = {one.case.name: one for one in figures}
+
+    def cpu(case: str) -> float | None:
+        return own_ms(by_name[case]) if case in by_name else None
+
+    saturated, alone = by_name.get("saturated"), by_name.get("alone")
+    added = added_ms(alone) if alone else None
+    database = saturated.cpu_ms.get("clickhouse", 0.0) if saturated else None
+    return [
+        Bar("CPU of a request, saturated (32 connections)", 0.50, "ms", cpu("saturated")),
+        Bar("ClickHouse's share on top of it", 0.10, "ms", database),
+        Bar("CPU of a request when alone", 1.4, "ms", cpu("alone")),
+        Bar("CPU of a 50-chunk stream", 0.9, "ms", cpu("stream")),
+        Bar("added latency alone, p50", 1.5, "ms", added.p50 if added else None),
+        Bar(
+            "requests a second, clients and upstream on the same cores",
+            2500,
+            "",
+            saturated.outcome.per_second if saturated else None,
+            most=False,
+        ),
+    ]
+
+
+def own_ms(figures: Figures) -> float:
+    """Return the CPU of a request without ClickHouse's."""
+    return figures.total_ms - figures.cpu_ms.get("clickhouse", 0.0)
+
+
+def added_ms(figures: Figures) -> Spread | None:
+    """Return latency less that of the bare upstream under the same load, where that says something."""
+    return _difference(figures, figures.outcome.latency, figures.direct.latency if figures.direct else None)
+
+
+def added_first_chunk_ms(figures: Figures) -> Spread | None:
+    """Return the same for the time to the first chunk of a stream."""
+    return _difference(figures, figures.outcome.first_chunk, figures.direct.first_chunk if figures.direct else None)
+
+
+def _difference(figures: Figures, with_it: Spread | None, without: Spread | None) -> Spread | None:
+    if not figures.case.added or with_it is None or without is None:
+        return None
+    return Spread(with_it.p50 - without.p50, with_it.p99 - without.p99)

@@ -1,0 +1,67 @@
+"""The loads: each is put on every target, after a warm-up with the same load."""
+
+from dataclasses import dataclass
+
+SMALL_PROMPT_BYTES = 1024
+LARGE_PROMPT_BYTES = 100 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    title: str
+    connections: int
+    upstream: str = "at-once"  # at-once, wait-50 or paced-10
+    stream: bool = False
+    prompt_bytes: int = SMALL_PROMPT_BYTES
+    stagger_s: float = 0.0
+    added: bool = False
+    """Whether its latency less that of the bare upstream says something: not where the load saturates the cores."""
+
+
+CASES = (
+    Case("alone", "one connection", 1, added=True),
+    Case("saturated", "32 connections", 32),
+    Case("wait-50", "32 connections, upstream takes 50 ms", 32, upstream="wait-50", added=True),
+    Case("stream-alone", "50-chunk streams in one burst, one connection", 1, stream=True, added=True),
+    Case("stream", "50-chunk streams in one burst, 32 connections", 32, stream=True),
+    Case(
+        "stream-paced",
+        "50-chunk streams, 10 ms a chunk, 64 at a time",
+        64,
+        upstream="paced-10",
+        stream=True,
+        stagger_s=0.5,  # as long as a stream: their chunks come evenly spread
+        added=True,
+    ),
+    Case("large", "100 KB prompts, 32 connections", 32, prompt_bytes=LARGE_PROMPT_BYTES),
+)
+
+UPSTREAMS = ("at-once", "wait-50", "paced-10")
+
+
+def model_for(upstream: str) -> str:
+    """Return the model name that the targets route to this behaviour of the upstream."""
+    return f"bench-{upstream}"
+
+
+def api_base(upstream_url: str, upstream: str) -> str:
+    """Return where the upstream behaves so."""
+    return f"{upstream_url}/v1" if upstream == "at-once" else f"{upstream_url}/{upstream}/v1"
+
+
+def config_models(upstream_url: str) -> list[dict[str, object]]:
+    """Return a `model_list` with one priced model for each behaviour of the upstream."""
+    return [
+        {
+            "model_name": model_for(upstream),
+            "litellm_params": {
+                "model": f"openai/{model_for(upstream)}",
+                "api_base": api_base(upstream_url, upstream),
+                "api_key": "sk-upstream",
+                "input_cost_per_token": 0.0000025,
+                "output_cost_per_token": 0.00001,
+            },
+        }
+        for upstream in UPSTREAMS
+    ]
