@@ -1,0 +1,187 @@
+"""Budgets for tests: keys, asks and the facts of finished requests, and one opening of a partition without leases."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.policy import journal
+from services.policy.accounts import Books, Entry, Lost
+from services.policy.admission import Ask
+from services.policy.journal_reader import read_journal
+from services.policy.journal_writer import SNAPSHOT_EVERY_GROUPS
+from services.policy.partition import Answer, Partition, Wanted
+from services.policy.settlements import Settlements
+from services.policy.undispatched import Undispatched
+from shared import subjects
+from shared.bus import Bus, read
+from shared.facts import CompletionFinished, encode_fact
+from shared.keys import Key
+
+numbers = itertools.count(1)
+
+
+def key_of_budget(max_budget_pico: int | None = 1_000, *, token: str = "key", **fields: Any) -> Key:
+    values: dict[str, Any] = {
+        "version": 1,
+        "tenant": token,
+        "key_name": "sk-...abcd",
+        "created_at": 0.0,
+        "updated_at": 0.0,
+        "max_budget_pico": max_budget_pico,
+    }
+    return Key(token=token, **{**values, **fields})
+
+
+def cost(pico: int) -> Ask:
+    """A request that costs `pico` at most and cannot be made any shorter."""
+    return Ask(pico, 0, 1, 1, True)
+
+
+def wanted(key: Key, ask: Ask, *, request: str = "", now: float | None = None, **times: float) -> Wanted:
+    """`lasts_s` is how long its hold lives, `waits_s` how long it may wait for money."""
+    now_ms = int((time.time() if now is None else now) * 1000)
+    return Wanted(
+        request or f"req_{next(numbers)}",
+        key,
+        ask,
+        "model",
+        now_ms,
+        now_ms + int(times.get("lasts_s", 60.0) * 1000),
+        now_ms + int(times.get("waits_s", 0.0) * 1000),
+    )
+
+
+def deciding(partition: Partition, request: Wanted) -> asyncio.Future[Answer]:
+    """The answer, once there is one; a second one would fail the test."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    partition.decide(request, answer.set_result)
+    return answer
+
+
+async def decided(partition: Partition, request: Wanted) -> Answer:
+    return await deciding(partition, request)
+
+
+def finished_fact(
+    request: str, cost_pico: int, *, key: str = "key", partition: int = 0, held: bool = True, admitted_ms: int = 0
+) -> CompletionFinished:
+    at = time.time_ns() // 1_000_000
+    return CompletionFinished(
+        id=f"fin_{request}",
+        ts_ms=at,
+        tenant=key,
+        request_id=request,
+        key=key,
+        partition=partition,
+        held=held,
+        route="/v1/chat/completions",
+        call_type="acompletion",
+        model="model",
+        group="model",
+        deployment="d",
+        provider="simulated",
+        provider_model="echo",
+        api_base="",
+        stream=False,
+        outcome="success",
+        status=200,
+        usage={},
+        usage_source="provider",
+        prompt_tokens=0,
+        completion_tokens=0,
+        cost_pico=cost_pico,
+        received_ms=at,
+        admitted_ms=admitted_ms or at,
+        started_ms=at,
+        first_token_ms=at,
+        finished_ms=at,
+    )
+
+
+async def finish(bus: Bus, request: str, cost_pico: int, **fields: Any) -> int:
+    fact = finished_fact(request, cost_pico, **fields)
+    return await bus.store(fact.subject, encode_fact(fact), msg_id=fact.id)
+
+
+async def entries_of(bus: Bus, partition: int = 0) -> list[Entry]:
+    """All entries of the groups in the partition's journal."""
+    found: list[Entry] = []
+    for message in await messages_of(bus, partition):
+        if isinstance(message, journal.Group):
+            found += message.entries
+    return found
+
+
+async def messages_of(bus: Bus, partition: int = 0) -> list[journal.Group | journal.Snapshot]:
+    stored = await read(bus, subjects.JOURNAL, subject=subjects.journal(partition), at_most=None)
+    return [journal.decode(message.data) for message in stored]
+
+
+async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+    give_up = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < give_up, f"not so within {within_s:g} s"
+        await asyncio.sleep(0.005)
+
+
+@dataclass
+class Opened:
+    """One opening of a partition, and what it said. `keys` are those it knows, to be changed at will."""
+
+    partition: Partition
+    keys: dict[str, Key]
+    settlements: Settlements
+    undispatched: Undispatched
+    lost: list[Lost] = field(default_factory=list)
+
+    @property
+    def books(self) -> Books:
+        return self.partition.books
+
+    def figures(self, key: str = "key") -> tuple[int, int]:
+        account = self.books.account(key)
+        return account.spent, account.held
+
+    def tick(self, *, in_s: float = 0.0) -> None:
+        self.partition.tick(int((time.time() + in_s) * 1000))
+
+
+@asynccontextmanager
+async def opened(
+    bus: Bus,
+    *keys: Key,
+    number: int = 0,
+    undispatched: Undispatched | None = None,
+    clock: Callable[[], float] = time.time,
+    snapshot_every_groups: int = SNAPSHOT_EVERY_GROUPS,
+) -> AsyncIterator[Opened]:
+    """Read the journal, see all facts, decide; and close without leaving anything half done."""
+    lost: list[Lost] = []
+    known = {key.token: key for key in keys}
+    settlements = Settlements(bus)
+    holds = undispatched if undispatched is not None else Undispatched()
+    partition = Partition(
+        bus,
+        number,
+        await read_journal(bus, number),
+        key_of=known.get,
+        undispatched=holds,
+        on_lost=lambda _, loss: lost.append(loss),
+        on_wait=settlements.hurry,
+        clock=clock,
+        snapshot_every_groups=snapshot_every_groups,
+    )
+    reading = asyncio.get_running_loop().create_task(settlements.run())
+    try:
+        await settlements.follow(partition)
+        partition.start()
+        yield Opened(partition, known, settlements, holds, lost)
+        partition.close()
+        await asyncio.wait_for(partition.finished(), 10)
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])

@@ -1,0 +1,76 @@
+"""What a journal holds must be read for ever: one sample of each message, as it was first published."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.policy import journal
+from services.policy.accounts import Account, Books, Expired, Held, Hold, Lost, Opened, Released
+
+SAMPLES = Path(__file__).parent / "journal"
+KEY = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
+OWNER, AT_MS = "policy-5ad0c9e1", 1795435200000
+REQUEST = "req_0d1h2vxg8cq4w3zj5t7k9m1n2"
+
+
+def hold(amount: int) -> Hold:
+    return Hold(f"{REQUEST}p", KEY, 4, amount, 1795435830000, AT_MS, "team-frontend", "gpt-4o")
+
+
+OVERDUE = Hold(f"{REQUEST}q", KEY, 3, 99000000, 1795391000000, 1795390000000, "team-frontend", "gpt-4o")
+SAID = {
+    "group": journal.Group(
+        OWNER,
+        AT_MS,
+        [
+            Opened(KEY, 4, 1795392000000, 1795478400000, "1d"),
+            Held(hold(12345678901234567890)),
+            Expired(f"{REQUEST}q", 1795435199000),
+            Released(f"{REQUEST}r"),
+        ],
+    ),
+    "snapshot": journal.Snapshot(
+        OWNER,
+        AT_MS,
+        Books(
+            {KEY: Account(4, 1795392000000, 1795478400000, "1d", 250000000000, 1350000000)},
+            {f"{REQUEST}p": hold(1350000000)},
+            {f"{REQUEST}q": Lost(OVERDUE, 1795391001000)},
+            48213,
+        ),
+    ),
+    "snapshot_part": journal.Snapshot(
+        OWNER, AT_MS, Books(lost={f"{REQUEST}q": Lost(OVERDUE, 1795391001000, told=True)}, facts_seq=48213), 1, 3
+    ),
+}
+
+
+def test_every_sample_is_told_here() -> None:
+    assert {path.stem for path in SAMPLES.glob("*.json")} == SAID.keys()
+
+
+@pytest.mark.parametrize("name", sorted(SAID))
+def test_a_published_message_is_read_for_ever(name: str) -> None:
+    assert journal.decode((SAMPLES / f"{name}.json").read_bytes()) == SAID[name]
+
+
+def test_a_group_is_written_as_its_sample() -> None:
+    said = SAID["group"]
+    assert isinstance(said, journal.Group)
+    written = journal.encode_group(OWNER, AT_MS, [journal.encode_entry(entry) for entry in said.entries])
+    assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / "group.json").read_bytes())
+
+
+def test_a_part_of_a_snapshot_is_written_as_its_sample() -> None:
+    said = SAID["snapshot_part"]
+    assert isinstance(said, journal.Snapshot)
+    [written] = journal.encode_snapshot(OWNER, AT_MS, said.books)
+    sample = msgspec.json.decode((SAMPLES / "snapshot_part.json").read_bytes())
+    assert msgspec.json.decode(written) == {**sample, "part": 0, "parts": 1}
+
+
+def test_what_a_later_version_adds_does_not_stop_this_one() -> None:
+    sample = msgspec.json.decode((SAMPLES / "group.json").read_bytes())
+    sample["new"] = sample["entries"][0]["new"] = 1
+    assert journal.decode(msgspec.json.encode(sample)) == SAID["group"]

@@ -1,0 +1,123 @@
+"""Admission in one process with the parts it needs: what only shows when time passes between deciding and storing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.policy.accounts import Released
+from services.policy.admit import Admission, Rules
+from services.policy.ceilings import Ceilings
+from services.policy.guardrails import Chain
+from services.policy.open_partitions import OpenPartitions
+from shared import subjects
+from shared.bus import Bus, Message, Outbox
+from shared.calls import Admit, pack
+from shared.deployments import Deployment
+from tests.budgets import Opened, entries_of, key_of_budget, opened, until
+from tests.nats_server import NatsServer
+from tests.policy_service import Neighbours, neighbours
+
+KEY = key_of_budget(10**12)
+PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+PATIENCE_MS = 300
+
+
+@pytest.fixture
+async def owner(bus: Bus) -> AsyncIterator[Opened]:
+    async with opened(bus, KEY) as made:
+        yield made
+
+
+@pytest.fixture
+async def admission(bus: Bus, owner: Opened) -> Admission:
+    partitions = OpenPartitions()
+    partitions.add(owner.partition)
+    sim = Deployment(id="d1", group="sim", provider="simulated", model="echo", priced_as="echo", prices=PRICES)
+    made = Admission(
+        bus,
+        Outbox(bus),
+        keys=owner.keys,
+        partitions=partitions,
+        ceilings=Ceilings([sim], {}, {}, 4_096),
+        chain=Chain.build((), base_dir=Path()),
+        rules=Rules(1, {}, False, 1_000, 422, PATIENCE_MS),
+    )
+    await made.start()
+    return made
+
+
+@pytest.fixture
+async def around(nats: NatsServer) -> AsyncIterator[Neighbours]:
+    async with neighbours(nats.url) as made:
+        yield made
+
+
+def deliver(admission: Admission, request: Admit) -> None:
+    admission.on_admit(0, Message(subjects.admit(0), "", pack(request, b"{}"), b""))
+
+
+async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
+    bus: Bus, owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bus.store
+
+    def slow(subject: str, payload: bytes, **options: Any) -> asyncio.Future[int]:
+        later: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def pass_on() -> None:
+            real(subject, payload, **options).add_done_callback(lambda done: later.set_result(done.result()))
+
+        asyncio.get_running_loop().call_later(PATIENCE_MS / 1000 + 0.1, pass_on)
+        return later
+
+    monkeypatch.setattr(bus, "store", slow)
+    request = around.request()
+    deliver(admission, request)
+    assert owner.books.holds
+    await asyncio.sleep(0.05)
+    monkeypatch.setattr(bus, "store", real)
+    await until(lambda: not owner.books.holds)
+    await owner.partition.finished()
+    assert Released(request.request_id) in await entries_of(bus)
+    assert not around.commands
+
+
+@pytest.mark.parametrize("broken", ["refusal_of_key", "pack", "admitted_fact", "over_budget"])
+async def test_whatever_fails_inside_is_answered_and_holds_nothing(
+    owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(f"services.policy.admit.{broken}", fails)
+    if broken == "over_budget":
+        owner.keys["key"] = key_of_budget(1)
+    request = around.request()
+    answer = around.expect(request)
+    deliver(admission, request)
+    async with asyncio.timeout(3):
+        failure = (await answer).failure
+    assert failure is not None
+    assert failure["status"] == 500
+    await until(lambda: not owner.books.holds)
+    assert not around.commands
+
+
+async def test_nothing_is_remembered_of_requests_that_are_over(
+    owner: Opened, admission: Admission, around: Neighbours
+) -> None:
+    owner.keys["key"] = key_of_budget(300 * 10**6)
+    for _ in range(5):
+        deliver(admission, around.request())
+    await until(lambda: len(around.commands) == 1)
+    assert admission._replies.waiting == 4
+    for _ in range(4):
+        await around.finish(around.commands[-1], 0)
+        owner.settlements.hurry()
+        done = len(around.commands)
+        await until(lambda done=done: len(around.commands) > done)
+    assert admission._replies.waiting == 0
+    assert not admission._tasks

@@ -1,0 +1,260 @@
+"""Budgets while policy and nats-server are killed again and again: journal, facts and figures are compared afterwards.
+
+BUDGET_TORTURE_S sets how long the killing goes on.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from services.policy import journal
+from services.policy.accounts import Books, Expired, Held, Settled
+from shared import subjects
+from shared.bus import Bus, BusError, Reader, Stored, read
+from shared.calls import Complete
+from tests.nats_server import NatsServer
+from tests.policy_service import (
+    INPUT_PICO,
+    OFTEN,
+    OUTPUT_PICO,
+    PARTITIONS,
+    Neighbours,
+    PolicyProcess,
+    neighbours,
+    until_served,
+)
+
+SECONDS = float(os.environ.get("BUDGET_TORTURE_S", "10"))
+CLIENTS = 24
+LASTS_S = 1.5
+MOST = 100 * (INPUT_PICO + OUTPUT_PICO)  # what one request is held at
+LIMITS = {"roomy": 10**6 * MOST, "tight": 40 * MOST, "narrow": 3 * MOST, "short": 8 * MOST}
+WINDOWS = {"short": "3s"}
+
+
+@dataclass
+class Seen:
+    """What clients and router saw."""
+
+    answered: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    commands: Counter[str] = field(default_factory=Counter)
+    costs: dict[str, int] = field(default_factory=dict)
+
+
+class Watcher:
+    """Reads every message of the journals before a snapshot can remove it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._reader = Reader(bus, subjects.JOURNAL, deliver="all")
+        self.messages: list[Stored] = []
+
+    async def run(self) -> None:
+        try:
+            while True:
+                self.messages += await self._reader.next_batch(1_000, 1.0)
+        finally:
+            await self._reader.close()
+
+
+async def keep_asking(around: Neighbours, seen: Seen, chance: random.Random, until: float) -> None:
+    while time.monotonic() < until:
+        key = chance.choice(list(LIMITS))
+        try:
+            answered = await around.ask(around.request(key, lasts_s=LASTS_S), within_s=LASTS_S + 0.5)
+        except TimeoutError:
+            seen.answered["nobody"] += 1
+            continue
+        seen.answered["router" if answered.command else str((answered.failure or {})["status"])] += 1
+        if answered.failure is not None:
+            await asyncio.sleep(0.02)
+
+
+async def kill_at_random(
+    directory: Path,
+    nats: NatsServer,
+    policies: dict[str, PolicyProcess],
+    seen: Seen,
+    chance: random.Random,
+    until: float,
+) -> None:
+    while time.monotonic() < until:
+        await asyncio.sleep(chance.uniform(0.4, 2.0))
+        victim = chance.choice(["nats", "a", "b"])
+        seen.kills[victim] += 1
+        if victim == "nats":
+            nats.kill()
+            await asyncio.sleep(chance.choice([0, 0.5]))
+            await asyncio.to_thread(nats.start)
+        else:
+            policies[victim].kill()
+            await asyncio.sleep(chance.choice([0, 1.0]))
+            policies[victim] = PolicyProcess(directory, nats.url, victim, code=OFTEN)
+
+
+@pytest.mark.timeout(90 + 2 * SECONDS)
+async def test_no_budget_is_passed_and_no_end_is_lost_or_counted_twice(
+    tmp_path: Path, nats: NatsServer, bus: Bus
+) -> None:
+    seed = int(os.environ.get("BUDGET_TORTURE_SEED", str(time.time_ns() % 10_000)))
+    print(f"BUDGET_TORTURE_SEED={seed}")  # noqa: T201  to do it again
+    chance, seen = random.Random(seed), Seen()
+    policies = {name: PolicyProcess(tmp_path, nats.url, name, code=OFTEN) for name in ("a", "b")}
+    watcher = Watcher(bus)
+    watching = asyncio.create_task(watcher.run())
+    try:
+        async with neighbours(nats.url) as around:
+            for key, limit in LIMITS.items():
+                await around.put_key(limit, token=key, budget_duration=WINDOWS.get(key), budget_anchor=time.time())
+            await until_served(bus)
+            around.finishes = _router(seen, chance)
+            until = time.monotonic() + SECONDS
+            await asyncio.gather(
+                kill_at_random(tmp_path, nats, policies, seen, chance, until),
+                *[keep_asking(around, seen, random.Random(seed + number), until) for number in range(CLIENTS)],
+            )
+            await until_served(bus, within_s=30)
+            figures = await _settled_figures(bus, around)
+            assert await around.outbox.drain(10) == 0
+    finally:
+        for policy in policies.values():
+            policy.close()
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+    facts = await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("completion"), at_most=None)
+    _check(watcher.messages, facts, figures, seen)
+
+
+def _router(seen: Seen, chance: random.Random):  # type: ignore[no-untyped-def]
+    async def finishes(command: Complete) -> int | None:
+        """Most end soon, some after their holds have expired, some never."""
+        request = command.request.request_id
+        seen.commands[request] += 1
+        fate = chance.random()
+        if fate < 0.03:
+            return None
+        await asyncio.sleep(chance.uniform(0, 0.05) if fate < 0.95 else chance.uniform(2, 5))
+        assert command.hold_pico is not None
+        seen.costs[request] = chance.randint(0, command.hold_pico)
+        return seen.costs[request]
+
+    return finishes
+
+
+async def _settled_figures(bus: Bus, around: Neighbours) -> dict[str, int]:
+    """What every key has spent, once nothing is held any more."""
+    await asyncio.sleep(5.5)  # the latest end of a request
+    give_up = time.monotonic() + 20
+    while True:
+        spent: dict[str, int] = {}
+        for key in LIMITS:
+            with contextlib.suppress(BusError, TimeoutError):
+                question = json.dumps({"accounts": [key]}).encode()
+                partition = subjects.partition_of(key, PARTITIONS)
+                answer = json.loads(await bus.request(subjects.account(partition), question, timeout_s=2))
+                if answer[key]["held_pico"] == 0 and around.outbox.waiting == 0:
+                    spent[key] = answer[key]["spend_pico"]
+        if spent.keys() == LIMITS.keys():
+            return spent
+        assert time.monotonic() < give_up, f"money is held that nobody settles; free are {sorted(spent)}"
+        await asyncio.sleep(0.25)
+
+
+class Audit:
+    """Folds journals and facts in the order in which the server stored them, and looks at every step."""
+
+    def __init__(self) -> None:
+        self.books = {number: Books() for number in range(PARTITIONS)}
+        self.held: dict[str, int] = {}
+        self.expired: set[str] = set()
+        self.finished: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
+        self.overshoot = self.groups = self.snapshots = 0
+        self._snapshots = {number: journal.Replay() for number in range(PARTITIONS)}
+        self._facts: list[Stored] = []
+
+    def add(self, message: Stored) -> None:
+        if message.subject.startswith("evt."):
+            self._facts.append(message)
+            fact = json.loads(message.data)
+            (self.lost if ".lost." in message.subject else self.finished)[fact["request_id"]] += 1
+            _fold(self.books[fact["partition"]], message)
+        elif not message.subject.endswith(".layout"):
+            number = int(message.subject.rsplit(".", 1)[1])
+            decoded = journal.decode(message.data)
+            if isinstance(decoded, journal.Group):
+                self._group(number, decoded)
+            else:
+                self._snapshot(number, decoded)
+
+    def _group(self, number: int, group: journal.Group) -> None:
+        self.groups += 1
+        self._snapshots[number] = journal.Replay()
+        for entry in group.entries:
+            self.books[number].apply(entry)
+            if isinstance(entry, Expired):
+                self.expired.add(entry.request)
+            if isinstance(entry, Held):
+                assert entry.hold.request not in self.held, "a request was admitted twice"
+                self.held[entry.hold.request] = entry.hold.amount
+                self._look_at(number, entry.hold.account)
+
+    def _snapshot(self, number: int, part: journal.Snapshot) -> None:
+        """It stands for entries, too, that were decided when it was written and are in no group."""
+        self._snapshots[number].add(part)
+        if part.part + 1 < part.parts:
+            return
+        self.snapshots += 1
+        books = self.books[number] = self._snapshots[number].books
+        self._snapshots[number] = journal.Replay()
+        for account in books.accounts:
+            self._look_at(number, account)
+        self.held |= {request: hold.amount for request, hold in books.holds.items()}
+        self.expired |= books.lost.keys()
+        for fact in self._facts:
+            if fact.seq > books.facts_seq and json.loads(fact.data)["partition"] == number:
+                _fold(books, fact)
+
+    def _look_at(self, number: int, key: str) -> None:
+        account = self.books[number].account(key)
+        self.overshoot = max(self.overshoot, account.spent + account.held - LIMITS[key])
+
+
+def _fold(books: Books, message: Stored) -> None:
+    fact = json.loads(message.data)
+    if ".lost." in message.subject:
+        books.told(fact["request_id"])
+    else:
+        end = (fact["request_id"], fact["key"], fact["held"], fact["cost_pico"], fact["admitted_ms"])
+        books.settle(Settled(*end, message.time_ns // 1_000_000))
+
+
+def _check(messages: list[Stored], facts: list[Stored], figures: dict[str, int], seen: Seen) -> None:
+    audit = Audit()
+    for message in sorted([*messages, *facts], key=lambda one: one.time_ns):
+        audit.add(message)
+    finished, lost, held = audit.finished, audit.lost, audit.held
+    print(  # noqa: T201
+        f"requests {sum(seen.answered.values())} {dict(seen.answered)}, kills {dict(seen.kills)}, "
+        f"groups {audit.groups}, snapshots {audit.snapshots}, holds {len(held)}, expired {len(audit.expired)}, "
+        f"late ends {len(audit.expired & finished.keys())}, overshoot {max(0, audit.overshoot)}"
+    )
+    assert audit.overshoot <= 0, "a budget was passed"
+    assert set(seen.commands.values()) <= {1}, "a request reached a router twice"
+    assert seen.commands.keys() <= held.keys(), "a router got what the journal does not have"
+    assert finished == Counter(dict.fromkeys(seen.costs, 1)), "an end is not in the stream, or twice"
+    assert lost == Counter(dict.fromkeys(audit.expired, 1)), "a loss is not in the stream, or twice"
+    assert not [request for books in audit.books.values() for request in books.holds], "money is held for ever"
+    for key, spent in figures.items():
+        account = audit.books[subjects.partition_of(key, PARTITIONS)].account(key)
+        assert spent == account.spent, f"{key}: policy counts {spent}, journal and facts {account.spent}"
+    assert len(held) > 50, "too few requests to say anything"

@@ -1,0 +1,121 @@
+"""One whole gateway for all journeys: its real processes, asked as its users ask it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+import yaml
+
+from tests.journey.recording_provider import RecordingProvider
+from tests.running_gateway import RunningGateway, is_gone
+
+PRICED = {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.000002}
+
+
+def _config(provider: RecordingProvider) -> dict[str, Any]:
+    recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED}
+    return {
+        "model_list": [
+            {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},
+            {"model_name": "recorded", "litellm_params": recorded},
+            {"model_name": "unit", "litellm_params": {"model": "simulated/echo", "input_cost_per_request": 1.0}},
+            {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
+            {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
+        ],
+        "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},
+        "guardrails": [
+            {
+                "guardrail_name": "no-zebra",
+                "litellm_params": {
+                    "guardrail": "litellm_content_filter",
+                    "mode": "pre_call",
+                    "default_on": True,
+                    "blocked_words": [{"keyword": "project-zebra", "action": "BLOCK"}],
+                },
+            }
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[RecordingProvider]:
+    with RecordingProvider().running() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, provider: RecordingProvider) -> Iterator[RunningGateway]:
+    """Shared by all journeys: a test that kills a part of it waits until it is whole again."""
+    directory: Path = tmp_path_factory.mktemp("gateway")
+    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider)))
+    gateway = RunningGateway(directory, "--config", "config.yaml")
+    try:
+        gateway.wait_for("^Ready after")
+        children = gateway.children()
+        yield gateway
+        assert gateway.stop() == 0
+        assert all(is_gone(pid) for pid in children.values())
+    finally:
+        gateway.close()
+
+
+@pytest.fixture(scope="session")
+def master(gateway: RunningGateway) -> Iterator[httpx.Client]:
+    """HTTP with the master key."""
+    headers = {"Authorization": f"Bearer {gateway.master_key}"}
+    with httpx.Client(base_url=gateway.url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def sdk(gateway: RunningGateway) -> Iterator[openai.OpenAI]:
+    """The official SDK with the master key."""
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.master_key, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def sdk_with(gateway: RunningGateway) -> Iterator[Callable[[str], openai.OpenAI]]:
+    """The official SDK with a key of one's own."""
+    clients: list[openai.OpenAI] = []
+
+    def with_key(key: str) -> openai.OpenAI:
+        clients.append(openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0))
+        return clients[-1]
+
+    yield with_key
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def new_key(master: httpx.Client) -> Callable[..., str]:
+    """Make a virtual key; the arguments are /key/generate's fields."""
+
+    def make(**fields: Any) -> str:
+        answer = master.post("/key/generate", json=fields)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["key"])
+
+    return make
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any], float], Any]:
+    """Ask again until there is something; what, or a failure when it took too long."""
+
+    def ask(question: Callable[[], Any], within_s: float) -> Any:
+        give_up = time.monotonic() + within_s
+        while True:
+            found = question()
+            if found:
+                return found
+            if time.monotonic() > give_up:
+                pytest.fail(f"not within {within_s:g} s")
+            time.sleep(0.05)
+
+    return ask

@@ -1,0 +1,88 @@
+"""A provider on loopback that speaks OpenAI's API and remembers every request, to prove what reached it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+WORDS = ["Hello", " from", " the", " provider"]
+
+
+class RecordingProvider:
+    """`requests` holds the bodies, in order."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                provider.requests.append(body)
+                answer = _stream(body) if body.get("stream") else json.dumps(_whole(body)).encode()
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream" if body.get("stream") else "application/json")
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    @contextmanager
+    def running(self) -> Iterator["RecordingProvider"]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+    def asked_with(self, text: str) -> list[dict[str, Any]]:
+        """Return the requests whose messages hold `text`: other tests ask the same provider."""
+        return [request for request in self.requests if text in json.dumps(request["messages"])]
+
+
+def _whole(body: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(WORDS)}
+    finish = "stop"
+    if body.get("tools"):
+        call = {"name": body["tools"][0]["function"]["name"], "arguments": '{"city":"Paris"}'}
+        message = {"role": "assistant", "content": None, "tool_calls": [_tool_call(call)]}
+        finish = "tool_calls"
+    choices = [{"index": index, "message": message, "finish_reason": finish} for index in range(body.get("n") or 1)]
+    return {**_envelope("chat.completion", body), "choices": choices, "usage": USAGE, "unheard_of": {"a": [1]}}
+
+
+def _stream(body: dict[str, Any]) -> bytes:
+    deltas: list[dict[str, Any]] = [{"content": word} for word in WORDS]
+    if body.get("tools"):
+        name = body["tools"][0]["function"]["name"]
+        deltas = [{"tool_calls": [{"index": 0, **_tool_call({"name": name, "arguments": ""})}]}]
+        deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": part}}]} for part in ('{"city":', '"Paris"}')]
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "tool_calls" if body.get("tools") else "stop"})
+    envelope = _envelope("chat.completion.chunk", body)
+    chunks: list[dict[str, Any]] = [{**envelope, "choices": [choice]} for choice in choices]
+    if (body.get("stream_options") or {}).get("include_usage"):
+        chunks.append({**envelope, "choices": [], "usage": USAGE})
+    return b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+
+
+def _envelope(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "chatcmpl-recorded", "object": kind, "created": 1_700_000_000, "model": body["model"]}
+
+
+def _tool_call(function: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": function}

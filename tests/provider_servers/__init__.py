@@ -1,0 +1,11 @@
+"""Providers on loopback that speak the real ones' HTTP, and can be told to behave badly.
+
+tests/integration/test_provider_servers.py holds them to the official SDKs.
+"""
+
+from tests.provider_servers.anthropic import AnthropicServer
+from tests.provider_servers.azure import AzureServer
+from tests.provider_servers.http_server import Behaviour, HttpServer, Received
+from tests.provider_servers.openai import OpenAIServer
+
+__all__ = ["AnthropicServer", "AzureServer", "Behaviour", "HttpServer", "OpenAIServer", "Received"]

@@ -1,0 +1,127 @@
+"""Which path goes where, and what pages of other origins are told."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from services.edge.asgi import Event, Receive, Scope, Send
+from services.edge.chat import Chat
+from services.edge.front import Front
+
+
+class Seen:
+    """Stands where the journey of a chat request and everything else begin, and notes what gets there."""
+
+    def __init__(self) -> None:
+        self.chats: list[tuple[str, str | None]] = []
+        self.others: list[str] = []
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, model_in_path: str | None) -> None:
+        self.chats.append((scope["path"], model_in_path))
+
+    async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.others.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-own", b"1")]})
+        await send({"type": "http.response.body", "body": b"rest"})
+
+
+async def call(
+    method: str, path: str, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> tuple[Seen, int, dict[bytes, bytes], Any]:
+    seen, sent = Seen(), cast("list[Event]", [])
+
+    async def receive() -> Event:
+        raise AssertionError("the body is not for the front to read")
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    front = Front(cast("Chat", seen), seen.rest)
+    await front({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
+    if not sent:
+        return seen, 0, {}, b""
+    return seen, sent[0]["status"], dict(sent[0]["headers"]), b"".join(event["body"] for event in sent[1:])
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "model"),
+    [
+        ("/v1/chat/completions", "/v1/chat/completions", None),
+        ("/chat/completions", "/chat/completions", None),
+        ("/openai/v1/chat/completions", "/openai/v1/chat/completions", None),
+        ("/v1/chat/completions/", "/v1/chat/completions", None),
+        ("/openai/deployments/gpt-4/chat/completions", "/openai/deployments/gpt-4/chat/completions", "gpt-4"),
+        ("/openai/deployments/a/b/chat/completions", "/openai/deployments/a/b/chat/completions", "a/b"),
+        ("/engines/gpt-4/chat/completions", "/engines/gpt-4/chat/completions", "gpt-4"),
+        ("/openai/deployments/gpt-4/chat/completions/", "/openai/deployments/gpt-4/chat/completions", "gpt-4"),
+    ],
+)
+async def test_chat_requests_take_the_short_way(path: str, route: str, model: str | None) -> None:
+    seen, *_ = await call("POST", path)
+    assert seen.chats == [(route, model)]
+    assert seen.others == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/v1/models", "/v1/chat", "/v1/chat/completions/x", "/v2/chat/completions", "/V1/chat/completions"),
+        *("//v1/chat/completions", "/key/generate", "/openai/deployments//chat/completions/x", "/v1/models/"),
+    ],
+)
+async def test_everything_else_goes_on(path: str) -> None:
+    seen, status, _, body = await call("POST", path)
+    assert (seen.chats, seen.others, status, body) == ([], [path], 200, b"rest")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/openai/deployments/a/chat/completions", "/chat/completions/"]
+)
+async def test_another_method_on_a_hot_route_is_refused_in_the_common_shape(method: str, path: str) -> None:
+    seen, status, headers, body = await call(method, path)
+    assert (seen.chats, seen.others, status, headers[b"allow"]) == ([], [], 405, b"POST")
+    assert json.loads(body)["error"] == {
+        "message": f"{method} {path}: this route takes POST",
+        **{"type": "invalid_request_error", "param": None, "code": "405"},
+    }
+
+
+PREFLIGHT = [
+    (b"origin", b"https://app.example"),
+    (b"access-control-request-method", b"POST"),
+    (b"access-control-request-headers", b"authorization,content-type,x-stainless-os"),
+]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/key/generate", "/nowhere"])
+async def test_a_browsers_preflight_is_answered_for_every_route(path: str) -> None:
+    seen, status, headers, body = await call("OPTIONS", path, PREFLIGHT)
+    assert (seen.others, status, body) == ([], 200, b"")
+    assert headers[b"access-control-allow-origin"] == b"*"
+    assert headers[b"access-control-allow-headers"] == b"authorization,content-type,x-stainless-os"
+    assert b"POST" in headers[b"access-control-allow-methods"]
+
+
+async def test_a_preflight_that_asks_for_no_headers_is_answered_too() -> None:
+    _, status, headers, _ = await call("OPTIONS", "/v1/models", PREFLIGHT[:2])
+    assert (status, b"access-control-allow-headers" in headers) == (200, False)
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_an_answer_to_a_page_may_be_read_by_it(method: str) -> None:
+    seen, _, headers, _ = await call(method, "/v1/models", PREFLIGHT[:1])
+    assert seen.others == ["/v1/models"]
+    assert (headers[b"access-control-allow-origin"], headers[b"x-own"]) == (b"*", b"1")
+    assert headers[b"access-control-expose-headers"] == b"*"
+
+
+async def test_an_answer_to_no_page_says_nothing_of_origins() -> None:
+    assert not any(b"access-control" in name for name in (await call("GET", "/v1/models"))[2])
+
+
+async def test_an_error_may_be_read_by_the_page_too() -> None:
+    _, status, headers, _ = await call("GET", "/v1/chat/completions", PREFLIGHT[:1])
+    assert (status, headers[b"access-control-allow-origin"]) == (405, b"*")

@@ -1,0 +1,323 @@
+"""The fold that a budget is: every owner that folds the same journal and facts has the same books."""
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from services.policy import journal
+from services.policy.accounts import (
+    DAY_MS,
+    LOST_KEPT_MS,
+    Account,
+    Books,
+    Expired,
+    Held,
+    Hold,
+    Lost,
+    Opened,
+    Released,
+    Settled,
+)
+from services.policy.resets import due
+
+HOUR_MS = 3_600_000
+NOON = 1_795_435_200_000  # 2026-11-23 12:00 UTC
+
+
+def hold(request: str, amount: int = 100, *, window: int = 1, account: str = "key") -> Hold:
+    return Hold(request, account, window, amount, NOON + 60_000, NOON, "tenant", "model")
+
+
+def settled(request: str, cost: int, *, held: bool = True, admitted_ms: int = NOON, stored_ms: int = NOON) -> Settled:
+    return Settled(request, "key", held, cost, admitted_ms, stored_ms)
+
+
+def folded(*steps: Any) -> Books:
+    books = Books()
+    for step in steps:
+        if isinstance(step, Settled):
+            books.settle(step)
+        else:
+            books.apply(step)
+    return books
+
+
+def figures(books: Books) -> tuple[int, int]:
+    account = books.account("key")
+    return account.spent, account.held
+
+
+@pytest.mark.parametrize(
+    ("steps", "spent", "held"),
+    [
+        ([Held(hold("a"))], 0, 100),
+        ([Held(hold("a")), Held(hold("b", 50))], 0, 150),
+        ([Held(hold("a")), settled("a", 30)], 30, 0),
+        ([Held(hold("a")), settled("a", 0)], 0, 0),
+        ([Held(hold("a")), Released("a")], 0, 0),
+        ([Held(hold("a")), Expired("a", NOON)], 100, 0),
+        ([Held(hold("a")), Expired("a", NOON), settled("a", 30)], 30, 0),
+        ([settled("a", 30, held=False)], 30, 0),
+        ([settled("a", 0, held=False)], 0, 0),
+        # what comes twice changes nothing
+        ([Held(hold("a")), Held(hold("a"))], 0, 100),
+        ([Held(hold("a")), settled("a", 30), settled("a", 30)], 30, 0),
+        ([Held(hold("a")), Expired("a", NOON), Expired("a", NOON)], 100, 0),
+        ([Held(hold("a")), Expired("a", NOON), settled("a", 30), settled("a", 30)], 30, 0),
+        ([Held(hold("a")), Released("a"), Released("a")], 0, 0),
+        # what belongs to nothing changes nothing
+        ([settled("a", 30)], 0, 0),
+        ([Expired("a", NOON)], 0, 0),
+        ([Released("a")], 0, 0),
+        # a new window begins with nothing; what was placed in the old one stays there, however it ends
+        ([Held(hold("a")), settled("a", 30), Opened("key", 2, NOON, NOON + 1, "1d")], 0, 0),
+        ([Held(hold("a")), Opened("key", 2, NOON, NOON + 1, "1d"), settled("a", 30)], 0, 0),
+        ([Held(hold("a")), Opened("key", 2, NOON, NOON + 1, "1d"), Expired("a", NOON)], 0, 0),
+        ([Held(hold("a")), Opened("key", 2, NOON, NOON + 1, "1d"), Released("a")], 0, 0),
+        ([Held(hold("a")), Expired("a", NOON), Opened("key", 2, NOON, NOON + 1, "1d"), settled("a", 30)], 0, 0),
+        ([Opened("key", 2, NOON, NOON + 1, "1d"), Held(hold("a", window=2)), settled("a", 30)], 30, 0),
+        # an end that only moves takes nothing away
+        ([Held(hold("a")), settled("a", 30), Opened("key", 1, 0, NOON + 1, "1h")], 30, 0),
+        # unheld costs belong to the window their request was admitted in
+        ([Opened("key", 2, NOON, NOON + 1, "1d"), settled("a", 30, held=False, admitted_ms=NOON)], 30, 0),
+        ([Opened("key", 2, NOON, NOON + 1, "1d"), settled("a", 30, held=False, admitted_ms=NOON - 1)], 0, 0),
+    ],
+)
+def test_an_account_is_what_happened_to_it(steps: list[Any], spent: int, held: int) -> None:
+    assert figures(folded(*steps)) == (spent, held)
+
+
+def test_a_settlement_says_whether_it_changed_anything() -> None:
+    books = folded(Held(hold("a")))
+    assert books.settle(settled("a", 30))
+    assert not books.settle(settled("a", 30))
+    assert not books.settle(settled("b", 0, held=False))
+
+
+def test_a_loss_is_corrected_by_what_is_stored_within_a_week_whenever_that_is_read() -> None:
+    lost = [Held(hold("a")), Expired("a", NOON)]
+    assert figures(folded(*lost, settled("a", 30, stored_ms=NOON + LOST_KEPT_MS))) == (30, 0)
+    assert figures(folded(*lost, settled("a", 30, stored_ms=NOON + LOST_KEPT_MS + 1))) == (100, 0)
+
+
+def test_losses_are_forgotten_only_when_no_fact_could_correct_them_any_more() -> None:
+    books = folded(Held(hold("a")), Expired("a", NOON))
+    books.forget_old_losses(NOON + LOST_KEPT_MS + DAY_MS)
+    assert books.lost
+    books.forget_old_losses(NOON + LOST_KEPT_MS + DAY_MS + 1)
+    assert not books.lost
+    assert figures(books) == (100, 0)
+
+
+def test_a_loss_knows_that_its_fact_is_stored() -> None:
+    books = folded(Held(hold("a")), Expired("a", NOON))
+    assert not books.lost["a"].told
+    books.told("a")
+    books.told("of nobody")
+    assert books.lost == {"a": Lost(hold("a"), NOON, told=True)}
+
+
+def test_overdue_are_the_holds_whose_time_has_come() -> None:
+    books = folded(Held(hold("a")))
+    assert books.overdue(NOON + 59_999) == []
+    assert books.overdue(NOON + 60_000) == [hold("a")]
+
+
+class Life:
+    """An owner as it lives, and beside it what the journal and the stream of facts have of that.
+
+    `expected` is figured out from the requests alone, another way than the books do.
+    """
+
+    def __init__(self) -> None:
+        self.books = Books()
+        self.journal: list[bytes] = []
+        self.facts: list[Settled | str] = []  # the seq is the index and one; a str tells of a loss
+        self.now_ms = NOON
+        self.duration = "1h"
+        self.anchor = NOON / 1000
+        self.requests: dict[str, dict[str, Any]] = {}
+        self.group: list[bytes] = []
+
+    def write(self, entry: Any) -> None:
+        self.books.apply(entry)
+        self.group.append(journal.encode_entry(entry))
+
+    def commit(self) -> None:
+        if self.group:
+            self.journal.append(journal.encode_group("test", self.now_ms, self.group))
+            self.group = []
+
+    def admit(self, amount: int, *, held: bool) -> None:
+        """As policy does: the window first; then a hold, or, without a budget, nothing."""
+        opened = due("key", self.books.account("key"), self.duration, self.anchor, self.now_ms)
+        if opened is not None:
+            self.write(opened)
+        account, name = self.books.account("key"), f"r{len(self.requests)}"
+        admitted_ms = max(self.now_ms, account.starts_ms)
+        if held:
+            self.write(Held(Hold(name, "key", account.window, amount, 0, admitted_ms, "", "")))
+        self.requests[name] = {
+            "amount": amount,
+            "held": held,
+            "window": account.window,
+            "admitted_ms": admitted_ms,
+            "state": "open",
+        }
+
+    def finish(self, name: str, cost: int) -> None:
+        request = self.requests[name]
+        if request["state"] in ("released", "finished"):
+            return
+        request |= {"state": "finished", "cost": min(cost, request["amount"])}
+        fact = Settled(name, "key", request["held"], request["cost"], request["admitted_ms"], self.now_ms)
+        self.facts.append(fact)
+
+    def repeat(self, name: str) -> None:
+        again = [fact for fact in self.facts if isinstance(fact, Settled) and fact.request == name and fact.held]
+        self.facts += again[:1]
+
+    def expire(self, name: str) -> None:
+        if name in self.books.holds:
+            self.write(Expired(name, self.now_ms))
+            self.requests[name]["expired"] = True
+            self.facts.append(name)
+
+    def release(self, name: str) -> None:
+        if self.requests[name]["state"] == "open" and name in self.books.holds:
+            self.write(Released(name))
+            self.requests[name]["state"] = "released"
+
+    def read(self, count: int) -> None:
+        for seq in range(self.books.facts_seq + 1, min(self.books.facts_seq + count, len(self.facts)) + 1):
+            fold(self.books, self.facts[seq - 1])
+            self.books.facts_seq = seq
+
+    def snapshot(self) -> None:
+        self.group = []  # the books have them
+        self.journal += journal.encode_snapshot("test", self.now_ms, self.books, bytes_max=300)
+
+    def half_a_snapshot(self) -> None:
+        """The owner died between two parts; what it had not stored is lost with it, so it is stored first."""
+        self.commit()
+        self.journal += journal.encode_snapshot("test", self.now_ms, self.books, bytes_max=1)[:-1]
+
+    def replayed(self) -> Books:
+        replay = journal.Replay()
+        for message in self.journal:
+            replay.add(journal.decode(message))
+        for seq, fact in enumerate(self.facts, start=1):
+            if seq > replay.books.facts_seq:
+                fold(replay.books, fact)
+                replay.books.facts_seq = seq
+        return replay.books
+
+    def expected(self) -> tuple[int, int]:
+        """What the present window has spent and holds, every fact known."""
+        spent = held = 0
+        window = self.books.account("key").window
+        for request in self.requests.values():
+            if request["window"] != window or request["state"] == "released":
+                continue
+            if request["state"] == "finished":
+                spent += request["cost"]
+            elif request.get("expired"):
+                spent += request["amount"]
+            elif request["held"]:
+                held += request["amount"]
+        return spent, held
+
+
+def fold(books: Books, fact: Settled | str) -> None:
+    if isinstance(fact, Settled):
+        books.settle(fact)
+    else:
+        books.told(fact)
+
+
+def known(books: Books) -> tuple[Any, ...]:
+    """All that is in the books; an account nobody used is none."""
+    accounts = {name: account for name, account in books.accounts.items() if account != Account()}
+    return accounts, books.holds, books.lost
+
+
+numbers = st.integers(0, 30)
+steps = st.one_of(
+    st.tuples(st.just("admit"), st.integers(0, 1_000), st.booleans()),
+    st.tuples(st.just("finish"), numbers, st.integers(0, 1_000)),
+    st.tuples(st.just("repeat"), numbers),
+    st.tuples(st.just("expire"), numbers),
+    st.tuples(st.just("release"), numbers),
+    st.tuples(st.just("read"), st.integers(1, 5)),
+    st.tuples(st.just("pass"), st.sampled_from([1, 60_000, 20 * 60_000, HOUR_MS, 25 * HOUR_MS, -1_000])),
+    st.tuples(st.just("duration"), st.sampled_from(["", "1h", "30m", "1d", "7d"])),
+    st.tuples(st.just("commit")),
+    st.tuples(st.just("snapshot")),
+    st.tuples(st.just("half_a_snapshot")),
+)
+
+
+def lived(script: list[tuple[Any, ...]]) -> Life:
+    life = Life()
+    for action, *arguments in script:
+        match action:
+            case "admit":
+                life.admit(arguments[0], held=arguments[1])
+            case "pass":
+                life.now_ms += arguments[0]
+            case "duration":
+                if arguments[0] != life.duration:
+                    life.duration, life.anchor = arguments[0], life.now_ms / 1000
+            case "read":
+                life.read(arguments[0])
+            case "commit" | "snapshot" | "half_a_snapshot":
+                getattr(life, action)()
+            case _:
+                name = f"r{arguments[0]}"
+                if name in life.requests:
+                    getattr(life, action)(name, *arguments[1:])
+    life.commit()
+    return life
+
+
+WIDENED = [
+    *[("admit", 10, False), ("finish", 0, 10), ("read", 1), ("pass", 25 * HOUR_MS), ("duration", "7d")],
+    *[("admit", 10, True), ("commit",)],
+]
+"""A day's budget is made a week's after the day has ended: the week began before it."""
+
+
+@example(WIDENED)
+@settings(max_examples=400, deadline=None)
+@given(st.lists(steps, max_size=60))
+def test_the_journal_and_then_the_facts_give_the_books_of_the_owner_that_lived_through_them(
+    script: list[tuple[Any, ...]],
+) -> None:
+    life = lived(script)
+    life.read(len(life.facts))
+    assert known(life.replayed()) == known(life.books)
+
+
+@example(WIDENED)
+@settings(max_examples=400, deadline=None)
+@given(st.lists(steps, max_size=60))
+def test_no_money_appears_and_none_is_lost(script: list[tuple[Any, ...]]) -> None:
+    life = lived(script)
+    life.read(len(life.facts))
+    account = life.books.account("key")
+    assert (account.spent, account.held) == life.expected()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(steps, max_size=40), st.integers(0, 40))
+def test_reading_the_same_facts_again_changes_nothing_that_was_held(script: list[tuple[Any, ...]], back: int) -> None:
+    life = lived(script)
+    life.read(len(life.facts))
+    before = copy.deepcopy(known(life.books))
+    for fact in life.facts[-back:]:
+        if isinstance(fact, str) or fact.held:
+            fold(life.books, fact)
+    assert known(life.books) == before

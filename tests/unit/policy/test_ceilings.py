@@ -1,0 +1,279 @@
+"""What a request can cost at most is never less than what it costs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.policy.accounts import Account
+from services.policy.admission import Ask, Placed, place
+from services.policy.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
+from shared.calls import Admit, Caller
+from shared.deployments import Deployment
+from shared.prices import PriceBook, PriceRow, cost_of
+from shared.prices.book import OPERATOR_PRICES
+from shared.usage import Usage
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+CALLER = Caller("key", "", "tenant", "", "", "", "", (), "", "", "", b"")
+INPUT = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
+OUTPUT = ("output", "reasoning", "audio_output", "image_output")
+
+
+def request(group: str = "model", **fields: Any) -> Admit:
+    values: dict[str, Any] = {
+        "request_id": "req_1",
+        "edge": "edge-1",
+        "caller": CALLER,
+        "route": "/v1/chat/completions",
+        "call_type": "acompletion",
+        "model": group,
+        "group": group,
+        "stream": False,
+        "include_usage": False,
+        "max_tokens": None,
+        "max_tokens_field": "",
+        "n": 1,
+        "input_bytes": 1_000,
+        "images": 0,
+        "has_tools": False,
+        "received_ms": 0,
+        "deadline_ms": 0,
+        "body_bytes": 0,
+        "body_ref": "",
+        "guardrails": (),
+        "num_retries": None,
+        "timeout_s": None,
+        "disable_fallbacks": False,
+    }
+    return Admit(**{**values, **fields})
+
+
+def deployment(
+    input_usd: float = 1e-6, output_usd: float = 2e-6, *, group: str = "model", name: str = "d1", **fields: Any
+) -> Deployment:
+    """Its prices are 1 and 2 millionths of a dollar a token: 1,000,000 and 2,000,000 pico-dollars."""
+    own = {"input_cost_per_token": input_usd, "output_cost_per_token": output_usd}
+    values: dict[str, Any] = {"provider": "simulated", "model": "echo", "priced_as": "echo", "prices": own}
+    return Deployment(id=name, group=group, **{**values, **fields})
+
+
+def ceilings(*deployments: Deployment, context: dict[str, tuple[str, ...]] | None = None, **fallbacks: Any) -> Ceilings:
+    return Ceilings(deployments, fallbacks, context or {}, default_output=4_096)
+
+
+def most(ask: Ask) -> int:
+    return ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
+
+
+IN, OUT = 1_000_000, 2_000_000
+INPUT_TOKENS = 1_000 + TEMPLATE_TOKENS
+
+
+def test_a_request_is_bounded_by_its_bytes_and_its_maximum() -> None:
+    ask, unpriced = ceilings(deployment()).ask_for(request(max_tokens=50), NOW)
+    assert ask == Ask(INPUT_TOKENS * IN, OUT, 50, 1, False)
+    assert unpriced == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "more_input", "output", "n"),
+    [
+        ({"max_tokens": 10, "n": 3}, 0, 10, 3),
+        ({"max_tokens": 10, "has_tools": True}, TOOL_TOKENS, 10, 1),
+        ({"max_tokens": 10, "images": 2}, 2 * IMAGE_TOKENS_MAX, 10, 1),
+        ({"max_tokens": 10, "input_bytes": 30_000_000}, 29_999_000, 10, 1),
+    ],
+)
+def test_everything_that_can_make_a_request_dearer_counts(
+    fields: dict[str, Any], more_input: int, output: int, n: int
+) -> None:
+    ask, _ = ceilings(deployment()).ask_for(request(**fields), NOW)
+    assert ask == Ask((INPUT_TOKENS + more_input) * IN, OUT, output, n, False)
+
+
+def test_text_that_a_guardrail_made_longer_counts() -> None:
+    ask, _ = ceilings(deployment()).ask_for(request(max_tokens=10), NOW, grown=500)
+    assert ask.input_pico == (INPUT_TOKENS + 500) * IN
+
+
+def test_without_a_maximum_the_models_own_counts() -> None:
+    known = deployment(provider="openai", model="gpt-4o", priced_as="gpt-4o")
+    assert ceilings(known).ask_for(request(), NOW)[0].output_tokens == 16_384
+    assert ceilings(known).ask_for(request(), NOW)[0].capped
+    told = deployment(max_output_tokens=700)
+    assert ceilings(told).ask_for(request(), NOW)[0] == Ask(INPUT_TOKENS * IN, OUT, 700, 1, True)
+
+
+def test_without_any_maximum_one_is_set_and_sent() -> None:
+    ask, _ = ceilings(deployment()).ask_for(request(), NOW)
+    assert ask == Ask(INPUT_TOKENS * IN, OUT, 4_096, 1, False)
+    known = deployment(provider="openai", model="gpt-4o", priced_as="gpt-4o", name="d2")
+    mixed, _ = ceilings(deployment(), known).ask_for(request(), NOW)
+    assert (mixed.output_tokens, mixed.capped) == (4_096, False), "one of them has no maximum that is known"
+
+
+def test_a_maximum_above_the_models_own_holds_no_more_than_the_model_can_write() -> None:
+    ask, _ = ceilings(deployment(max_output_tokens=700)).ask_for(request(max_tokens=100_000), NOW)
+    assert (ask.output_tokens, ask.capped) == (700, False)
+
+
+def test_the_dearest_deployment_counts() -> None:
+    cheap, dear = deployment(name="d1"), deployment(5e-6, 1e-6, name="d2")
+    ask, _ = ceilings(cheap, dear).ask_for(request(max_tokens=10), NOW)
+    assert (ask.input_pico, ask.output_pico_per_token) == (INPUT_TOKENS * 5 * IN, OUT)
+
+
+def test_fallbacks_count_unless_the_request_forbids_them() -> None:
+    cheap, dear = deployment(), deployment(1e-5, 3e-5, group="dear", name="d2", max_output_tokens=9)
+    bound = ceilings(cheap, dear, model=("dear",))
+    assert bound.ask_for(request(max_tokens=10), NOW)[0].output_pico_per_token == 30_000_000
+    assert bound.ask_for(request(max_tokens=10, disable_fallbacks=True), NOW)[0].output_pico_per_token == OUT
+
+
+def test_where_a_prompt_is_too_long_the_models_for_that_count_with_their_own_fallbacks() -> None:
+    long, after = deployment(2e-6, 4e-6, group="long", name="d2"), deployment(1e-6, 9e-6, group="after", name="d3")
+    bound = ceilings(deployment(), long, after, context={"model": ("long",)}, long=("after",))
+    assert bound.ask_for(request(max_tokens=10), NOW)[0].output_pico_per_token == 9_000_000
+    assert bound.ask_for(request(max_tokens=10, disable_fallbacks=True), NOW)[0].output_pico_per_token == OUT
+
+
+@pytest.mark.parametrize(
+    ("fields", "n", "added"),
+    [
+        ({"defaults": {"n": 4}}, 4, len('{"n":4}')),
+        ({"extra_body": {"n": 4}}, 4, len('{"n":4}')),
+        ({"defaults": {"temperature": 0.5}}, 2, len('{"temperature":0.5}')),
+        ({"defaults": {"tools": ({"type": "function"},)}}, 2, TOOL_TOKENS + len('{"tools":[{"type":"function"}]}')),
+    ],
+)
+def test_what_a_deployment_adds_counts(fields: dict[str, Any], n: int, added: int) -> None:
+    ask, _ = ceilings(deployment(**fields)).ask_for(request(max_tokens=10, n=2), NOW)
+    assert ask == Ask((INPUT_TOKENS + added) * IN, OUT, 10, n, False)
+
+
+def test_an_answer_whose_size_the_deployment_sets_itself_is_held_in_full_and_not_shortened() -> None:
+    forced = deployment(extra_body={"max_tokens": 500})
+    ask, _ = ceilings(forced).ask_for(request(max_tokens=10), NOW)
+    added = len('{"max_tokens":500}')
+    assert most(ask) == (INPUT_TOKENS + added) * IN + 500 * OUT
+    assert place(Account(), most(ask), ask) == Placed(most(ask), None)
+    assert not isinstance(place(Account(), most(ask) - 1, ask), Placed)
+
+
+def test_a_call_that_is_paid_for_as_such_counts() -> None:
+    paid = deployment(prices={"input_cost_per_request": 0.001})
+    ask, unpriced = ceilings(paid).ask_for(request(max_tokens=10), NOW)
+    assert (most(ask), unpriced) == (10**9, ())
+
+
+@pytest.mark.parametrize(
+    ("prices", "is_unpriced"),
+    [
+        ({}, True),
+        ({"input_cost_per_token": 1e-6}, True),
+        ({"output_cost_per_token": 1e-6}, True),
+        ({"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}, False),
+        ({"input_cost_per_request": 0.001}, False),
+    ],
+)
+def test_a_model_without_a_whole_price_is_named(prices: dict[str, float], is_unpriced: bool) -> None:
+    bound = ceilings(deployment(), deployment(name="d2", prices=prices))
+    assert bound.ask_for(request(), NOW)[1] == (("simulated/echo",) if is_unpriced else ())
+
+
+def test_a_model_nobody_serves_costs_nothing_and_is_not_remembered() -> None:
+    bound = ceilings(deployment())
+    for number in range(100):
+        assert most(bound.ask_for(request(f"unknown{number}", max_tokens=10), NOW)[0]) == 0
+    assert len(bound._cache) == 0
+
+
+def test_tomorrows_price_counts_today() -> None:
+    hourly = deployment(provider="deepseek", model="deepseek-chat", priced_as="deepseek-chat", prices={})
+    midnight = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
+    asks = [ceilings(hourly).ask_for(request(), midnight + hour * 3_600)[0] for hour in range(24)]
+    assert len(set(asks)) == 1
+    dearest = max(_row(hourly, midnight + hour * 3_600).rates["output"].highest for hour in range(24))
+    assert asks[0].output_pico_per_token == dearest
+
+
+MODELS = [
+    ("openai", "gpt-4o"),
+    ("openai", "o3"),
+    ("openai", "gpt-audio"),
+    ("azure", "gpt-4o-mini"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("gemini", "gemini-2.5-pro"),
+    ("gemini", "gemini-2.5-flash"),
+    ("deepseek", "deepseek-reasoner"),
+    ("perplexity", "sonar-pro"),
+    ("xai", "grok-4-fast-reasoning"),
+    ("groq", "llama-3.1-8b-instant"),
+]
+
+
+def _row(one: Deployment, now: float) -> PriceRow:
+    row = PriceBook().row_for(one.id, one.provider, one.priced_as, own=one.prices, now=now)
+    assert row is not None
+    return row
+
+
+operator_prices = st.dictionaries(
+    st.sampled_from(sorted(OPERATOR_PRICES)), st.floats(0, 0.01, allow_nan=False), min_size=1
+)
+listed = st.sampled_from(MODELS)
+
+
+@st.composite
+def served(draw: st.DrawFn) -> tuple[list[Deployment], Admit, float, float, list[int]]:
+    """Some deployments, a request, when it comes, how long it takes, and shares of its tokens by class."""
+    some = []
+    for number in range(draw(st.integers(1, 3))):
+        provider, model = draw(listed)
+        own = draw(st.one_of(st.just({}), operator_prices))
+        some.append(deployment(name=f"d{number}", provider=provider, model=model, priced_as=model, prices=own))
+    asked = request(
+        max_tokens=draw(st.one_of(st.none(), st.integers(1, 200_000))),
+        n=draw(st.integers(1, 5)),
+        input_bytes=draw(st.integers(1, 3_000_000)),
+        images=draw(st.integers(0, 4)),
+        has_tools=draw(st.booleans()),
+    )
+    start = NOW + draw(st.integers(0, 86_400))
+    return (
+        some,
+        asked,
+        start,
+        draw(st.integers(0, 86_000)),
+        draw(st.lists(st.integers(0, 100), min_size=10, max_size=10)),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(served(), st.integers(1, 100), st.integers(1, 100))
+def test_no_answer_costs_more_than_its_hold_whoever_serves_it(
+    case: tuple[list[Deployment], Admit, float, float, list[int]], input_percent: int, output_percent: int
+) -> None:
+    deployments, asked, now, takes_s, shares = case
+    ask, _ = ceilings(*deployments).ask_for(asked, now)
+    placed = place(Account(), None, ask)
+    assert isinstance(placed, Placed)
+    longest = ask.output_tokens if placed.max_tokens is None else placed.max_tokens
+    read = asked.input_bytes + asked.images * 5_000 + TEMPLATE_TOKENS + asked.has_tools * TOOL_TOKENS
+    usage = Usage(
+        **_split(read * input_percent // 100, INPUT, shares[:6]),
+        **_split(longest * asked.n * output_percent // 100, OUTPUT, shares[6:]),
+    )
+    for one in deployments:
+        cost = cost_of(usage, _row(one, now + takes_s))
+        assert cost.pico <= placed.amount, (one.provider, one.model)
+
+
+def _split(total: int, classes: tuple[str, ...], shares: list[int]) -> dict[str, int]:
+    whole = sum(shares) or 1
+    counts = {name: total * share // whole for name, share in zip(classes, shares, strict=True)}
+    counts[classes[0]] += total - sum(counts.values())
+    return counts
