@@ -39,7 +39,7 @@ WHOLE = stream(START, BLOCK, {"type": "ping"}, text("hel"), text("lo"), END, STO
 
 
 def answer(include_usage: bool = False) -> AnthropicAnswer:
-    return AnthropicAnswer("m", include_usage)
+    return AnthropicAnswer("m", include_usage, created=1)
 
 
 def contents(out: bytes) -> str:

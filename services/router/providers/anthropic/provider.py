@@ -52,7 +52,9 @@ class Anthropic:
         request = to_messages(body, model=deployment.model, drop_params=call.drop_params, default_max_tokens=default)
         request |= deployment.extra_body
         url, headers = http
-        return HttpCall(url, headers, orjson.dumps(request)), AnthropicAnswer(call.model, call.include_usage)
+        return HttpCall(url, headers, orjson.dumps(request)), AnthropicAnswer(
+            call.model, call.include_usage, created=int(time.time())
+        )
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
@@ -80,15 +82,16 @@ def _loaded(body: bytes) -> dict[str, Any]:
 
 
 class AnthropicAnswer:
-    """An `AnswerReader`."""
+    """An `AnswerReader`. `created` is the time to show to the client, in seconds since 1970."""
 
-    def __init__(self, model: str, include_usage: bool) -> None:
+    def __init__(self, model: str, include_usage: bool, *, created: int) -> None:
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
         self.done = False
         self._model = model
-        self._translator = StreamTranslator(model, int(time.time()), include_usage)
+        self._created = created
+        self._translator = StreamTranslator(model, created, include_usage)
         self._events = SseParser()
         self._text: list[str] = []
 
@@ -100,7 +103,7 @@ class AnthropicAnswer:
         if "content" not in message:
             raise UnreadableAnswer("a message without content")
         try:
-            completion = to_completion(message, model=self._model, created=int(time.time()))
+            completion = to_completion(message, model=self._model, created=self._created)
         except (KeyError, TypeError, AttributeError) as error:
             raise UnreadableAnswer(f"not a message: {error!r}") from error
         usage = message.get("usage")
