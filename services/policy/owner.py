@@ -34,6 +34,7 @@ FINISH_S = 6.0
 """Longer than a write can take: it ends by itself, well or badly."""
 
 ACCOUNT_WAIT_S = 0.5
+SUBSCRIBED_S = 2  # longest wait until NATS has a partition's subscriptions
 HAND_OVER_MAX = 2_000  # requests in one message
 
 
@@ -68,13 +69,17 @@ class Owner:
         self._undispatched = partitions.undispatched
         self._lives: dict[int, asyncio.Task[None]] = {}
         self._ending: set[int] = set()  # those that were told to end
+        self._served: set[int] = set()  # those whose requests come here
         self._handing_over: asyncio.Task[None] | None = None
         self._turn = asyncio.Event()
         leases.on_loss(self._turn.set)
 
     def lacks(self) -> str:
         """What readiness shows: nothing as soon as one partition is served; the rest may be another process's."""
-        return "" if self._partitions else "partitions"
+        return "" if self._served else "partitions"
+
+    def serves(self, number: int) -> bool:
+        return number in self._served
 
     async def run(self) -> None:
         """Until cancelled: renew leases, open what was won, close what was lost, expire holds."""
@@ -129,6 +134,8 @@ class Owner:
             self._partitions.add(partition)
             for work in (self._serve_requests, self._serve_releases, self._serve_accounts):
                 subscriptions.append(await work(number, partition))
+            await self._bus.flush(SUBSCRIBED_S)
+            self._served.add(number)
             opened = time.monotonic()
             log.info("partition open", partition=number, accounts=len(partition.books.accounts))
             await closed.wait()
@@ -147,6 +154,7 @@ class Owner:
                 await self._close(number, partition, subscriptions)
 
     async def _close(self, number: int, partition: Partition, subscriptions: list[int]) -> None:
+        self._served.discard(number)
         self._partitions.remove(partition)
         was_open = partition.open
         partition.close()

@@ -165,6 +165,17 @@ class Bus:
                 log.debug("not unsubscribed", error=str(error))
         self._client.direct.pop(number, None)
 
+    async def flush(self, timeout_s: int) -> None:
+        """Wait until the server has read all that was sent, subscriptions too.
+
+        Raises:
+            NotConnected: it did not say so in time.
+        """
+        try:
+            await self._client.flush(timeout_s)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise NotConnected(f"the NATS server does not answer: {error!r}") from error
+
     async def serve(
         self,
         subject: str,

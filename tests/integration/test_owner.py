@@ -39,7 +39,7 @@ class Process:
     got: list[tuple[int, Message]] = field(default_factory=list)
 
     async def serves(self, *numbers: int) -> None:
-        await until(lambda: all(self.partitions.get(number) for number in numbers), within_s=10)
+        await until(lambda: all(self.owner.serves(number) for number in numbers), within_s=10)
 
     async def die(self) -> None:
         """Without a word: no lease is given back, nothing is written."""
