@@ -9,6 +9,7 @@ PROJECT := $(VENV)/.installed-project
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-header --strip-extras --all-build-deps
+WORKERS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -23,7 +24,7 @@ up: $(RUN) $(PROJECT) ## run the gateway on http://localhost:4000
 	@exec $(BIN)/meterhouse up $(ARGS)
 
 test: $(DEV) $(PROJECT) ## run all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(DEV) $(PROJECT) ## format, lint, import contracts and strict types
 	$(BIN)/ruff format --check .
