@@ -22,8 +22,10 @@ MANIFEST = "ledger.batch"
 
 # Key-value buckets
 KEYS_BUCKET = "KEYS"  # token hash -> the virtual key as edge and policy need it
+HOLDERS_BUCKET = "HOLDERS"  # teams, members, users, organisations, end users, tags, shared budgets
 OWNERS_BUCKET = "OWNERS"  # partition -> who decides for it, with a lease
 POSITIONS_BUCKET = "POSITIONS"  # projection -> how far it has read its stream
+BUCKETS = (KEYS_BUCKET, HOLDERS_BUCKET, OWNERS_BUCKET, POSITIONS_BUCKET)
 
 # Queue groups
 ROUTERS = "router"

@@ -34,7 +34,7 @@ async def prepare_streams(bus: Bus, *, replicas: int = 1) -> None:
         {"name": subjects.JOURNAL, "subjects": [subjects.JOURNAL_SUBJECTS], "allow_rollup_hdrs": True},
         {"name": subjects.LEDGER, "subjects": [subjects.MANIFEST], **kept_for_ever},
     ]
-    for bucket in (subjects.KEYS_BUCKET, subjects.OWNERS_BUCKET, subjects.POSITIONS_BUCKET):
+    for bucket in subjects.BUCKETS:
         streams.append(
             {
                 "name": kv_stream(bucket),

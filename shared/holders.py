@@ -1,0 +1,85 @@
+"""Whoever budgets and limits belong to besides keys: one entry of the HOLDERS bucket each, JSON.
+
+Written by policy's control plane from the events of teams, members, users, organisations, end users, tags and shared
+budgets; mirrored in memory by whoever watches the bucket. Providers' budgets and the global one stand in the
+configuration instead.
+"""
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+HolderKind = Literal["organization", "team", "member", "user", "end_user", "tag", "budget"]
+"""`budget` is a shared set of terms that others name by `budget_id`; nothing is counted in it itself."""
+
+
+class Window(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A hard limit on what is spent in one window. Pico-dollars; `anchor` in seconds since 1970, UTC."""
+
+    limit_pico: int
+    duration: str = ""  # "30d", "1mo", ...; "": never begins anew
+    anchor: float = 0.0  # when it was set: what rolling windows count from
+    model: str = ""  # counts calls to this model name alone; "": all calls
+    timezone: str = "UTC"  # IANA name: where a day begins
+    rolling: bool = False  # begins with the first request after its end, instead of at the calendar's boundary
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Requests and tokens in a sliding minute or day, and requests at a time. None: not limited; 0: nothing."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    tpd: int | None = None
+    parallel: int | None = None
+    model_rpm: dict[str, int] = {}  # by model name
+    model_tpm: dict[str, int] = {}
+
+
+class Holder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """`version` counts its events. Money in pico-dollars, times in seconds since 1970, UTC."""
+
+    kind: HolderKind
+    id: str  # a member's is member_id(team, user)
+    version: int
+    tenant: str  # whose partition counts for it; never changes
+    created_at: float
+    updated_at: float
+    created_by: str = ""
+    updated_by: str = ""
+    alias: str | None = None
+    blocked: bool = False
+    models: tuple[str, ...] = ()  # empty: all
+    budgets: tuple[Window, ...] = ()
+    soft_budget_pico: int | None = None
+    increase_pico: int = 0  # on top of each window's limit, until `increase_until`
+    increase_until: float = 0.0
+    limits: Limits = Limits()
+    budget_id: str | None = None  # a shared budget that fills in what is not said here
+    organization_id: str | None = None
+    team_id: str | None = None
+    user_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    extra: dict[str, Any] = {}  # what LiteLLM's API keeps and shows besides
+
+
+def member_id(team_id: str, user_id: str) -> str:
+    """Return the id of a user's membership in a team, of whatever characters the two consist."""
+    return hashlib.sha256(f"{len(team_id)}:{team_id}:{user_id}".encode()).hexdigest()
+
+
+def home_of(kind: HolderKind, holder_id: str, *, parent: str | None = None) -> str:
+    """Return the tenant in whose partition a new holder is counted: its parent's where it has one."""
+    if parent:
+        return parent
+    return holder_id if kind in ("organization", "team") else f"{kind}:{holder_id}"
+
+
+def entry_name(kind: HolderKind, holder_id: str) -> str:
+    """Return the name of an entry in the bucket: legal for every id."""
+    return f"{kind}.{hashlib.sha256(holder_id.encode()).hexdigest()}"
+
+
+encode_holder = msgspec.json.Encoder().encode
+decode_holder = msgspec.json.Decoder(Holder).decode
