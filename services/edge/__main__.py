@@ -19,6 +19,7 @@ from services.edge.http_protocol import Protocol
 from services.edge.identify import Identities
 from services.edge.listener import listen
 from services.edge.metrics import Metrics
+from services.edge.model_facts import ModelFacts
 from services.edge.model_names import ModelNames
 from services.edge.settings import EdgeSettings
 from shared import subjects
@@ -89,6 +90,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         pulse,
         identities,
         names,
+        ModelFacts(config),
         metrics,
         wait_until_seen=seen_in(keys),
         key_header=key_header,

@@ -18,6 +18,8 @@ from services.edge.error_response import error_headers, openai_error
 from services.edge.health import health_routes
 from services.edge.identify import Identities, key_id, key_in
 from services.edge.metrics import Metrics
+from services.edge.model_facts import ModelFacts
+from services.edge.model_info import model_info_routes
 from services.edge.model_list import model_routes
 from services.edge.model_names import ModelNames
 from services.edge.openapi import add_hot_routes
@@ -35,6 +37,7 @@ def build_app(
     pulse: Pulse,
     identities: Identities,
     names: ModelNames,
+    facts: ModelFacts,
     metrics: Metrics,
     *,
     wait_until_seen: WaitUntilSeen,
@@ -76,7 +79,8 @@ def build_app(
         return JSONResponse(openai_error(GatewayError(f"the gateway failed: {type(error).__name__}")), 500)
 
     app.include_router(health_routes(bus, pulse))
-    app.include_router(model_routes(names, key_of))
+    app.include_router(model_routes(names, facts, key_of))
+    app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(key_routes(bus, identify, wait_until_seen))
     app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from services.edge.model_facts import ModelFacts
 from services.edge.model_names import ModelNames
 from shared.errors import NotFound
 from shared.keys import Key
@@ -12,27 +13,33 @@ from shared.keys import Key
 CREATED = 1_677_610_602
 """A fixed time, LiteLLM's: a model list has no birthday, and clients compare."""
 
+_DETAILS = ("mode", "max_input_tokens", "max_output_tokens")
 
-def model_routes(names: ModelNames, key_of: Callable[[Mapping[bytes, bytes], str], Key | None]) -> APIRouter:
+
+def model_routes(
+    names: ModelNames, facts: ModelFacts, key_of: Callable[[Mapping[bytes, bytes], str], Key | None]
+) -> APIRouter:
     """`key_of(headers, route)` returns the caller's key, None for the master, or raises."""
     router = APIRouter(tags=["models"])
 
-    def usable(request: Request) -> list[str]:
-        return list(names.usable_by(key_of(dict(request.scope["headers"]), request.url.path)))
+    def caller(request: Request) -> Key | None:
+        return key_of(dict(request.scope["headers"]), request.url.path)
 
     @router.get("/v1/models", summary="The models this key may use")
     @router.get("/v1/models/", include_in_schema=False)
     @router.get("/models", include_in_schema=False)
     @router.get("/models/", include_in_schema=False)
     async def models(request: Request) -> dict[str, Any]:
-        return {"object": "list", "data": [_model(name) for name in usable(request)]}
+        return {"object": "list", "data": [_model(name) for name in names.usable_by(caller(request))]}
 
     @router.get("/v1/models/{model:path}", summary="One model")
     @router.get("/models/{model:path}", include_in_schema=False)
     async def model(model: str, request: Request) -> dict[str, Any]:
-        if model not in usable(request):
+        key = caller(request)
+        if model not in names.usable_by(key):
             raise NotFound(f"The model `{model}` does not exist or is not accessible", param="model")
-        return _model(model)
+        known = facts.group(names.group_of(model, key.aliases if key else {})) or {}
+        return {**_model(model), **{name: known[name] for name in _DETAILS if known.get(name) is not None}}
 
     return router
 

@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from services.edge.app import build_app
 from services.edge.identify import Identities
 from services.edge.metrics import Metrics
+from services.edge.model_facts import ModelFacts
 from services.edge.model_names import ModelNames
 from shared.bus import Bus, Outbox
 from shared.bus.client import FastClient
+from shared.config import parse_config
 from shared.heartbeat import Pulse
 from shared.keys import Key, token_of
 
@@ -46,6 +48,7 @@ def app() -> FastAPI:
         Pulse(bus),
         Identities({entry.token: entry for entry in KEYS}, "sk-master"),
         ModelNames(["gpt-4", "a/b"], {}, set(), {}),
+        ModelFacts(parse_config({"model_list": []}, {})),
         Metrics(Outbox(bus)),
         wait_until_seen=seen,
         key_header=None,
