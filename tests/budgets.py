@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.policy import journal
-from services.policy.accounts import Books, Entry, Lost
-from services.policy.admission import Ask
-from services.policy.journal_reader import read_journal
-from services.policy.journal_writer import SNAPSHOT_EVERY_GROUPS
-from services.policy.partition import Answer, Partition, Wanted
-from services.policy.settlements import Settlements
-from services.policy.undispatched import Undispatched
+from services.policy.budgets.accounts import Books, Entry, Lost
+from services.policy.budgets.admission import Ask
+from services.policy.partitions import journal
+from services.policy.partitions.journal_reader import read_journal
+from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS
+from services.policy.partitions.partition import Answer, Partition, Wanted
+from services.policy.partitions.settlements import Settlements
+from services.policy.partitions.undispatched import Undispatched
 from shared import subjects
 from shared.bus import Bus, read
 from shared.facts import CompletionFinished, encode_fact

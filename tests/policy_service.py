@@ -45,7 +45,7 @@ _numbers = itertools.count(1)
 OFTEN = """
 import sys
 from services.policy.__main__ import main
-from services.policy.partition import Partition
+from services.policy.partitions.partition import Partition
 Partition.__init__.__kwdefaults__["snapshot_every_groups"] = 40
 sys.exit(main())
 """

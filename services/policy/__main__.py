@@ -8,17 +8,17 @@ from pathlib import Path
 import structlog
 
 from services.policy.admit import Admission, Rules
-from services.policy.ceilings import Ceilings
+from services.policy.budgets.ceilings import Ceilings
 from services.policy.control.application import ControlPlane
 from services.policy.control.endpoints import serve_control
 from services.policy.control.projector import Projector
 from services.policy.guardrails import Chain
-from services.policy.layout import check_layout
-from services.policy.open_partitions import OpenPartitions
-from services.policy.owner import Owner
-from services.policy.ownership import Leases
+from services.policy.partitions.layout import check_layout
+from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.owner import Owner
+from services.policy.partitions.ownership import Leases
+from services.policy.partitions.settlements import Settlements
 from services.policy.settings import PolicySettings
-from services.policy.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config

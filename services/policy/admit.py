@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from services.policy.admission import NOTHING, Ask
-from services.policy.ceilings import Ceilings
+from services.policy.budgets.admission import NOTHING, Ask
+from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.refusals import over_budget, unpriced_models
 from services.policy.guardrails import Blocked, Chain
-from services.policy.open_partitions import OpenPartitions
-from services.policy.partition import Answer, Partition, Placed, Standing, Wanted
-from services.policy.refusals import over_budget, unpriced_models
+from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.partition import Answer, Partition, Placed, Standing, Wanted
 from services.policy.replies import Replies, admitted_fact
 from shared import subjects
 from shared.access import model_allowed, refusal_of_key, refusal_of_model

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.policy import journal
-from services.policy.accounts import Account, Books, Expired, Held, Hold, Lost, Opened, Released
+from services.policy.budgets.accounts import Account, Books, Expired, Held, Hold, Lost, Opened, Released
+from services.policy.partitions import journal
 
 SAMPLES = Path(__file__).parent / "journal"
 KEY = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.policy.accounts import Released
 from services.policy.admit import Admission, Rules
-from services.policy.ceilings import Ceilings
+from services.policy.budgets.accounts import Released
+from services.policy.budgets.ceilings import Ceilings
 from services.policy.guardrails import Chain
-from services.policy.open_partitions import OpenPartitions
+from services.policy.partitions.open_partitions import OpenPartitions
 from shared import subjects
 from shared.bus import Bus, Message, Outbox
 from shared.calls import Admit, pack

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from services.policy import journal
-from services.policy.accounts import Books, Expired, Held, Settled
+from services.policy.budgets.accounts import Books, Expired, Held, Settled
+from services.policy.partitions import journal
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, read
 from shared.calls import Complete

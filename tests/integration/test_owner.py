@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from services.policy import owner as owner_module
-from services.policy.accounts import Held, Released
-from services.policy.admission import Placed
-from services.policy.open_partitions import OpenPartitions
-from services.policy.owner import Owner
-from services.policy.ownership import Leases
-from services.policy.settlements import Settlements
+from services.policy.budgets.accounts import Held, Released
+from services.policy.budgets.admission import Placed
+from services.policy.partitions import owner as owner_module
+from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.owner import Owner
+from services.policy.partitions.ownership import Leases
+from services.policy.partitions.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, BusError, Message, NotStored, Outbox, newest, read
 from shared.keys import Key

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from services.policy import journal_writer, partition
-from services.policy.accounts import Account, Books, Held, Settled
-from services.policy.admission import NOTHING, Ask, Placed
-from services.policy.journal_reader import ReadJournal, read_journal
-from services.policy.partition import Answer, Partition, Standing
-from services.policy.undispatched import Undispatched
+from services.policy.budgets.accounts import Account, Books, Held, Settled
+from services.policy.budgets.admission import NOTHING, Ask, Placed
+from services.policy.partitions import journal_writer, partition
+from services.policy.partitions.journal_reader import ReadJournal, read_journal
+from services.policy.partitions.partition import Answer, Partition, Standing
+from services.policy.partitions.undispatched import Undispatched
 from shared.bus import Bus
 from tests.budgets import (
     cost,

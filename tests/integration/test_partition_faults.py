@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from services.policy.accounts import Held, Released
-from services.policy.admission import Placed
-from services.policy.partition import Answer, Partition, Wanted
-from services.policy.undispatched import Undispatched
+from services.policy.budgets.accounts import Held, Released
+from services.policy.budgets.admission import Placed
+from services.policy.partitions.partition import Answer, Partition, Wanted
+from services.policy.partitions.undispatched import Undispatched
 from shared import subjects
 from shared.bus import Bus
 from tests.budgets import (

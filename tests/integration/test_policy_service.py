@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from services.policy import journal
-from services.policy.accounts import Held
+from services.policy.budgets.accounts import Held
+from services.policy.partitions import journal
 from shared import subjects
 from shared.bus import Bus, kv, prepare_streams, read
 from tests.nats_server import NatsServer, running_nats

@@ -1,6 +1,6 @@
 """A key as the control plane tells it: its entry, what it has spent, and when its budgets begin anew. Pure."""
 
-from services.policy.budget_window import window
+from services.policy.budgets.budget_window import window
 from shared.control import AccountFigures, KeyAnswer
 from shared.keys import Key
 

@@ -6,7 +6,7 @@ Here is decided what a field may say: whatever cannot be meant is refused with t
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from services.policy.budget_window import end_of, parse_duration
+from services.policy.budgets.budget_window import end_of, parse_duration
 from services.policy.control.virtual_key import Terms
 from shared.errors import InvalidRequest
 from shared.money import usd_to_pico

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.policy import journal
-from services.policy.accounts import (
+from services.policy.budgets.accounts import (
     DAY_MS,
     LOST_KEPT_MS,
     Account,
@@ -21,7 +20,8 @@ from services.policy.accounts import (
     Released,
     Settled,
 )
-from services.policy.resets import due
+from services.policy.budgets.resets import due
+from services.policy.partitions import journal
 
 HOUR_MS = 3_600_000
 NOON = 1_795_435_200_000  # 2026-11-23 12:00 UTC

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.accounts import Account
-from services.policy.admission import NOTHING, Ask, Placed, Refused, place
+from services.policy.budgets.accounts import Account
+from services.policy.budgets.admission import NOTHING, Ask, Placed, Refused, place
 
 
 def ask(input_pico: int = 100, rate: int = 10, tokens: int = 90, n: int = 1, *, capped: bool = True) -> Ask:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.budget_window import Duration, end_of, parse_duration, window
+from services.policy.budgets.budget_window import Duration, end_of, parse_duration, window
 
 
 def at(text: str) -> float:

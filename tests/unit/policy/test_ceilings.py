@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.policy.accounts import Account
-from services.policy.admission import Ask, Placed, place
-from services.policy.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
+from services.policy.budgets.accounts import Account
+from services.policy.budgets.admission import Ask, Placed, place
+from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from shared.calls import Admit, Caller
 from shared.deployments import Deployment
 from shared.prices import PriceBook, PriceRow, cost_of

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.policy.partition import Standing
-from services.policy.refusals import over_budget, unpriced_models
+from services.policy.budgets.admission import Standing
+from services.policy.budgets.refusals import over_budget, unpriced_models
 from shared.errors import GatewayError
 from shared.keys import Key
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.policy.accounts import Account, Opened
-from services.policy.resets import due
+from services.policy.budgets.accounts import Account, Opened
+from services.policy.budgets.resets import due
 
 
 def ms(text: str) -> int:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from math import ceil
 
-from services.policy.partition import Standing
+from services.policy.budgets.admission import Standing
 from shared.errors import BudgetExceeded, GatewayError
 from shared.keys import Key
 from shared.money import usd_text

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from services.policy import journal
-from services.policy.accounts import Books, Entry
+from services.policy.budgets.accounts import Books, Entry
+from services.policy.partitions import journal
 from shared import subjects
 from shared.bus import Bus, BusError
 

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterator
 
-from services.policy.partition import Partition
-from services.policy.undispatched import Undispatched
+from services.policy.partitions.partition import Partition
+from services.policy.partitions.undispatched import Undispatched
 
 
 class OpenPartitions:

@@ -3,8 +3,8 @@
 import time
 from typing import NamedTuple
 
-from services.policy import journal
-from services.policy.accounts import Books
+from services.policy.budgets.accounts import Books
+from services.policy.partitions import journal
 from shared import subjects
 from shared.bus import Bus, NotStored, Reader
 

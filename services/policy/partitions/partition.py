@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import structlog
 
-from services.policy.accounts import Account, Expired, Held, Hold, Lost, Released, Settled
-from services.policy.admission import Ask, Placed, Refused, place
-from services.policy.journal_reader import ReadJournal
-from services.policy.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter
-from services.policy.resets import due
-from services.policy.undispatched import Undispatched
-from services.policy.waiting import WaitingRoom
+from services.policy.budgets.accounts import Account, Expired, Held, Hold, Lost, Released, Settled
+from services.policy.budgets.admission import Ask, Placed, Refused, Standing, place
+from services.policy.budgets.resets import due
+from services.policy.partitions.journal_reader import ReadJournal
+from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter
+from services.policy.partitions.undispatched import Undispatched
+from services.policy.partitions.waiting import WaitingRoom
 from shared.bus import Bus, Conflict
 from shared.keys import Key
 
@@ -37,16 +37,6 @@ class Wanted(NamedTuple):
     now_ms: int
     expires_ms: int
     give_up_ms: int  # how long it may wait for money that others only hold
-
-
-class Standing(NamedTuple):
-    """What a refusal tells: the account as it stands. `only_holds`: requests in flight may give back enough."""
-
-    spent: int
-    held: int
-    limit: int
-    ends_ms: int
-    only_holds: bool
 
 
 Answer = Placed | Standing | None

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from services.policy.accounts import Account
+from services.policy.budgets.accounts import Account
 
 
 class Ask(NamedTuple):
@@ -28,6 +28,16 @@ class Placed(NamedTuple):
 class Refused(NamedTuple):
     """`only_holds` says that it would fit if the requests in flight cost nothing: worth waiting a moment."""
 
+    only_holds: bool
+
+
+class Standing(NamedTuple):
+    """What a refusal tells: the account as it stands. `only_holds`: requests in flight may give back enough."""
+
+    spent: int
+    held: int
+    limit: int
+    ends_ms: int
     only_holds: bool
 
 

@@ -9,12 +9,12 @@ from functools import partial
 import msgspec
 import structlog
 
-from services.policy.accounts import Lost
-from services.policy.journal_reader import read_journal
-from services.policy.open_partitions import OpenPartitions
-from services.policy.ownership import Leases
-from services.policy.partition import Partition
-from services.policy.settlements import Settlements
+from services.policy.budgets.accounts import Lost
+from services.policy.partitions.journal_reader import read_journal
+from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.ownership import Leases
+from services.policy.partitions.partition import Partition
+from services.policy.partitions.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, BusError, Message, Outbox
 from shared.facts import CompletionLost, encode_fact

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import structlog
 
-from services.policy.accounts import Settled
-from services.policy.partition import Partition
+from services.policy.budgets.accounts import Settled
+from services.policy.partitions.partition import Partition
 from shared import subjects
 from shared.bus import Bus, NotStored, Reader, Stored, newest
 from shared.facts import CompletionLost

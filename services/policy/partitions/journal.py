@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from services.policy.accounts import Books, Entry
+from services.policy.budgets.accounts import Books, Entry
 
 MESSAGE_BYTES_MAX = 512 * 1024
 """Of one message, about: half of what a NATS server takes by default, since whoever sends more is disconnected."""

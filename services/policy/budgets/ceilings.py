@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.policy.admission import Ask
+from services.policy.budgets.admission import Ask
 from shared.calls import Admit
 from shared.deployments import Deployment
 from shared.prices import PriceRow, ceiling_pico, max_output_tokens, rows_between
