@@ -36,7 +36,13 @@ class ControlReply(msgspec.Struct, omit_defaults=True, frozen=True):
 
 
 class AccountFigures(msgspec.Struct, frozen=True):
-    """What the owner of a key's partition says of it: pico-dollars of the current window, seconds since 1970."""
+    """What the owner of an account's partition says of it: pico-dollars of the current window, seconds since 1970.
+
+    The question is `{"accounts": [...]}` to `subjects.account(partition_of(holder.tenant))`, the names as
+    `shared.holders.account_of` makes them, one for each window of the holder; the answer is name -> figures. An account
+    that nothing was counted in yet has figures of 0. `held_pico` is what requests in flight may cost at most, and what
+    other partitions have borrowed and not yet spent.
+    """
 
     spend_pico: int
     held_pico: int

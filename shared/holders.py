@@ -7,11 +7,15 @@ configuration instead.
 
 import hashlib
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
 HolderKind = Literal["organization", "team", "member", "user", "end_user", "tag", "budget"]
 """`budget` is a shared set of terms that others name by `budget_id`; nothing is counted in it itself."""
+
+
+AccountKind = HolderKind | Literal["key", "provider"]
 
 
 class Window(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,6 +27,7 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str = ""  # counts calls to this model name alone; "": all calls
     timezone: str = "UTC"  # IANA name: where a day begins
     rolling: bool = False  # begins with the first request after its end, instead of at the calendar's boundary
+    listed: bool = False  # one of `budget_limits`: counted by its duration, beside the main one (`max_budget`)
 
 
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,6 +84,34 @@ def home_of(kind: HolderKind, holder_id: str, *, parent: str | None = None) -> s
 def entry_name(kind: HolderKind, holder_id: str) -> str:
     """Return the name of an entry in the bucket: legal for every id."""
     return f"{kind}.{hashlib.sha256(holder_id.encode()).hexdigest()}"
+
+
+GLOBAL_ACCOUNT = "global"
+"""The account of the one budget for all there is, and the tenant in whose partition it is counted."""
+
+_ID_MAX = 128
+
+
+def account_of(kind: AccountKind, holder_id: str, window: Window | None = None) -> str:
+    """Return the name of the account in which `window` of a holder is counted; None is the main one.
+
+    The main account of a holder counts all its spend, and keeps what is spent when the duration of its budget is
+    changed: `team:<id>`, and for a key its token alone. A listed window has an account by its duration,
+    `team@1h:<id>`, and a window of one model an account by the model, `team~gpt-4o:<id>`.
+    """
+    place: str = kind
+    if window is not None and window.model:
+        place += "~" + quote(window.model, safe="")
+    if window is not None and window.listed:
+        place += "@" + window.duration
+    if len(holder_id) > _ID_MAX:
+        holder_id = "~" + hashlib.sha256(holder_id.encode()).hexdigest()
+    return holder_id if place == "key" else f"{place}:{holder_id}"
+
+
+def home_of_provider(provider: str) -> str:
+    """Return the tenant in whose partition a provider's budget is counted."""
+    return f"provider:{provider}"
 
 
 encode_holder = msgspec.json.Encoder().encode

@@ -1,4 +1,4 @@
-"""What keys have spent, asked of the owners of their partitions. An owner that does not answer is no zero."""
+"""What accounts have spent, asked of the owners of their partitions. An owner that does not answer is no zero."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,18 +21,28 @@ _decode = msgspec.json.Decoder(dict[str, AccountFigures]).decode
 
 async def figures_of(bus: Bus, keys: Iterable[Key], *, partitions: int, now: float) -> dict[str, AccountFigures]:
     """Return token -> figures; a key is missing where nobody answered for it within TIMEOUT_S."""
-    tokens: dict[int, list[str]] = {}
-    for key in keys:
-        tokens.setdefault(subjects.partition_of(key.tenant, partitions), []).append(key.token)
+    return await figures_of_accounts(bus, ((key.tenant, key.token) for key in keys), partitions=partitions, now=now)
+
+
+async def figures_of_accounts(
+    bus: Bus, accounts: Iterable[tuple[str, str]], *, partitions: int, now: float
+) -> dict[str, AccountFigures]:
+    """Return account -> figures for pairs of a holder's tenant and an account's name (`shared.holders.account_of`).
+
+    An account is missing where nobody answered for it within TIMEOUT_S.
+    """
+    names: dict[int, list[str]] = {}
+    for tenant, name in accounts:
+        names.setdefault(subjects.partition_of(tenant, partitions), []).append(name)
     questions = [
         _ask(bus, partition, some[start : start + ACCOUNTS_MAX])
-        for partition, some in tokens.items()
+        for partition, some in names.items()
         for start in range(0, len(some), ACCOUNTS_MAX)
     ]
     found: dict[str, AccountFigures] = {}
     for answer in await asyncio.gather(*questions):
         found |= answer
-    return {token: current(figures, now) for token, figures in found.items()}
+    return {name: current(figures, now) for name, figures in found.items()}
 
 
 def current(figures: AccountFigures, now: float) -> AccountFigures:
@@ -42,8 +52,8 @@ def current(figures: AccountFigures, now: float) -> AccountFigures:
     return AccountFigures(0, 0, window_start=figures.window_end)
 
 
-async def _ask(bus: Bus, partition: int, tokens: list[str]) -> dict[str, AccountFigures]:
-    question = msgspec.json.encode({"accounts": tokens})
+async def _ask(bus: Bus, partition: int, names: list[str]) -> dict[str, AccountFigures]:
+    question = msgspec.json.encode({"accounts": names})
     try:
         return _decode(await bus.request(subjects.account(partition), question, timeout_s=TIMEOUT_S))
     except (BusError, TimeoutError) as error:
