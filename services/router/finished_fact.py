@@ -4,14 +4,12 @@ import time
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import orjson
 
 from services.router.job import Ending, Job
 from shared.facts import CompletionFinished, PriceUsed
 from shared.facts.header import caller_fields, unchecked
 from shared.prices import Cost, PriceBook, PriceRow, cost_of
-from shared.usage import Usage
 
 _NOTHING = Cost(0, {}, ())
 _finished = unchecked(CompletionFinished)
@@ -58,8 +56,9 @@ def finished_fact(job: Job, ending: Ending, cost: Cost, price: PriceRow | None) 
         error_message=failure.message[:MESSAGE_MAX] if failure else "",
         response_id=ending.reader.response_id if ending.reader else "",
         finish_reason=ending.reader.finish_reason if ending.reader else "",
-        usage=usage_counts(usage),
+        usage=usage.counts(),
         usage_source=ending.usage_source,
+        usage_check=usage.mismatch,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cost_pico=cost.pico,
@@ -93,14 +92,6 @@ def _metadata(text: bytes) -> dict[str, Any]:
 def shortened(fact: CompletionFinished) -> CompletionFinished:
     """Return the fact without what clients can make long, for one that is too big to be stored."""
     return fact.model_copy(update={"metadata": {}, "tags": (), "user_agent": fact.user_agent[:200]})
-
-
-def usage_counts(usage: Usage) -> dict[str, int]:
-    """Return the classes that are not 0."""
-    return {name: count for name in _FIELDS if (count := getattr(usage, name))}
-
-
-_FIELDS = tuple(field.name for field in msgspec.structs.fields(Usage))
 
 
 def _price_used(row: PriceRow, cost: Cost, prompt_tokens: int) -> PriceUsed:

@@ -59,6 +59,7 @@ class CompletionFinished(OfCaller):
     finish_reason: str = ""
     usage: dict[str, int]  # disjoint classes, shared.usage.Usage; absent means 0
     usage_source: Literal["provider", "counted", "assumed", "none"]
+    usage_check: str = ""  # what did not add up in the provider's figures; they are then read in the dearer way
     prompt_tokens: int
     completion_tokens: int
     cost_pico: int

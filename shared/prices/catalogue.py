@@ -14,19 +14,34 @@ from genai_prices.types import TimeOfDateConstraint
 from shared.money import PICO_PER_USD
 from shared.prices.row import PriceRow, Rate, exact
 
-_PRICE_KEYS = {  # the catalogue's price keys -> our usage classes; _mtok are USD a million, _kcount USD a thousand
-    "input_mtok": "input",
-    "cache_read_mtok": "cached_input",
-    "cache_write_mtok": "cache_write",
-    "cache_write_1h_mtok": "cache_write_1h",
-    "input_audio_mtok": "audio_input",
-    "input_image_mtok": "image_input",
-    "output_mtok": "output",
-    "output_audio_mtok": "audio_output",
-    "output_image_mtok": "image_output",
-    "output_reasoning_mtok": "reasoning",
-    "requests_kcount": "requests",
-    "web_searches_kcount": "web_searches",
+_MILLION, _THOUSAND, _HOUR_MS = 1_000_000, 1_000, 3_600_000
+_PRICE_KEYS = {  # the catalogue's price keys -> our usage classes, and how many units a price is for
+    "input_mtok": ("input", _MILLION),
+    "cache_read_mtok": ("cached_input", _MILLION),
+    "cache_write_mtok": ("cache_write", _MILLION),
+    "cache_write_1h_mtok": ("cache_write_1h", _MILLION),
+    "input_audio_mtok": ("audio_input", _MILLION),
+    "input_image_mtok": ("image_input", _MILLION),
+    "input_video_mtok": ("video_input", _MILLION),
+    "cache_audio_read_mtok": ("cached_audio_input", _MILLION),
+    "cache_image_read_mtok": ("cached_image_input", _MILLION),
+    "output_mtok": ("output", _MILLION),
+    "output_reasoning_mtok": ("reasoning", _MILLION),
+    "output_citation_mtok": ("citations", _MILLION),
+    "output_audio_mtok": ("audio_output", _MILLION),
+    "output_image_mtok": ("image_output", _MILLION),
+    "output_video_mtok": ("video_output", _MILLION),
+    "input_mchars": ("input_characters", _MILLION),
+    "requests_kcount": ("requests", _THOUSAND),
+    "web_searches_kcount": ("web_searches", _THOUSAND),
+    "storage_searches_kcount": ("file_searches", _THOUSAND),
+    "code_executions_kcount": ("code_sessions", _THOUSAND),
+    "rerank_searches_kcount": ("search_units", _THOUSAND),
+    "input_document_kpages": ("pages", _THOUSAND),
+    "input_annotated_document_kpages": ("annotated_pages", _THOUSAND),
+    "audio_hours": ("audio_input_ms", _HOUR_MS),
+    "input_audio_hours": ("audio_input_ms", _HOUR_MS),
+    "output_audio_hours": ("audio_output_ms", _HOUR_MS),
 }
 
 
@@ -44,8 +59,8 @@ def catalogue_row(provider: str, model: str, at: datetime) -> PriceRow | None:
     prices = info.get_prices(at)
     rates = {
         usage_class: rate
-        for key, usage_class in _PRICE_KEYS.items()
-        if (rate := _rate(getattr(prices, key, None), 1_000 if key.endswith("_kcount") else 1_000_000)) is not None
+        for key, (usage_class, per) in _PRICE_KEYS.items()
+        if (rate := _rate(getattr(prices, key, None), per)) is not None
     }
     if not rates:
         return None

@@ -4,12 +4,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from math import ceil
 from typing import NamedTuple
 
-import msgspec
+from shared.prices.row import FREE_BESIDES, FREE_WHEN_UNLISTED, PriceRow
+from shared.usage.classes import INPUT_CLASSES, OUTPUT_CLASSES, Usage
 
-from shared.prices.row import FREE_WHEN_UNLISTED, PriceRow
-from shared.usage import Usage
-
-_CLASSES = tuple(field.name for field in msgspec.structs.fields(Usage))
 _ONE = Decimal(1)
 
 
@@ -22,29 +19,30 @@ class Cost(NamedTuple):
 
 
 def cost_of(usage: Usage, row: PriceRow) -> Cost:
-    """Return what `usage` costs at `row`, in pico-dollars."""
+    """Return what `usage` costs at `row`, in pico-dollars.
+
+    A unit that the row does not list is free beside what it lists: a picture made of tokens that have a price. Where
+    the row lists nothing of what was used, it is unpriced.
+    """
     prompt_tokens = usage.prompt_tokens
     total: int | Decimal = 0
     parts: dict[str, int] = {}
     unpriced: list[str] = []
-    for name in _CLASSES:
-        count = getattr(usage, name)
-        if not count:
-            continue
+    unlisted: list[str] = []
+    priced = False
+    for name, count in usage.counts().items():
         rate = row.rate_for(name)
         if rate is None:
-            if name not in FREE_WHEN_UNLISTED:
-                unpriced.append(name)
+            (unlisted if name in FREE_WHEN_UNLISTED else unpriced).append(name)
             continue
+        priced = True
         share = count * rate.at(prompt_tokens)
         if share:
             parts[name] = _round(share)
             total += share
+    if not priced:
+        unpriced += [name for name in unlisted if name not in FREE_BESIDES]
     return Cost(_round(total), parts, tuple(unpriced))
-
-
-_INPUT = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
-_OUTPUT = ("output", "reasoning", "audio_output", "image_output")
 
 
 def ceiling_pico(row: PriceRow, *, input_tokens: int, output_tokens: int) -> int:
@@ -56,12 +54,12 @@ def ceiling_pico(row: PriceRow, *, input_tokens: int, output_tokens: int) -> int
 
 def input_rate_ceiling(row: PriceRow) -> int | Decimal:
     """Return the dearest pico-dollars an input token can cost."""
-    return _highest(row, _INPUT)
+    return _highest(row, INPUT_CLASSES)
 
 
 def output_rate_ceiling(row: PriceRow) -> int | Decimal:
     """Return the dearest pico-dollars an output token can cost."""
-    return _highest(row, _OUTPUT)
+    return _highest(row, OUTPUT_CLASSES)
 
 
 def _highest(row: PriceRow, classes: tuple[str, ...]) -> int | Decimal:

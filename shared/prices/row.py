@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from shared.usage.classes import UNIT_CLASSES
+
 
 class Rate(NamedTuple):
     """Pico-dollars a unit; `tiers` are (input tokens above which it applies to the whole call, rate), ascending.
@@ -32,7 +34,7 @@ def exact(rate: Decimal) -> int | Decimal:
 
 
 class PriceRow(NamedTuple):
-    """`rates` by usage class (the fields of shared.usage.Usage); an absent class falls back as in `FALLBACKS`."""
+    """`rates` by usage class (the counts of shared.usage.Usage); an absent class falls back as in `FALLBACKS`."""
 
     id: str
     source: str
@@ -55,10 +57,20 @@ FALLBACKS: dict[str, str] = {
     "cache_write_1h": "cache_write",
     "audio_input": "input",
     "image_input": "input",
+    "video_input": "image_input",
+    "cached_audio_input": "audio_input",
+    "cached_image_input": "cached_input",  # xAI's bill: https://github.com/BerriAI/litellm/pull/37407
     "reasoning": "output",
+    "citations": "output",
     "audio_output": "output",
     "image_output": "output",
+    "video_output": "image_output",
 }
 
-FREE_WHEN_UNLISTED = {"requests", "web_searches"}
-"""Classes that most providers do not bill: absent from a row they cost nothing."""
+FREE_WHEN_UNLISTED = frozenset(UNIT_CLASSES)
+"""Units that are not tokens: most providers bill some of them and no others; absent from a row they cost nothing."""
+
+FREE_BESIDES = frozenset(
+    ("requests", "web_searches", "file_searches", "code_sessions", "search_sources", "compute_ms", "images")
+)
+"""Of these, the ones that never are all that a call is paid for: alone they leave no call without a price."""

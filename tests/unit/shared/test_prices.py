@@ -12,7 +12,7 @@ from shared.prices import PriceBook, PriceRow, Rate, ceiling_pico, cost_of, max_
 from shared.prices.book import OPERATOR_PRICES, operator_row
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling
 from shared.prices.row import FALLBACKS, FREE_WHEN_UNLISTED, exact
-from shared.usage import Usage
+from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, UNIT_CLASSES, Usage
 
 DAY = 86_400.0
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
@@ -98,7 +98,8 @@ def test_the_ceilings_are_the_dearest_rates_of_their_side() -> None:
 
 
 def test_every_class_of_usage_has_a_rate_falls_back_or_is_free() -> None:
-    classes = set(Usage.__struct_fields__)
+    classes = {*INPUT_CLASSES, *OUTPUT_CLASSES, *UNIT_CLASSES}
+    assert classes == set(Usage.__struct_fields__) - {"tier", "geo", "reported_cost_pico", "mismatch"}
     assert FALLBACKS.keys() | FALLBACKS.values() <= classes
     assert classes == FALLBACKS.keys() | {"input", "output"} | FREE_WHEN_UNLISTED
 

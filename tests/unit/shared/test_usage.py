@@ -34,11 +34,13 @@ def test_deepseeks_name_for_cached_tokens_is_known() -> None:
     assert usage == Usage(input=36, cached_input=64, output=1)
 
 
-def test_a_detail_larger_than_its_total_is_kept() -> None:
+def test_a_detail_larger_than_its_total_stands_beside_it_and_is_marked() -> None:
     usage = usage_from_openai(
         {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 40}}
     )
-    assert usage == Usage(input=5, output=0, reasoning=40)
+    assert usage == Usage(
+        input=5, output=3, reasoning=40, mismatch="40 tokens of reasoning and media in an answer of 3"
+    )
 
 
 def test_a_reported_zero_is_a_zero_and_not_unknown() -> None:
@@ -86,8 +88,11 @@ def test_no_token_is_lost_or_counted_twice(
         }
     )
     assert usage is not None
-    assert usage.prompt_tokens == max(prompt, cached + audio)
-    assert usage.completion_tokens == max(completion, reasoning)
+    beside = cached if cached > prompt else max(0, audio - prompt)
+    assert usage.prompt_tokens >= max(prompt, cached, audio)
+    assert (usage.prompt_tokens > prompt) == (beside > 0)
+    assert usage.completion_tokens == (completion if reasoning <= completion else completion + reasoning)
+    assert bool(usage.mismatch) == (usage.total_tokens > prompt + completion)
 
 
 def test_nothing_is_not_even_a_call() -> None:

@@ -9,7 +9,6 @@ import orjson
 from services.router.providers.anthropic.request import to_messages
 from services.router.providers.anthropic.response import to_completion
 from services.router.providers.anthropic.stream import StreamTranslator
-from services.router.providers.anthropic.usage import usage_of
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall, Whole, json_object
 from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.credentials import call_headers, text_or_missing
@@ -20,7 +19,7 @@ from services.router.providers.sse import SseParser
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.prices import own_output_limit
-from shared.usage import Usage
+from shared.usage import Usage, usage_from_anthropic
 
 API_VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 4096
@@ -106,8 +105,7 @@ class AnthropicAnswer:
             completion = to_completion(message, model=self._model, created=self._created)
         except (KeyError, TypeError, AttributeError) as error:
             raise UnreadableAnswer(f"not a message: {error!r}") from error
-        usage = message.get("usage")
-        self.usage = usage_of(usage) if isinstance(usage, dict) else None
+        self.usage = usage_from_anthropic(message.get("usage"))
         self.response_id = str(completion.get("id") or "")
         self.finish_reason = str(completion["choices"][0].get("finish_reason") or "")
         self._note_text(completion["choices"][0].get("message") or {})

@@ -9,9 +9,9 @@ import orjson
 
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.response import finish_reason_of, refusal_of, result_field
-from services.router.providers.anthropic.usage import openai_usage, usage_of
+from services.router.providers.anthropic.usage import openai_usage
 from services.router.providers.broken_answer import ProviderStreamError
-from shared.usage import Usage
+from shared.usage import Usage, usage_from_anthropic
 
 
 class StreamTranslator:
@@ -37,7 +37,7 @@ class StreamTranslator:
     @property
     def usage(self) -> Usage | None:
         """What has been reported so far, None if nothing; each report is cumulative, so the last one counts."""
-        return usage_of(self._reported) if self._reported else None
+        return usage_from_anthropic(self._reported)
 
     def feed(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the chunks that one decoded event makes: often one, sometimes none.

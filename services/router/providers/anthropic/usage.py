@@ -1,35 +1,19 @@
-"""Anthropic's usage figures, in our disjoint classes, and those as OpenAI shows them.
-
-Sources: https://platform.claude.com/docs/en/build-with-claude/prompt-caching (input_tokens excludes the cache),
-https://platform.claude.com/docs/en/build-with-claude/compaction (compactions are not in the totals).
-"""
+"""Anthropic's usage as OpenAI shows it; its reading stands in shared/usage/anthropic.py."""
 
 from typing import Any
 
-from shared.usage import Usage
+from shared.usage import Usage, usage_from_anthropic
 
 
-def usage_of(usage: dict[str, Any]) -> Usage:
-    """Return the counts of a Messages `usage` object. Input and cache counts are disjoint there as here.
+def usage_of(usage: Any) -> Usage:
+    """Return the counts of a Messages `usage` object; what has no figures is one request of which none are known.
 
-    output_tokens includes thinking; the thinking is split off where Anthropic tells how much it was.
+    Raises:
+        TypeError: it is no object.
     """
-    written, for_an_hour = _cache_writes(usage)
-    output = _count(usage, "output_tokens")
-    thought = min(_count(usage.get("output_tokens_details"), "thinking_tokens"), output)
-    counts = Usage(
-        input=_count(usage, "input_tokens"),
-        cached_input=_count(usage, "cache_read_input_tokens"),
-        cache_write=written,
-        cache_write_1h=for_an_hour,
-        output=output - thought,
-        reasoning=thought,
-        web_searches=_count(usage.get("server_tool_use"), "web_search_requests"),
-    )
-    for iteration in usage.get("iterations") or ():
-        if isinstance(iteration, dict) and iteration.get("type") == "compaction":
-            counts = _sum(counts, usage_of({**iteration, "iterations": None}))
-    return counts
+    if not isinstance(usage, dict):
+        raise TypeError("usage is not an object")
+    return usage_from_anthropic(usage) or Usage()
 
 
 def openai_usage(usage: Usage) -> dict[str, Any]:
@@ -53,28 +37,3 @@ def openai_usage(usage: Usage) -> dict[str, Any]:
     if usage.web_searches:
         shown["server_tool_use"] = {"web_search_requests": usage.web_searches}
     return shown
-
-
-def _cache_writes(usage: dict[str, Any]) -> tuple[int, int]:
-    """Return the tokens written for five minutes and for an hour; what the split does not tell, cost the shorter."""
-    total = _count(usage, "cache_creation_input_tokens")
-    split = usage.get("cache_creation")
-    for_an_hour = _count(split, "ephemeral_1h_input_tokens")
-    return max(total - for_an_hour, _count(split, "ephemeral_5m_input_tokens")), for_an_hour
-
-
-def _count(holder: object, name: str) -> int:
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        input=one.input + other.input,
-        cached_input=one.cached_input + other.cached_input,
-        cache_write=one.cache_write + other.cache_write,
-        cache_write_1h=one.cache_write_1h + other.cache_write_1h,
-        output=one.output + other.output,
-        reasoning=one.reasoning + other.reasoning,
-        web_searches=one.web_searches + other.web_searches,
-    )

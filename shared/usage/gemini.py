@@ -1,0 +1,73 @@
+"""Gemini's `usageMetadata`, of AI Studio, Vertex AI and the Live API.
+
+Source: https://ai.google.dev/api/generate-content#UsageMetadata
+"""
+
+from typing import Any
+
+from shared.usage.classes import Usage, usage_of
+from shared.usage.reading import count, count_or_0, first_count
+from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
+from shared.usage.tier import tier_of
+
+
+def usage_from_gemini(metadata: object, *, searches: int = 0) -> Usage | None:
+    """Return the disjoint form of a `usageMetadata`, None if it is none. `searches` are those billed for grounding.
+
+    promptTokenCount includes the cached tokens, but not those of tool results (toolUsePromptTokenCount). Thoughts stand
+    beside candidatesTokenCount; where the total says that they are in it, they are taken out.
+    """
+    if not isinstance(metadata, dict):
+        return None
+    prompt = count(metadata, "promptTokenCount")
+    written = count(metadata, "candidatesTokenCount")
+    if written is None:
+        written = count(metadata, "responseTokenCount")  # the Live API's name
+    total = count(metadata, "totalTokenCount")
+    if prompt is None and written is None and total is None:
+        return None
+    prompt, written = prompt or 0, written or 0
+    tools, thoughts = count_or_0(metadata, "toolUsePromptTokenCount"), count_or_0(metadata, "thoughtsTokenCount")
+    came_out, problem = written + thoughts, ""
+    more = 0 if total is None else total - prompt - tools - came_out
+    if more and thoughts and more == -thoughts:
+        came_out = written
+    elif more and tools and more == -tools:
+        prompt -= min(prompt, tools)  # the tools' results are in the prompt already
+    elif more:
+        problem = f"totalTokenCount is {total}, its parts are {prompt + tools + came_out}"
+        thoughts, came_out = thoughts + max(0, more), came_out + max(0, more)
+    went_in = _by_modality(metadata.get("promptTokensDetails"), metadata.get("toolUsePromptTokensDetails"))
+    cached = _by_modality(metadata.get("cacheTokensDetails"))
+    read_classes, read_problem = prompt_classes(
+        Prompt(
+            prompt + tools,
+            count_or_0(metadata, "cachedContentTokenCount"),
+            audio=went_in["AUDIO"],
+            image=went_in["IMAGE"],
+            video=went_in["VIDEO"],
+            cached_audio=cached["AUDIO"],
+            cached_image=cached["IMAGE"],
+        )
+    )
+    answered = _by_modality(metadata.get("candidatesTokensDetails") or metadata.get("responseTokensDetails"))
+    written_classes, written_problem = answer_classes(
+        Answer(came_out, thoughts, answered["AUDIO"], answered["IMAGE"], answered["VIDEO"])
+    )
+    return usage_of(
+        {**read_classes, **written_classes, "web_searches": searches},
+        tier=tier_of(metadata.get("serviceTier")) or tier_of(metadata.get("trafficType")),
+        mismatch=problem or read_problem or written_problem,
+    )
+
+
+def _by_modality(*details: Any) -> dict[str, int]:
+    """Return the tokens of each medium. The pages of a document are read as pictures and cost as such."""
+    counts = {"TEXT": 0, "AUDIO": 0, "IMAGE": 0, "VIDEO": 0}
+    for entries in details:
+        for entry in entries if isinstance(entries, list) else ():
+            modality = str(entry.get("modality")) if isinstance(entry, dict) else ""
+            name = "IMAGE" if modality == "DOCUMENT" else modality
+            if name in counts:
+                counts[name] += first_count((entry, "tokenCount"))
+    return counts

@@ -1,0 +1,62 @@
+"""Providers that report one figure or two: embeddings, rerankers, pages, seconds."""
+
+from shared.usage.classes import Usage
+from shared.usage.reading import count, count_or_0, first_count, milliseconds
+
+
+def usage_from_total(usage: object) -> Usage | None:
+    """Return `total_tokens`, all of them read: Voyage's and Jina's embeddings and rerankers.
+
+    Sources: https://docs.voyageai.com/reference/embeddings-api, https://api.jina.ai/redoc
+    """
+    total = count(usage, "total_tokens")
+    if total is None:
+        total = count(usage, "prompt_tokens")
+    return None if total is None else Usage(input=total)
+
+
+def usage_from_pages(answer: object) -> Usage | None:
+    """Return the pages that Mistral's OCR read: `usage_info`. https://docs.mistral.ai/api/#tag/ocr"""
+    info = answer.get("usage_info") if isinstance(answer, dict) else None
+    pages = count(info, "pages_processed")
+    if pages is None:
+        return None
+    annotated = isinstance(answer, dict) and answer.get("document_annotation") is not None
+    return Usage(annotated_pages=pages) if annotated else Usage(pages=pages)
+
+
+def usage_from_replicate(prediction: object) -> Usage | None:
+    """Return tokens and machine time of a prediction's `metrics`. https://replicate.com/docs/reference/http"""
+    metrics = prediction.get("metrics") if isinstance(prediction, dict) else None
+    if not isinstance(metrics, dict):
+        return None
+    return Usage(
+        input=count_or_0(metrics, "input_token_count"),
+        output=count_or_0(metrics, "output_token_count"),
+        images=count_or_0(metrics, "image_count"),
+        compute_ms=milliseconds(metrics, "predict_time"),
+    )
+
+
+def usage_from_deepgram(answer: object) -> Usage | None:
+    """Return the audio's length; each channel is billed. https://developers.deepgram.com/reference/listen-file"""
+    metadata = answer.get("metadata") if isinstance(answer, dict) else None
+    duration_ms = milliseconds(metadata, "duration")
+    if not duration_ms:
+        return None
+    return Usage(audio_input_ms=duration_ms * max(1, count_or_0(metadata, "channels")))
+
+
+def usage_from_watsonx(answer: object) -> Usage | None:
+    """Return the counts of a text generation's results. https://cloud.ibm.com/apidocs/watsonx-ai#text-generation"""
+    results = answer.get("results") if isinstance(answer, dict) else None
+    counts = [result for result in results if isinstance(result, dict)] if isinstance(results, list) else []
+    if not any(count(result, name) is not None for result in counts for name in _WATSONX):
+        return None
+    return Usage(
+        input=sum(first_count((result, _WATSONX[0])) for result in counts),
+        output=sum(first_count((result, _WATSONX[1])) for result in counts),
+    )
+
+
+_WATSONX = ("input_token_count", "generated_token_count")
