@@ -5,9 +5,14 @@ itself is nowhere: `token` is its SHA-256, as LiteLLM's clients know it.
 """
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from shared.holders import Limits, Window
+
+Priority = Literal["high", "normal", "low"]
+"""Which of the requests that wait for a limit go first."""
 
 MASTER_KEY_ID = "litellm_proxy_master_key"
 """What LiteLLM's spend rows call the master key; ours do the same, so that reports keep working."""
@@ -36,13 +41,17 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     allowed_routes: tuple[str, ...] = ()  # empty: all
     expires: float | None = None
     blocked: bool | None = None
-    max_budget_pico: int | None = None
-    soft_budget_pico: int | None = None
+    budgets: tuple[Window, ...] = ()  # all its hard ones: max_budget, budget_limits, model_max_budget
+    max_budget_pico: int | None = None  # as LiteLLM's fields say it; where it is set it is the first of `budgets`
     budget_duration: str | None = None
-    budget_anchor: float = 0.0  # when the budget was set: what a rolling window counts from
-    rpm_limit: int | None = None
-    tpm_limit: int | None = None
-    max_parallel_requests: int | None = None
+    budget_anchor: float = 0.0  # when the duration was set: what a rolling window counts from
+    soft_budget_pico: int | None = None
+    increase_pico: int = 0  # on top of each window's limit, until `increase_until`
+    increase_until: float = 0.0
+    limits: Limits = Limits()
+    budget_id: str | None = None  # a shared budget that fills in what is not said here
+    max_wait_s: float = 0.0  # how long a request may wait for a limit before it is refused
+    priority: Priority = "normal"
     key_type: str = "default"
     permissions: dict[str, Any] = {}
     config: dict[str, Any] = {}

@@ -19,6 +19,7 @@ from services.policy.partitions.undispatched import Undispatched
 from shared import subjects
 from shared.bus import Bus, read
 from shared.facts import CompletionFinished, encode_fact
+from shared.holders import Window
 from shared.keys import Key
 
 numbers = itertools.count(1)
@@ -32,8 +33,17 @@ def key_of_budget(max_budget_pico: int | None = 1_000, *, token: str = "key", **
         "created_at": 0.0,
         "updated_at": 0.0,
         "max_budget_pico": max_budget_pico,
+        "budgets": main_window(max_budget_pico, fields),
     }
     return Key(token=token, **{**values, **fields})
+
+
+def main_window(max_budget_pico: int | None, fields: dict[str, Any]) -> tuple[Window, ...]:
+    """The window of a key's `max_budget`, as the control plane writes it beside the field."""
+    if max_budget_pico is None:
+        return ()
+    duration = fields.get("budget_duration") or ""
+    return (Window(max_budget_pico, duration, fields.get("budget_anchor", 0.0) if duration else 0.0),)
 
 
 def cost(pico: int) -> Ask:

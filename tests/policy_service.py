@@ -16,7 +16,7 @@ from shared.bus import Bus, Message, NotConnected, Outbox, kv
 from shared.calls import Admit, Caller, Complete, pack, unpack_complete
 from shared.facts import encode_fact
 from shared.keys import Key, encode_key
-from tests.budgets import finished_fact
+from tests.budgets import finished_fact, main_window
 
 PARTITIONS = 4
 CONFIG = f"""
@@ -179,6 +179,7 @@ class Neighbours:
 
     async def put_key(self, max_budget_pico: int | None = USD, *, token: str = "key", **fields: Any) -> Key:
         values: dict[str, Any] = {"version": 1, "tenant": token, "key_name": "sk-...abcd"}
+        values["budgets"] = main_window(max_budget_pico, fields)
         key = Key(
             token=token,
             created_at=0.0,

@@ -28,6 +28,7 @@ from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import Config, load_config
 from shared.deployments import access_groups_of
 from shared.heartbeat import Pulse
+from shared.holders import decode_holder
 from shared.keys import decode_key
 from shared.observe import run_service, set_up_logging
 
@@ -60,6 +61,8 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     await prepare_streams(bus, replicas=settings.stream_replicas)
     keys = KvView(bus, subjects.KEYS_BUCKET, decode_key)
     await keys.start()
+    holders = KvView(bus, subjects.HOLDERS_BUCKET, decode_holder)
+    await holders.start()
     outbox = Outbox(bus)
     metrics = Metrics(outbox)
     pulse = Pulse(bus)
@@ -124,6 +127,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     unstored = await outbox.drain(5.0)
     if unstored:
         log.error("facts were not stored before the end", facts=unstored)
+    await holders.stop()
     await keys.stop()
     await bus.close()
     return 0

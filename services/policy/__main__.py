@@ -24,6 +24,7 @@ from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config
 from shared.deployments import access_groups_of, context_fallbacks_of, deployments_of, fallbacks_of
 from shared.heartbeat import beat
+from shared.holders import decode_holder
 from shared.keys import decode_key
 from shared.observe import run_service, set_up_logging
 
@@ -42,6 +43,8 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     outbox = Outbox(bus)
     keys = KvView(bus, subjects.KEYS_BUCKET, decode_key)
     await keys.start()
+    holders = KvView(bus, subjects.HOLDERS_BUCKET, decode_holder)
+    await holders.start()
     control = ControlPlane(bus, config, keys.entries)
     projector = Projector(bus, outbox)
     await serve_control(bus, control)
@@ -88,6 +91,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     if unstored:
         log.error("facts were not stored before the end", facts=unstored)
     await leases.stop()
+    await holders.stop()
     await keys.stop()
     await bus.close()
     return 0

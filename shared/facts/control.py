@@ -7,6 +7,20 @@ from pydantic import BaseModel, ConfigDict
 from shared.facts.header import Fact
 
 
+class BudgetTerms(BaseModel):
+    """One hard window. `anchor` is when it was set, in seconds since 1970; `model` is empty where all calls count."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    limit_pico: int
+    duration: str = ""
+    anchor: float = 0.0
+    model: str = ""
+    timezone: str = "UTC"
+    rolling: bool = False
+    listed: bool = False  # one of budget_limits
+
+
 class KeyTerms(BaseModel):
     """What a key may do. Money in pico-dollars; None where there is no limit, empty where all is allowed."""
 
@@ -22,6 +36,13 @@ class KeyTerms(BaseModel):
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     max_parallel_requests: int | None = None
+    budgets: tuple[BudgetTerms, ...] = ()
+    increase_pico: int = 0
+    increase_until_ms: int = 0
+    budget_id: str = ""
+    tpd_limit: int | None = None
+    model_rpm_limit: dict[str, int] = {}
+    model_tpm_limit: dict[str, int] = {}
     blocked: bool = False
     tags: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()

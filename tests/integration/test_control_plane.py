@@ -26,6 +26,7 @@ from shared.control import AccountFigures, KeyQuery
 from shared.errors import AccessDenied, GatewayError, InvalidRequest, NotFound, TooLarge, Unavailable
 from shared.facts.control import CONTROL_FACTS, KeyGenerated, KeyUpdated
 from shared.facts.registry import by_kind, decode_fact
+from shared.holders import Limits, Window
 from shared.keys import Key, decode_key, encode_key, token_of
 from tests.nats_server import NatsServer
 
@@ -134,11 +135,40 @@ async def test_a_generated_key_is_shown_to_whoever_watches(bus: Bus, plane: Cont
             max_budget_pico=50 * 10**12,
             budget_duration="30d",
             budget_anchor=NOW,
-            tpm_limit=100,
+            budgets=(Window(50 * 10**12, "30d", NOW),),
+            limits=Limits(tpm=100),
             extra={"agent_id": "agent-1"},
         )
         assert made.answer.budget_reset_at == datetime(2026, 12, 1, tzinfo=UTC).timestamp()
         assert made.answer.figures == AccountFigures(0, 0)
+
+
+async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(bus: Bus, plane: ControlPlane) -> None:
+    made = await plane.generate(
+        {
+            "max_budget": 2,
+            "model_max_budget": {"m": {"budget_limit": 1, "time_period": "1d"}},
+            "model_rpm_limit": {"m": 3},
+            "temp_budget_increase": 0.5,
+            "temp_budget_expiry": "2026-12-01",
+            "budget_id": "shared",
+            "max_wait_s": 2.5,
+            "priority": "high",
+        },
+        by=ADMIN,
+    )
+    entry = made.answer.entry
+    assert entry.budgets == (Window(2 * 10**12), Window(10**12, "1d", NOW, "m"))
+    assert entry.limits == Limits(model_rpm={"m": 3})
+    assert (entry.increase_pico, entry.increase_until) == (10**12 // 2, datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+    assert (entry.budget_id, entry.max_wait_s, entry.priority) == ("shared", 2.5, "high")
+    assert entry.extra == {"model_max_budget": {"m": {"budget_limit": 1, "time_period": "1d"}}}
+    async with projecting(bus):
+        await projected(bus)
+    (fact,) = await facts_of(bus)
+    assert [window.limit_pico for window in fact.terms.budgets] == [2 * 10**12, 10**12]
+    assert (fact.terms.increase_pico, fact.terms.budget_id) == (10**12 // 2, "shared")
+    assert fact.terms.model_rpm_limit == {"m": 3}
 
 
 async def test_a_generated_key_has_the_form_litellms_have(plane: ControlPlane) -> None:
@@ -173,7 +203,7 @@ async def test_changes_made_at_the_same_time_all_land(bus: Bus, config: Config) 
             *(one.update({"key": made.key, **change}, by=ADMIN) for one, change in zip(planes, fields, strict=True))
         )
         entry = (await planes[0].info(made.key)).entry
-        assert (entry.max_budget_pico, entry.rpm_limit, entry.metadata, entry.tpm_limit) == (
+        assert (entry.max_budget_pico, entry.limits.rpm, entry.metadata, entry.limits.tpm) == (
             7 * 10**12,
             3,
             {"b": 1},
@@ -231,14 +261,14 @@ async def test_an_alias_is_free_again_once_its_key_has_another_or_is_deleted(pla
     assert cleared.entry.key_alias is None
     await plane.generate({"key_alias": "c"}, by=ADMIN)
     same = await plane.update({"key": second.key, "key_alias": "a", "rpm_limit": 1}, by=ADMIN)
-    assert (same.entry.key_alias, same.entry.rpm_limit) == ("a", 1)
+    assert (same.entry.key_alias, same.entry.limits.rpm) == ("a", 1)
 
 
 async def test_a_key_can_be_named_by_its_value_its_token_or_its_alias(plane: ControlPlane) -> None:
     made = await plane.generate({"key_alias": "named"}, by=ADMIN)
     token = token_of(made.key)
     assert (await plane.info(token)).entry.token == token
-    assert (await plane.update({"key_alias": "named", "rpm_limit": 2}, by=ADMIN)).entry.rpm_limit == 2
+    assert (await plane.update({"key_alias": "named", "rpm_limit": 2}, by=ADMIN)).entry.limits.rpm == 2
     assert [answer.entry.token for answer in await plane.find([made.key, "sk-nobody"], ["named"])] == [token]
     assert [one.name for one in await plane.delete([], ["named", "nobody"], by=ADMIN)] == ["named"]
 
@@ -282,7 +312,7 @@ async def test_block_and_unblock_say_so_and_twice_is_as_once(plane: ControlPlane
         entry = (await plane.unblock(made.key, by=ADMIN)).entry
         assert (entry.blocked, entry.version) == (False, 3)
     entry = (await plane.update({"key": made.key, "blocked": True, "rpm_limit": 1}, by=ADMIN)).entry
-    assert (entry.blocked, entry.rpm_limit, entry.version) == (True, 1, 5)
+    assert (entry.blocked, entry.limits.rpm, entry.version) == (True, 1, 5)
 
 
 async def test_a_deleted_key_is_gone_for_good(bus: Bus, plane: ControlPlane) -> None:
@@ -334,7 +364,7 @@ async def test_entries_written_at_once_in_any_order_end_at_the_newest(bus: Bus, 
     await put(bus, subjects.KEYS_BUCKET, made.answer.entry.token, b"{}")  # not a key: replaced as well
     random.shuffle(versions)
     await asyncio.gather(*(key_projection.show(bus, one) for one in versions if one is not None))
-    assert [entry.rpm_limit for entry in await key_projection.entries(bus)] == [7]
+    assert [entry.limits.rpm for entry in await key_projection.entries(bus)] == [7]
 
 
 async def test_a_crash_between_event_and_entry_heals(
@@ -357,7 +387,7 @@ async def test_a_crash_between_event_and_entry_heals(
         async with projecting(bus):
             await until(lambda: lost.answer.entry.token in entries and gone.answer.entry.token not in entries)
             await until(lambda: entries[kept.answer.entry.token].blocked is True)
-            assert entries[kept.answer.entry.token].rpm_limit == 9
+            assert entries[kept.answer.entry.token].limits.rpm == 9
             assert entries[lost.answer.entry.token] == lost.answer.entry
 
 
@@ -583,7 +613,7 @@ async def test_defaults_and_bounds_of_the_configuration_hold(bus: Bus, config: C
     )
     plane = ControlPlane(bus, config.model_copy(update={"litellm_settings": settings}), clock=lambda: NOW)
     entry = (await plane.generate({"max_budget": None}, by=ADMIN)).answer.entry
-    assert (entry.models, entry.max_budget_pico, entry.rpm_limit) == (("m",), 2 * 10**12, 5)
+    assert (entry.models, entry.max_budget_pico, entry.limits.rpm) == (("m",), 2 * 10**12, 5)
     assert entry.expires == NOW + 30 * 86_400
     for fields in ({"max_budget": 11}, {"duration": "31d"}, {"duration": "-1"}, {"rpm_limit": 6}):
         with pytest.raises(InvalidRequest, match="over max limit set in config"):
@@ -710,7 +740,7 @@ async def test_every_command_is_answered_over_the_bus(bus: Bus, plane: ControlPl
     key, token = made["body"]["key"], made["body"]["answer"]["entry"]["token"]
     assert token == token_of(key)
     assert (await ask(bus, "key_info", {"key": key}))["body"]["entry"]["max_budget_pico"] == 1_500_000_000_000
-    assert (await ask(bus, "key_update", {"key": key, "rpm_limit": 4}))["body"]["entry"]["rpm_limit"] == 4
+    assert (await ask(bus, "key_update", {"key": key, "rpm_limit": 4}))["body"]["entry"]["limits"] == {"rpm": 4}
     assert (await ask(bus, "key_block", {"key": key}))["body"]["entry"]["blocked"] is True
     assert (await ask(bus, "key_unblock", {"key": key}))["body"]["entry"]["blocked"] is False
     assert [row["entry"]["token"] for row in (await ask(bus, "key_find", {"keys": [key]}))["body"]] == [token]

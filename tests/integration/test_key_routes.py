@@ -336,7 +336,7 @@ async def test_a_change_is_known_to_this_edge_before_it_is_answered(gateway: Gat
         row = await gateway.made()
         assert gateway.view.entries[row["token"]].version == 1
         await gateway.post("/key/update", {"key": row["key"], "rpm_limit": 1})
-        assert gateway.view.entries[row["token"]].rpm_limit == 1
+        assert gateway.view.entries[row["token"]].limits.rpm == 1
         await gateway.post("/key/block", {"key": row["key"]})
         assert gateway.view.entries[row["token"]].blocked is True
         await gateway.post("/key/delete", {"keys": [row["token"]]})

@@ -84,10 +84,10 @@ def generated_row(made: GeneratedKey) -> Row:
         "budget_fallbacks": extra.get("budget_fallbacks") or {},
         "models": key.models,
         "aliases": key.aliases,
-        "tpm_limit": key.tpm_limit,
-        "rpm_limit": key.rpm_limit,
-        "tpd_limit": extra.get("tpd_limit"),
-        "max_parallel_requests": key.max_parallel_requests,
+        "tpm_limit": key.limits.tpm,
+        "rpm_limit": key.limits.rpm,
+        "tpd_limit": key.limits.tpd,
+        "max_parallel_requests": key.limits.parallel,
         "user_id": key.user_id,
         "team_id": key.team_id,
         "agent_id": extra.get("agent_id"),
@@ -178,12 +178,12 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "agent_id": extra.get("agent_id"),
         "project_id": extra.get("project_id"),
         "permissions": key.permissions,
-        "max_parallel_requests": key.max_parallel_requests,
+        "max_parallel_requests": key.limits.parallel,
         "metadata": key.metadata,
         "blocked": key.blocked,
-        "tpm_limit": key.tpm_limit,
-        "rpm_limit": key.rpm_limit,
-        "tpd_limit": extra.get("tpd_limit"),
+        "tpm_limit": key.limits.tpm,
+        "rpm_limit": key.limits.rpm,
+        "tpd_limit": key.limits.tpd,
         "max_budget": usd(key.max_budget_pico),
         "budget_duration": key.budget_duration,
         "budget_reset_at": _iso(answer.budget_reset_at, utc),
@@ -237,10 +237,9 @@ def _limits(answer: KeyAnswer, utc: str) -> list[Row] | None:
 
 
 def _budget_id(key: Key) -> str | None:
-    given: str | None = key.extra.get("budget_id")
-    if given is None and key.soft_budget_pico is not None:
+    if key.budget_id is None and key.soft_budget_pico is not None:
         return str(uuid5(_BUDGET_NAMESPACE, key.token))
-    return given
+    return key.budget_id
 
 
 def _budget_table(key: Key, utc: str) -> Row | None:

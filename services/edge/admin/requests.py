@@ -39,12 +39,18 @@ class KeyFields(BaseModel):
     budget_limits: list[BudgetLimit] | None = Field(None, description="Several windows at once." + NOT_YET)
     budget_id: Text = Field(None, description="A shared budget." + NOT_YET)
     model_max_budget: Object = Field(None, description="Budgets by model." + NOT_YET)
+    budget_timezone: Text = Field(None, description="Where a day begins, such as Europe/Berlin; UTC else." + NOT_YET)
+    budget_rolling: bool | None = Field(None, description="Begin windows with the first request in them." + NOT_YET)
+    temp_budget_increase: float | None = Field(None, description="USD more on each budget, for a time." + NOT_YET)
+    temp_budget_expiry: Text = Field(None, description="Until when: a date, or a date and time." + NOT_YET)
     budget_fallbacks: Object = Field(None, description="Cheaper models for when a model's budget is gone." + NOT_YET)
     spend: float | None = Field(None, description="Cannot be set; 0 is accepted because LiteLLM's clients send it.")
     tpm_limit: Whole = Field(None, description="Tokens a minute." + NOT_YET)
     rpm_limit: Whole = Field(None, description="Requests a minute." + NOT_YET)
     tpd_limit: Whole = Field(None, description="Tokens a day." + NOT_YET)
     max_parallel_requests: Whole = Field(None, description="Requests at a time." + NOT_YET)
+    max_wait_s: float | None = Field(None, description="Seconds a request may wait for a limit." + NOT_YET)
+    priority: Literal["high", "normal", "low"] | None = Field(None, description="Who goes first of those." + NOT_YET)
     tpm_limit_type: Text = Field(None, description="How tpm_limit is meant." + NOT_YET)
     rpm_limit_type: Text = Field(None, description="How rpm_limit is meant." + NOT_YET)
     model_rpm_limit: Object = Field(None, description="Requests a minute by model; kept in metadata." + NOT_YET)
@@ -102,8 +108,6 @@ class UpdateKey(KeyFields):
     """Fields that are left out stay as they are, null clears one. Metadata is replaced, not merged."""
 
     key: Text = Field(None, description="The key, or its SHA-256. Without it, key_alias names the key.")
-    temp_budget_increase: float | None = Field(None, description="USD more, for a time." + NOT_YET)
-    temp_budget_expiry: Text = Field(None, description="Until when." + NOT_YET)
 
     @model_validator(mode="after")
     def _names_a_key(self) -> Self:

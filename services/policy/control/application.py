@@ -71,12 +71,13 @@ class ControlPlane:
             raise already_there(deleted=False)
         now, token = self._clock(), token_of(key)
         settings = self._config.litellm_settings
-        terms = terms_of(
-            fields,
-            now=now,
-            defaults=settings.default_key_generate_params,
-            bounds=settings.upperbound_key_generate_params,
-        )
+        with as_client_errors():
+            terms = terms_of(
+                fields,
+                now=now,
+                defaults=settings.default_key_generate_params,
+                bounds=settings.upperbound_key_generate_params,
+            )
 
         async def attempt() -> VirtualKey:
             if own is not None:

@@ -4,10 +4,14 @@ from typing import Any
 
 import msgspec
 
+from services.policy.control.terms.budgets import ANCHORS, increase_of, windows_of
+from services.policy.control.terms.limits import COUNTS, limits_of
 from services.policy.control.virtual_key import VirtualKey
 from shared.keys import Key
 
 _FIELDS = frozenset(field.name for field in msgspec.structs.fields(Key))
+_IN_OTHER_FIELDS = frozenset({*COUNTS, *ANCHORS.values()})
+"""Terms that are not shown under their own names: they are in `limits` and `budgets`."""
 
 
 def entry_of(key: VirtualKey) -> Key:
@@ -15,8 +19,10 @@ def entry_of(key: VirtualKey) -> Key:
 
     Raises:
         msgspec.ValidationError: a term has not the type its field has.
+        InvalidRequest: a term cannot be meant.
     """
     metadata = key.terms.get("metadata", {})
+    increase = increase_of(metadata)
     values: dict[str, Any] = {
         "token": key.token,
         "version": key.version,
@@ -28,7 +34,13 @@ def entry_of(key: VirtualKey) -> Key:
         "updated_by": key.updated_by,
         "tags": _names(metadata, "tags"),
         "guardrails": _names(metadata, "guardrails"),
-        "extra": {field: value for field, value in key.terms.items() if field not in _FIELDS},
+        "budgets": windows_of(key.terms),
+        "increase_pico": increase.pico,
+        "increase_until": increase.until,
+        "limits": limits_of(key.terms),
+        "extra": {
+            field: value for field, value in key.terms.items() if field not in _FIELDS and field not in _IN_OTHER_FIELDS
+        },
     }
     return msgspec.convert({**{field: key.terms[field] for field in key.terms.keys() & _FIELDS}, **values}, Key)
 

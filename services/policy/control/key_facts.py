@@ -6,14 +6,25 @@ Events are the control plane's own and may change with it; facts are published a
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from eventsourcing.domain import AggregateEvent
 
 from services.policy.control.key_entry import entry_of
+from services.policy.control.terms.budgets import ANCHORS
 from services.policy.control.virtual_key import VirtualKey
-from shared.facts.control import KeyBlocked, KeyDeleted, KeyGenerated, KeyTerms, KeyUnblocked, KeyUpdated, OfKey
+from shared.facts.control import (
+    BudgetTerms,
+    KeyBlocked,
+    KeyDeleted,
+    KeyGenerated,
+    KeyTerms,
+    KeyUnblocked,
+    KeyUpdated,
+    OfKey,
+)
 from shared.keys import Key
 
-_NOT_NAMED = {"budget_anchor"}  # ours alone: it follows budget_duration
+_NOT_NAMED = frozenset(ANCHORS.values())  # ours alone: they follow what they are anchors of
 
 
 def fact_of(event: AggregateEvent, key: VirtualKey, seq: int) -> OfKey:
@@ -60,9 +71,16 @@ def _terms(entry: Key) -> KeyTerms:
         soft_budget_pico=entry.soft_budget_pico,
         budget_duration=entry.budget_duration,
         expires_ms=None if entry.expires is None else round(entry.expires * 1000),
-        rpm_limit=entry.rpm_limit,
-        tpm_limit=entry.tpm_limit,
-        max_parallel_requests=entry.max_parallel_requests,
+        budgets=tuple(BudgetTerms(**msgspec.structs.asdict(window)) for window in entry.budgets),
+        increase_pico=entry.increase_pico,
+        increase_until_ms=round(entry.increase_until * 1000),
+        budget_id=entry.budget_id or "",
+        rpm_limit=entry.limits.rpm,
+        tpm_limit=entry.limits.tpm,
+        tpd_limit=entry.limits.tpd,
+        max_parallel_requests=entry.limits.parallel,
+        model_rpm_limit=entry.limits.model_rpm,
+        model_tpm_limit=entry.limits.model_tpm,
         blocked=bool(entry.blocked),
         tags=entry.tags,
         guardrails=entry.guardrails,

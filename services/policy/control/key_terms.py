@@ -3,15 +3,14 @@
 Here is decided what a field may say: whatever cannot be meant is refused with the field's name.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from services.policy.budgets.budget_window import end_of, parse_duration
+from services.policy.control.terms.amounts import expiry_of
+from services.policy.control.terms.budgets import budget_values, increase_of, same_anchors
+from services.policy.control.terms.limits import limit_values, limits_of
+from services.policy.control.terms.refusal import refused
 from services.policy.control.virtual_key import Terms
-from shared.errors import InvalidRequest
-from shared.money import usd_to_pico
-
-T = TypeVar("T")
 
 AS_GIVEN = frozenset(
     {
@@ -22,19 +21,13 @@ AS_GIVEN = frozenset(
         "models",
         "aliases",
         "allowed_routes",
-        "rpm_limit",
-        "tpm_limit",
-        "max_parallel_requests",
         "key_type",
         "permissions",
         "config",
         "blocked",
         "agent_id",
         "project_id",
-        "tpd_limit",
-        "budget_limits",
         "allowed_cache_controls",
-        "model_max_budget",
         "budget_fallbacks",
         "policies",
         "object_permission",
@@ -43,6 +36,8 @@ AS_GIVEN = frozenset(
         "access_group_ids",
         "auto_rotate",
         "rotation_interval",
+        "max_wait_s",
+        "priority",
     }
 )
 KEPT_IN_METADATA = frozenset(
@@ -72,10 +67,9 @@ KEPT_IN_METADATA = frozenset(
 )
 """Where LiteLLM has no column for a field, its clients find it in the key's metadata."""
 
-MONEY = ("max_budget", "soft_budget")
 ROUTES_OF_TYPE = {"llm_api": ["llm_api_routes"], "management": ["management_routes"], "read_only": ["info_routes"]}
 NEVER = "-1"
-_COUNTS = ("rpm_limit", "tpm_limit", "tpd_limit", "max_parallel_requests")
+WAIT_S_MAX = 600
 _BOUNDED_DURATIONS = ("duration", "budget_duration")
 
 
@@ -98,6 +92,7 @@ def terms_of(body: Mapping[str, Any], *, now: float, defaults: Mapping[str, Any]
     metadata = {**(terms.get("metadata") or {}), **_kept_in_metadata(fields)}
     if not terms.get("allowed_routes"):
         terms["allowed_routes"] = ROUTES_OF_TYPE.get(terms.get("key_type") or "default")
+    _check_metadata({**terms, "metadata": metadata})
     return {**terms, "metadata": metadata or None}
 
 
@@ -108,92 +103,51 @@ def changes_of(body: Mapping[str, Any], current: Terms, *, now: float) -> Terms:
         InvalidRequest: a field cannot be meant.
     """
     changes = _values(body, now)
-    if changes.get("budget_duration") == current.get("budget_duration"):
-        changes.pop("budget_anchor", None)  # the same window again does not begin anew
+    same_anchors(changes, current)
     moved = {name: body[name] for name in KEPT_IN_METADATA & body.keys()}
     if moved:
         base = changes.get("metadata") if "metadata" in changes else current.get("metadata")
         merged = {**(base or {}), **moved}
         changes["metadata"] = {name: value for name, value in merged.items() if value is not None}
+    _check_metadata({**current, **changes})
     return {name: value for name, value in changes.items() if value != current.get(name)}
 
 
 def _values(body: Mapping[str, Any], now: float) -> Terms:
     if body.get("spend"):
-        raise _refused("spend", "spend is what was spent and cannot be set. Leave it out")
+        raise refused("spend", "spend is what was spent and cannot be set. Leave it out")
     values: Terms = {name: body[name] for name in AS_GIVEN & body.keys()}
+    values |= budget_values(body, now)
+    values |= limit_values(body)
     if "metadata" in body:
         values["metadata"] = body["metadata"]
     if values.get("key_alias") == "":
         values["key_alias"] = None
-    for name in MONEY:
-        if name in body:
-            values[f"{name}_pico"] = None if body[name] is None else _pico(name, body[name])
-    for name in _COUNTS:
-        if isinstance(values.get(name), int | float) and values[name] < 0:
-            raise _refused(name, f"{name} must not be negative. Received: {values[name]}")
+    wait = values.get("max_wait_s")
+    if isinstance(wait, int | float) and not 0 <= wait <= WAIT_S_MAX:
+        raise refused("max_wait_s", f"max_wait_s must be between 0 and {WAIT_S_MAX} seconds. Received: {wait}")
     if "duration" in body:
         duration = body["duration"]
         unlimited = duration is None or duration == NEVER
-        values["expires"] = None if unlimited else _expiry("duration", duration, now)
-    if "budget_duration" in body:
-        duration = body["budget_duration"]
-        values["budget_duration"] = None if duration is None else _window("budget_duration", duration)
-        values["budget_anchor"] = None if duration is None else now
-    for limit in values.get("budget_limits") or ():
-        _window("budget_limits", limit["budget_duration"])
-        _pico("budget_limits", limit["max_budget"])
+        values["expires"] = None if unlimited else expiry_of("duration", duration, now)
     return values
+
+
+def _check_metadata(terms: Terms) -> None:
+    increase_of(terms.get("metadata"))
+    limits_of(terms)
 
 
 def _kept_in_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in KEPT_IN_METADATA & body.keys() if body[name] is not None}
 
 
-def _pico(name: str, amount: Any) -> int:
-    try:
-        pico = usd_to_pico(amount)
-    except (ValueError, TypeError):
-        pico = -1
-    if pico < 0:
-        raise _refused(name, f"{name} must be a non-negative finite number. Received: {amount}")
-    return pico
-
-
-def _expiry(name: str, duration: Any, now: float) -> float:
-    return _parsed(
-        name,
-        lambda: end_of(parse_duration(duration), now),
-        f"Unsupported duration unit, passed duration: {duration}. Use a format like '30s', '24h', '7d' or '1mo'.",
-    )
-
-
-def _window(name: str, duration: Any) -> str:
-    parsed = _parsed(
-        name,
-        lambda: parse_duration(duration),
-        f"Invalid budget_duration '{duration}'. Use a format like '1h', '24h', '7d', or '30d'.",
-    )
-    return f"{parsed.number}{parsed.unit}"
-
-
-def _parsed(name: str, parse: Callable[[], T], otherwise: str) -> T:
-    try:
-        return parse()
-    except (ValueError, AttributeError):
-        raise _refused(name, otherwise) from None
-
-
 def _check_is_within(name: str, value: Any, bound: Any, now: float) -> None:
     if name in _BOUNDED_DURATIONS:
-        too_much = value == NEVER or _expiry(name, value, now) > _expiry(name, bound, now)
+        too_much = value == NEVER or expiry_of(name, value, now) > expiry_of(name, bound, now)
     elif isinstance(value, int | float) and isinstance(bound, int | float):
         too_much = value > bound
     else:
         return
     if too_much:
-        raise _refused(name, f"{name} is over max limit set in config - user_value={value}; max_value={bound}")
-
-
-def _refused(name: str, message: str) -> InvalidRequest:
-    return InvalidRequest(message, param=name, type="bad_request_error")
+        raise refused(name, f"{name} is over max limit set in config - user_value={value}; max_value={bound}")
