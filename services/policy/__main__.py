@@ -9,9 +9,9 @@ import structlog
 
 from services.policy.admit import Admission, Rules
 from services.policy.budgets.ceilings import Ceilings
-from services.policy.control.application import ControlPlane
 from services.policy.control.endpoints import serve_control
-from services.policy.control.projector import Projector
+from services.policy.control.keys.commands import ControlPlane
+from services.policy.control.projection.projector import Projector
 from services.policy.guardrails import Chain
 from services.policy.partitions.layout import check_layout
 from services.policy.partitions.open_partitions import OpenPartitions

@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.policy.control import application, key_projection, projector
-from services.policy.control.application import ControlPlane
 from services.policy.control.endpoints import serve_control
-from services.policy.control.position import stored_position
-from services.policy.control.projector import Projector
-from services.policy.control.recorder import EventRecorder
-from services.policy.control.virtual_key import VirtualKey
-from services.policy.control.wire import CONTROL, TOPIC
+from services.policy.control.keys import commands as application
+from services.policy.control.keys.commands import ControlPlane
+from services.policy.control.keys.virtual_key import VirtualKey
+from services.policy.control.projection import key_projection, projector
+from services.policy.control.projection.position import stored_position
+from services.policy.control.projection.projector import Projector
+from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.store.wire import CONTROL, TOPIC
 from shared import subjects
 from shared.bus import Bus, KvView, NotStored, Outbox, Reader, header_value, prepare_streams
 from shared.bus.kv import kv_stream, put
@@ -773,7 +774,7 @@ async def test_every_refusal_is_answered_over_the_bus(
 async def test_without_a_store_a_command_says_so_and_when_to_come_back(
     nats: NatsServer, bus: Bus, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.policy.control.recorder.PATIENCE_S", 0.3)
+    monkeypatch.setattr("services.policy.control.store.recorder.PATIENCE_S", 0.3)
     nats.stop()
     await asyncio.sleep(0.1)
     for command in (

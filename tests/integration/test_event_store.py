@@ -26,11 +26,11 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from services.policy.control import recorder as recorder_module
-from services.policy.control.factory import Factory
-from services.policy.control.library_recorder import JetStreamAggregateRecorder, JetStreamApplicationRecorder
-from services.policy.control.recorder import EventRecorder
-from services.policy.control.wire import CONTROL, STATE_BYTES_MAX
+from services.policy.control.store import recorder as recorder_module
+from services.policy.control.store.factory import Factory
+from services.policy.control.store.library_recorder import JetStreamAggregateRecorder, JetStreamApplicationRecorder
+from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.store.wire import CONTROL, STATE_BYTES_MAX
 from shared.bus import Bus
 from tests.nats_server import NatsServer, running_nats
 
@@ -51,7 +51,7 @@ def _environment(server: NatsServer) -> Environment:
     """An event stream of its own for each test."""
     return Environment(
         env={
-            "PERSISTENCE_MODULE": "services.policy.control.factory",
+            "PERSISTENCE_MODULE": "services.policy.control.store.factory",
             "NATS_URL": server.url,
             "NATS_EVENT_STREAM": f"STORE{next(_numbers)}",
         }
@@ -143,7 +143,7 @@ def test_the_librarys_application_runs_on_it_and_finds_its_aggregates_after_a_re
 
 def test_a_factory_without_an_address_says_which_variable_to_set() -> None:
     with pytest.raises(InfrastructureFactoryError, match="NATS_URL"):
-        InfrastructureFactory.construct({"PERSISTENCE_MODULE": "services.policy.control.factory"})
+        InfrastructureFactory.construct({"PERSISTENCE_MODULE": "services.policy.control.store.factory"})
 
 
 def test_closing_a_factory_twice_does_no_harm(server: NatsServer) -> None:

@@ -17,8 +17,8 @@ from fastapi.responses import JSONResponse
 from services.edge.admin import Actor, key_routes, seen_in
 from services.edge.admin import command as command_module
 from services.edge.admin.own_view import GONE
-from services.policy.control.application import ControlPlane
 from services.policy.control.endpoints import serve_control
+from services.policy.control.keys.commands import ControlPlane
 from shared import subjects
 from shared.bus import Bus, KvView, Message
 from shared.config import load_config

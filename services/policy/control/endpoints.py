@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from services.policy.control.application import ControlPlane
+from services.policy.control.keys.commands import ControlPlane
 from shared import subjects
 from shared.bus import Bus, Message
 from shared.control import Actor, ControlReply, ControlRequest, KeyQuery

@@ -7,9 +7,9 @@ import msgspec
 import structlog
 from eventsourcing.persistence import DataError, OperationalError
 
-from services.policy.control.key_alias import AliasIsTaken
-from services.policy.control.virtual_key import KeyIsDeleted
-from services.policy.control.wire import STATE_BYTES_MAX
+from services.policy.control.keys.key_alias import AliasIsTaken
+from services.policy.control.keys.virtual_key import KeyIsDeleted
+from services.policy.control.store.wire import STATE_BYTES_MAX
 from shared.errors import InvalidRequest, NotFound, TooLarge, Unavailable
 
 log = structlog.get_logger()

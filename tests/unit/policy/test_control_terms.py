@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.policy.control.key_terms import changes_of, terms_of
+from services.policy.control.keys.key_terms import changes_of, terms_of
 from services.policy.control.terms.budgets import increase_of, windows_of
 from services.policy.control.terms.limits import limits_of
 from shared.errors import InvalidRequest

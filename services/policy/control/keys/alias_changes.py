@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from services.policy.control.aggregates import Aggregates
-from services.policy.control.key_alias import KeyAlias
-from services.policy.control.virtual_key import VirtualKey
+from services.policy.control.keys.key_alias import KeyAlias
+from services.policy.control.keys.virtual_key import VirtualKey
+from services.policy.control.store.aggregates import Aggregates
 
 
 async def alias_changes(

@@ -1,4 +1,4 @@
-"""Persistence module of the `eventsourcing` library: `PERSISTENCE_MODULE=services.policy.control.factory`.
+"""Persistence module of the `eventsourcing` library: `PERSISTENCE_MODULE=services.policy.control.store.factory`.
 
 Reads NATS_URL, and NATS_EVENT_STREAM (default CONTROL). The service itself uses EventRecorder, which needs no thread.
 """
@@ -14,9 +14,9 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from services.policy.control.bridge import BusThread
-from services.policy.control.library_recorder import JetStreamAggregateRecorder, JetStreamApplicationRecorder
-from services.policy.control.wire import CONTROL, EventStream
+from services.policy.control.store.bridge import BusThread
+from services.policy.control.store.library_recorder import JetStreamAggregateRecorder, JetStreamApplicationRecorder
+from services.policy.control.store.wire import CONTROL, EventStream
 from shared.bus import Bus, NotStored
 
 _NO_TRACKING = "positions are not kept in the event stream: projections keep their own, in a key-value bucket"

@@ -13,7 +13,7 @@ from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 _NAMESPACE = UUID("0b9f3a52-6f0e-5c0e-9d6f-6b8c1f0c2a11")
 
 Terms = dict[str, Any]
-"""Field -> value, plain JSON; a field that is absent has its default. services.policy.control.key_terms names them."""
+"""Field -> value, plain JSON; a field that is absent has its default. `key_terms` names them."""
 
 
 class KeyIsDeleted(Exception):

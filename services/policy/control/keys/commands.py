@@ -16,19 +16,19 @@ import structlog
 from eventsourcing.domain import BaseAggregate
 from eventsourcing.persistence import IntegrityError
 
-from services.policy.control.aggregates import Aggregates
-from services.policy.control.alias_changes import alias_changes
 from services.policy.control.figures import figures_of
-from services.policy.control.key_alias import KeyAlias
-from services.policy.control.key_answer import answer_of
-from services.policy.control.key_entry import entry_of
-from services.policy.control.key_list import in_order, matching, page_of
-from services.policy.control.key_projection import entries, show
-from services.policy.control.key_secret import check_is_a_key, new_key, shown_name
-from services.policy.control.key_terms import changes_of, terms_of
-from services.policy.control.recorder import EventRecorder
+from services.policy.control.keys.alias_changes import alias_changes
+from services.policy.control.keys.key_alias import KeyAlias
+from services.policy.control.keys.key_answer import answer_of
+from services.policy.control.keys.key_entry import entry_of
+from services.policy.control.keys.key_list import in_order, matching, page_of
+from services.policy.control.keys.key_secret import check_is_a_key, new_key, shown_name
+from services.policy.control.keys.key_terms import changes_of, terms_of
+from services.policy.control.keys.virtual_key import VirtualKey
+from services.policy.control.projection.key_projection import entries, show
 from services.policy.control.refusals import already_there, as_client_errors, no_such_key, too_contended
-from services.policy.control.virtual_key import VirtualKey
+from services.policy.control.store.aggregates import Aggregates
+from services.policy.control.store.recorder import EventRecorder
 from shared.bus import Bus, BusError
 from shared.config import Config
 from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery

@@ -6,8 +6,8 @@ from uuid import UUID
 from eventsourcing.domain import AggregateEvent, BaseAggregate
 from eventsourcing.persistence import Mapper, StoredEvent
 
-from services.policy.control.recorder import EventRecorder
-from services.policy.control.transcoder import PlainJson
+from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.store.transcoder import PlainJson
 
 A = TypeVar("A", bound=BaseAggregate[UUID])
 

@@ -4,8 +4,8 @@ import msgspec
 import structlog
 from eventsourcing.persistence import OperationalError
 
-from services.policy.control.key_entry import entry_of
-from services.policy.control.virtual_key import VirtualKey
+from services.policy.control.keys.key_entry import entry_of
+from services.policy.control.keys.virtual_key import VirtualKey
 from shared import subjects
 from shared.bus import Bus, BusError, Conflict, NotStored, Stored, header_value, newest, read
 from shared.bus.kv import delete, kv_stream, kv_subject, put

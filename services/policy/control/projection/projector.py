@@ -14,13 +14,13 @@ import structlog
 from eventsourcing.domain import AggregateEvent, EventSourcingError
 from eventsourcing.persistence import OperationalError
 
-from services.policy.control.aggregates import Aggregates
-from services.policy.control.key_facts import fact_of
-from services.policy.control.key_projection import show
-from services.policy.control.position import Position, bucket_made_at, move_position, stored_position
-from services.policy.control.recorder import EventRecorder
-from services.policy.control.virtual_key import VirtualKey
-from services.policy.control.wire import event_of
+from services.policy.control.keys.key_facts import fact_of
+from services.policy.control.keys.virtual_key import VirtualKey
+from services.policy.control.projection.key_projection import show
+from services.policy.control.projection.position import Position, bucket_made_at, move_position, stored_position
+from services.policy.control.store.aggregates import Aggregates
+from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.store.wire import event_of
 from shared import subjects
 from shared.bus import Bus, BusError, Outbox, Reader, Stored
 from shared.facts import encode_fact

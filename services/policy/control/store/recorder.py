@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, Notification, OperationalError, ProgrammingError, StoredEvent
 
-from services.policy.control.wire import (
+from services.policy.control.store.wire import (
     CONTROL,
     WRITE,
     EventStream,

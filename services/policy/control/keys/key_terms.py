@@ -6,11 +6,11 @@ Here is decided what a field may say: whatever cannot be meant is refused with t
 from collections.abc import Mapping
 from typing import Any
 
+from services.policy.control.keys.virtual_key import Terms
 from services.policy.control.terms.amounts import expiry_of
 from services.policy.control.terms.budgets import budget_values, increase_of, same_anchors
 from services.policy.control.terms.limits import limit_values, limits_of
 from services.policy.control.terms.refusal import refused
-from services.policy.control.virtual_key import Terms
 
 AS_GIVEN = frozenset(
     {

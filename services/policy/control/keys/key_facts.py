@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from eventsourcing.domain import AggregateEvent
 
-from services.policy.control.key_entry import entry_of
+from services.policy.control.keys.key_entry import entry_of
+from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.terms.budgets import ANCHORS
-from services.policy.control.virtual_key import VirtualKey
 from shared.facts.control import (
     BudgetTerms,
     KeyBlocked,

@@ -12,9 +12,9 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from services.policy.control.bridge import BusThread
-from services.policy.control.recorder import EventRecorder
-from services.policy.control.wire import EventStream, notification_of
+from services.policy.control.store.bridge import BusThread
+from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.store.wire import EventStream, notification_of
 from shared.bus import Bus, Reader
 
 _NEXT_WAIT_S = 0.2

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
+from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.terms.budgets import ANCHORS, increase_of, windows_of
 from services.policy.control.terms.limits import COUNTS, limits_of
-from services.policy.control.virtual_key import VirtualKey
 from shared.keys import Key
 
 _FIELDS = frozenset(field.name for field in msgspec.structs.fields(Key))

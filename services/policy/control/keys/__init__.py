@@ -1,0 +1,1 @@
+"""Virtual keys and their aliases: aggregates, terms, commands, and how they are shown."""
