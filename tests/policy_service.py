@@ -240,6 +240,7 @@ async def neighbours(url: str, *, router: bool = True) -> AsyncIterator[Neighbou
     bus = await Bus.connect(url, name="edge")
     made = Neighbours(bus)
     await made.start(router=router)
+    await bus.flush(2)  # what others send from now on arrives
     yield made
     await made.outbox.drain(5)
     await bus.close()

@@ -11,18 +11,21 @@ import structlog
 
 from services.policy.budgets.admission import NOTHING, Ask
 from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
 from services.policy.budgets.refusals import over_budget, unpriced_models
+from services.policy.count_body import count_body, counts_at_once
 from services.policy.guardrails import Blocked, Chain
+from services.policy.key_lookup import look_key_up
 from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Answer, Partition, Placed, Standing, Wanted
 from services.policy.replies import Replies, admitted_fact
 from shared import subjects
 from shared.access import model_allowed, refusal_of_key, refusal_of_model
 from shared.bodies import BodyGone, BodyHolder, read_body
-from shared.bus import Bus, BusError, Message, NotConnected, Outbox, header_value, kv, newest
+from shared.bus import Bus, BusError, Message, NotConnected, Outbox
 from shared.calls import BODY_INLINE_MAX, Admit, Complete, pack, unpack_admit
 from shared.errors import AuthenticationFailed, GatewayError, Unavailable
-from shared.keys import MASTER_KEY_ID, Key, decode_key
+from shared.keys import MASTER_KEY_ID, Key
 
 log = structlog.get_logger()
 
@@ -46,12 +49,17 @@ class Rules(NamedTuple):
 
 
 class _Body(NamedTuple):
-    """`grown`: by how many bytes a guardrail made it longer than what the edge counted."""
+    """`grown`: by how many bytes a guardrail made it longer than what the edge counted.
+
+    `text`: its tokens, once they were `counted`, and can be told.
+    """
 
     data: bytes
     ref: str
     changed: bool
     grown: int = 0
+    counted: bool = False
+    text: TextTokens | None = None
 
 
 class Admission:
@@ -119,19 +127,18 @@ class Admission:
 
     async def _look_key_up(self, number: int, request: Admit, body: bytes) -> None:
         """The edge knows a key that is not mirrored here: made a moment ago, or deleted."""
-        bucket = subjects.KEYS_BUCKET
         try:
-            found = await newest(self._bus, kv.kv_stream(bucket), kv.kv_subject(bucket, request.caller.key))
+            key = await look_key_up(self._bus, request.caller.key)
         except BusError as error:
             self._refuse(request, Unavailable(f"the key could not be looked up: {error}", retry_after_s=1))
             return
-        if found is None or header_value(found.headers, "KV-Operation") is not None:
+        if key is None:
             deleted = AuthenticationFailed(
                 "Authentication Error, the key was deleted.", type="token_not_found_in_db", param="key"
             )
             self._replies.deny(request, "key", deleted)
             return
-        self._check_key(number, request, decode_key(found.data), body, _now_ms())
+        self._check_key(number, request, key, body, _now_ms())
 
     def _check_key(self, number: int, request: Admit, key: Key, body: bytes, now_ms: int) -> None:
         refusal = refusal_of_key(key, route=request.route, now=now_ms / 1000)
@@ -176,7 +183,10 @@ class Admission:
         self._hold(number, request, key, passed, verdict.applied)
 
     def _hold(self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]) -> None:
-        """Hold what the request may cost at most; a key without a budget and without a window needs none."""
+        """Hold what the request may cost at most; a key without a budget and without a window needs none.
+
+        Its text is bound by its bytes, and only where those do not fit by its tokens.
+        """
         now_ms = _now_ms()
         partition = self._partitions.get(number)
         if key is None or key.max_budget_pico is None:
@@ -189,7 +199,7 @@ class Admission:
             else:
                 self._decide(partition, request, key, body, applied, NOTHING)
             return
-        ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown))
+        ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
         if unpriced and not self._rules.allow_unpriced:
             self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
         elif subjects.partition_of(key.tenant, self._rules.partitions) != number:
@@ -197,8 +207,28 @@ class Admission:
             self._refuse(request, Unavailable("the request was sent to the wrong partition", retry_after_s=1))
         elif partition is None:
             self._refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
-        else:
+        elif body.counted or partition.covers(key, ask) or not self._may_gain(partition, request, key, now_ms):
             self._decide(partition, request, key, body, applied, ask)
+        elif counts_at_once(body.data):
+            self._hold(number, request, key, body._replace(counted=True, text=text_tokens(body.data)), applied)
+        else:
+            self._replies.wait(request)
+            self._spawn(request, self._count_then_hold(number, request, key, body, applied))
+
+    def _may_gain(self, partition: Partition, request: Admit, key: Key, now_ms: int) -> bool:
+        """Whether to count its tokens: not where the budget would not cover it if it had no text at all."""
+        least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
+        return partition.may_cover(key, least)
+
+    async def _count_then_hold(
+        self, number: int, request: Admit, key: Key, body: _Body, applied: tuple[str, ...]
+    ) -> None:
+        try:
+            text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
+        except BodyGone as error:
+            self._refuse(request, Unavailable(str(error), retry_after_s=1))
+            return
+        self._hold(number, request, key, body._replace(counted=True, text=text), applied)
 
     def _decide(
         self, partition: Partition, request: Admit, key: Key, body: _Body, applied: tuple[str, ...], ask: Ask

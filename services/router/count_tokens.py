@@ -1,28 +1,22 @@
 """Counting tokens ourselves, where a provider reports none: an estimate, and always marked as one."""
 
 import asyncio
-import warnings
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from shared import tokens
 from shared.usage import Usage
-
-if TYPE_CHECKING:
-    from bpe_openai import Encoding
 
 MESSAGE_TOKENS = 4  # what a chat template adds around each message
 ANSWER_TOKENS = 3
 AT_ONCE_BYTES = 32 * 1024
 """A longer text is counted in a thread, so that other requests need not wait for it."""
 
-PIECE_LETTERS = 50_000
-
 
 async def counted_usage(request_body: bytes, answer_text: str) -> Usage:
     """Return the usage of a call by its texts, as OpenAI's newest tokenizer counts them; images count nothing here."""
-    if len(request_body) + len(answer_text) <= AT_ONCE_BYTES and _encoding.cache_info().currsize:
+    if len(request_body) + len(answer_text) <= AT_ONCE_BYTES and tokens.is_loaded():
         return _usage(request_body, answer_text)
     return await asyncio.to_thread(_usage, request_body, answer_text)
 
@@ -37,26 +31,11 @@ def _usage(request_body: bytes, answer_text: str) -> Usage:
         messages = body.get("messages")
         for message in messages if isinstance(messages, list) else ():
             if isinstance(message, dict):
-                prompt += MESSAGE_TOKENS + sum(_count(text) for text in _texts(message))
+                prompt += MESSAGE_TOKENS + sum(tokens.count(text) for text in _texts(message))
         for name in ("tools", "functions", "response_format"):
             if body.get(name):
-                prompt += _count(orjson.dumps(body[name]).decode())
-    return Usage(input=prompt, output=_count(answer_text))
-
-
-def _count(text: str) -> int:
-    """Count in pieces: the tokenizer refuses more than a million letters, or more than 200,000 tokens, at once."""
-    encode = _encoding().encode_ordinary
-    return sum(len(encode(text[start : start + PIECE_LETTERS])) for start in range(0, len(text), PIECE_LETTERS))
-
-
-@cache
-def _encoding() -> "Encoding":
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # it reads its vocabulary in an old way
-        from bpe_openai import get_encoding  # 140 MB of memory and half a second, which most routers never need
-
-    return get_encoding("o200k_base")
+                prompt += tokens.count(orjson.dumps(body[name]).decode())
+    return Usage(input=prompt, output=tokens.count(answer_text))
 
 
 def _texts(message: dict[str, Any]) -> list[str]:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import orjson
 import pytest
 
 from services.policy.admit import Admission, Rules
@@ -12,7 +14,8 @@ from services.policy.budgets.accounts import Released
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.guardrails import Chain
 from services.policy.partitions.open_partitions import OpenPartitions
-from shared import subjects
+from shared import subjects, tokens
+from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, Outbox
 from shared.calls import Admit, pack
 from shared.deployments import Deployment
@@ -55,8 +58,8 @@ async def around(nats: NatsServer) -> AsyncIterator[Neighbours]:
         yield made
 
 
-def deliver(admission: Admission, request: Admit) -> None:
-    admission.on_admit(0, Message(subjects.admit(0), "", pack(request, b"{}"), b""))
+def deliver(admission: Admission, request: Admit, body: bytes = b"{}") -> None:
+    admission.on_admit(0, Message(subjects.admit(0), "", pack(request, body), b""))
 
 
 async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
@@ -121,3 +124,93 @@ async def test_nothing_is_remembered_of_requests_that_are_over(
         await until(lambda done=done: len(around.commands) > done)
     assert admission._replies.waiting == 0
     assert not admission._tasks
+
+
+# what the bytes of a request make too dear, and its tokens do not
+
+
+def asking(text: str, **fields: Any) -> tuple[bytes, dict[str, Any]]:
+    body = orjson.dumps({"model": "sim", "messages": [{"role": "user", "content": text}]})
+    return body, {"input_bytes": len(body), "body_bytes": len(body), "max_tokens": 10, **fields}
+
+
+PROSE = "The quarterly report shows that revenue grew by a modest amount while costs fell. "
+ANSWER_PICO = 10 * 2_000_000
+
+
+@pytest.mark.parametrize("repeats", [3, 2_000])
+async def test_a_request_that_fits_by_its_tokens_is_served_whole(
+    owner: Opened, admission: Admission, around: Neighbours, repeats: int
+) -> None:
+    body, fields = asking(PROSE * repeats)
+    owner.keys["key"] = key_of_budget(len(body) * 1_000_000 // 2)
+    request = around.request(**fields)
+    answer = around.expect(request)
+    deliver(admission, request, body)
+    async with asyncio.timeout(5):
+        command = (await answer).command
+    assert command is not None
+    assert command.max_tokens == 10, "the answer is not shortened"
+    assert command.hold_pico is not None
+    assert tokens.count(PROSE * repeats) * 1_000_000 + ANSWER_PICO < command.hold_pico < len(body) * 500_000
+
+
+async def test_it_need_not_wait_for_what_others_hold(owner: Opened, admission: Admission, around: Neighbours) -> None:
+    body, fields = asking(PROSE * 3)
+    owner.keys["key"] = key_of_budget(len(body) * 1_000_000 + ANSWER_PICO)
+    for number in range(2):
+        deliver(admission, around.request(**fields), body)
+        await until(lambda number=number: len(around.commands) == number + 1, 2.0)
+
+
+async def test_a_body_that_is_elsewhere_is_fetched_to_be_counted(
+    owner: Opened, admission: Admission, around: Neighbours
+) -> None:
+    body, fields = asking(PROSE * 5_000)
+    owner.keys["key"] = key_of_budget(len(body) * 1_000_000 // 2)
+    holder = BodyHolder(around.bus)
+    await holder.start()
+    await around.bus.flush(2)
+    request = around.request(**fields)
+    request = msgspec.structs.replace(request, body_ref=holder.hold(request.request_id, body))
+    answer = around.expect(request)
+    deliver(admission, request, b"")
+    async with asyncio.timeout(5):
+        assert (await answer).command is not None
+    lost = around.request(**fields, body_ref=holder.hold("another", b""))
+    answer = around.expect(lost)
+    deliver(admission, lost, b"")
+    async with asyncio.timeout(5):
+        failure = (await answer).failure
+    assert failure is not None
+    assert failure["status"] == 503
+
+
+async def test_nothing_is_counted_where_the_money_is_enough_or_gone(
+    owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[bytes] = []
+    monkeypatch.setattr("services.policy.admit.counts_at_once", lambda body: bool(counted.append(body)))
+    body, fields = asking(PROSE)
+    deliver(admission, around.request(**fields), body)
+    await until(lambda: len(around.commands) == 1)
+    owner.keys["key"] = key_of_budget(1)
+    request = around.request(**fields)
+    answer = around.expect(request)
+    deliver(admission, request, body)
+    async with asyncio.timeout(5):
+        assert (await answer).failure is not None
+    assert not counted
+
+
+async def test_what_cannot_be_counted_is_bound_by_its_bytes(
+    owner: Opened, admission: Admission, around: Neighbours
+) -> None:
+    owner.keys["key"] = key_of_budget(300 * 1_000_000)
+    request = around.request(input_bytes=1_000)
+    answer = around.expect(request)
+    deliver(admission, request, b'{"messages": 3}')
+    async with asyncio.timeout(5):
+        failure = (await answer).failure
+    assert failure is not None
+    assert failure["status"] == 422

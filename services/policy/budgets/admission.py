@@ -13,6 +13,7 @@ class Ask(NamedTuple):
     output_tokens: int
     n: int
     capped: bool  # the model itself keeps the answer below `output_tokens`
+    input_tokens: int = 0  # what `input_pico` was computed with
 
 
 NOTHING = Ask(0, 0, 0, 1, True)
@@ -63,6 +64,12 @@ def place(account: Account, limit: int | None, ask: Ask) -> Placed | Refused:
     if full <= unspent or account.held:
         return Refused(only_holds=True)
     return Placed(ask.input_pico + ask.output_pico_per_token * affordable * ask.n, affordable)
+
+
+def covers(account: Account, limit: int | None, ask: Ask) -> bool:
+    """Return whether `ask` is placed at once and whole."""
+    full = ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
+    return limit is None or full == 0 or full <= limit - account.spent - account.held
 
 
 def _tokens_within(money: int, ask: Ask) -> int:

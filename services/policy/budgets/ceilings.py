@@ -1,12 +1,14 @@
 """The most a request can cost at a model group: at the dearest of the deployments that may end up serving it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
 import msgspec
 
 from services.policy.budgets.admission import Ask
+from services.policy.budgets.count_input import TextTokens
 from shared.calls import Admit
 from shared.deployments import Deployment
 from shared.prices import PriceRow, ceiling_pico, max_output_tokens, rows_between
@@ -22,6 +24,26 @@ TEMPLATE_TOKENS = 32
 TOOL_TOKENS = 1_000
 """The instructions a provider adds where tools are given: Anthropic's are 346 tokens at most today.
 https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview#pricing"""
+
+_OWN_TOKENIZER = re.compile(r"(?:.*/)?(?:gpt-[345]|o\d|chatgpt-4o|gpt-35)")
+_O200K = re.compile(r"(?:.*/)?(?:gpt-4o|gpt-4\.[15]|gpt-5|o\d|chatgpt-4o)")
+MARGIN = 1.35
+"""On what any known tokenizer makes of a text, for the unpublished ones. Anthropic's newest makes up to 1.35 times as
+many tokens as the one before. https://platform.claude.com/docs/en/about-claude/models/migration-guide"""
+
+
+class Template(NamedTuple):
+    """Tokens that a chat template puts around a conversation, and around each message."""
+
+    request: int
+    message: int
+
+
+OPENAI_TEMPLATE = Template(3, 5)
+"""https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb"""
+OTHER_TEMPLATE = Template(12, 8)
+_TALKATIVE = (("gpt-oss", Template(160, 8)), ("llama", Template(64, 8)), ("qwen", Template(64, 8)))
+"""Templates with a system message of their own, in their published tokenizer_config.json."""
 
 _DAY_S = 86_400
 
@@ -40,6 +62,9 @@ class GroupCeiling(NamedTuple):
     n: int = 1  # answers that a deployment asks for by itself
     forced_output: int = 0  # the maximum a deployment sends whatever was admitted
     added_tokens: int = 0  # of what a deployment adds to a request
+    o200k: bool = False  # all of them count as OpenAI's newer models do
+    margin: float = MARGIN
+    template: Template = OTHER_TEMPLATE
 
 
 class Ceilings:
@@ -73,14 +98,20 @@ class Ceilings:
                 self._cache[(group, with_fallbacks)] = ceiling
         return ceiling
 
-    def ask_for(self, request: Admit, now: float, *, grown: int = 0) -> tuple[Ask, tuple[str, ...]]:
+    def ask_for(
+        self, request: Admit, now: float, *, grown: int = 0, text: TextTokens | None = None
+    ) -> tuple[Ask, tuple[str, ...]]:
         """Return what `request` could cost at most, and the deployments without a price.
 
-        `grown` is by how many bytes its text has become longer since they were counted.
+        Its text is bound by its bytes, or closer where its tokens were counted: `text`. `grown` is by how many bytes
+        it has become longer since edge counted them.
         """
         ceiling = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now)
-        added = TEMPLATE_TOKENS + ceiling.added_tokens + (TOOL_TOKENS if request.has_tools else 0)
-        tokens = request.input_bytes + grown + added + request.images * ceiling.image_tokens
+        tokens = request.input_bytes + grown + TEMPLATE_TOKENS
+        if text is not None:
+            tokens = min(tokens, _closer_bound(text, ceiling))
+        tokens += ceiling.added_tokens + (TOOL_TOKENS if request.has_tools else 0)
+        tokens += request.images * ceiling.image_tokens
         input_pico = tokens * ceiling.input_rate + ceiling.per_request
         n = max(request.n, ceiling.n)
         if request.max_tokens is not None:
@@ -93,8 +124,8 @@ class Ceilings:
         if ceiling.forced_output:
             # The deployment's own maximum replaces the admitted one: there is no shorter answer to be had.
             input_pico += max(output, ceiling.forced_output) * n * ceiling.output_rate
-            return Ask(input_pico, 0, output, n, True), ceiling.unpriced
-        return Ask(input_pico, ceiling.output_rate, output, n, capped), ceiling.unpriced
+            return Ask(input_pico, 0, max(output, ceiling.forced_output), n, True, tokens), ceiling.unpriced
+        return Ask(input_pico, ceiling.output_rate, output, n, capped, tokens), ceiling.unpriced
 
     def _compute(self, group: str, with_fallbacks: bool, start: float) -> GroupCeiling:
         candidates = [
@@ -129,6 +160,9 @@ class Ceilings:
             n=max((_answers_of(deployment) for deployment in candidates), default=1),
             forced_output=max((_forced_output_of(deployment) for deployment in candidates), default=0),
             added_tokens=max((_added_tokens_of(deployment) for deployment in candidates), default=0),
+            o200k=all(_O200K.match(deployment.priced_as) for deployment in candidates),
+            margin=1.0 if all(_OWN_TOKENIZER.match(deployment.priced_as) for deployment in candidates) else MARGIN,
+            template=_largest(_template_of(deployment.priced_as) for deployment in candidates),
         )
 
     def _reachable(self, group: str, with_fallbacks: bool) -> Iterator[str]:
@@ -140,6 +174,23 @@ class Ceilings:
         for longer in self._context_fallbacks.get(group, ()):
             yield longer
             yield from self._fallbacks.get(longer, ())
+
+
+def _closer_bound(text: TextTokens, ceiling: GroupCeiling) -> int:
+    template = ceiling.template.request + text.messages * ceiling.template.message
+    return template + (text.counted if ceiling.o200k else ceil(text.most * ceiling.margin))
+
+
+def _template_of(model: str) -> Template:
+    if _OWN_TOKENIZER.match(model):
+        return OPENAI_TEMPLATE
+    name = model.lower()
+    return next((template for known, template in _TALKATIVE if known in name), OTHER_TEMPLATE)
+
+
+def _largest(templates: Iterable[Template]) -> Template:
+    found = list(templates) or [OTHER_TEMPLATE]
+    return Template(*(max(column) for column in zip(*found, strict=True)))
 
 
 def _is_whole(row: PriceRow) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from services.policy.budgets.accounts import Account, Expired, Held, Hold, Lost, Released, Settled
-from services.policy.budgets.admission import Ask, Placed, Refused, Standing, place
+from services.policy.budgets.admission import Ask, Placed, Refused, Standing, covers, place
 from services.policy.budgets.resets import due
 from services.policy.partitions.journal_reader import ReadJournal
 from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter
@@ -138,6 +138,15 @@ class Partition:
         """Return whether a window of `key` has to be opened before anything may be counted in it."""
         account = self.standing(key.token)
         return due(key.token, account, key.budget_duration, key.budget_anchor, now_ms) is not None
+
+    def covers(self, key: Key, ask: Ask) -> bool:
+        """Return whether `ask` fits beside what is spent and held, as it is."""
+        return covers(self.standing(key.token), key.max_budget_pico, ask)
+
+    def may_cover(self, key: Key, ask: Ask) -> bool:
+        """Return whether `ask` fits in some way: now or once holds are settled, whole or with a shorter answer."""
+        decision = place(self.standing(key.token), key.max_budget_pico, ask)
+        return isinstance(decision, Placed) or decision.only_holds
 
     def release(self, request: str) -> None:
         """The request never reached a router: its hold is nobody's, here or wherever it is owned by then."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.policy.budgets.accounts import Account
-from services.policy.budgets.admission import NOTHING, Ask, Placed, Refused, place
+from services.policy.budgets.admission import NOTHING, Ask, Placed, Refused, covers, place
 
 
 def ask(input_pico: int = 100, rate: int = 10, tokens: int = 90, n: int = 1, *, capped: bool = True) -> Ask:
@@ -54,6 +54,17 @@ def test_a_request_is_placed_shortened_or_refused(
     spent: int, held: int, limit: int | None, wanted: Ask, decision: Placed | Refused
 ) -> None:
     assert place(Account(spent=spent, held=held), limit, wanted) == decision
+
+
+@pytest.mark.parametrize(
+    ("spent", "held", "limit", "covered"),
+    [(0, 0, 1_000, True), (0, 0, 999, False), (500, 500, 2_000, True), (500, 501, 2_000, False), (9, 9, None, True)],
+)
+def test_a_request_is_covered_where_it_is_placed_at_once_and_whole(
+    spent: int, held: int, limit: int | None, covered: bool
+) -> None:
+    assert covers(Account(spent=spent, held=held), limit, ask()) is covered
+    assert covers(Account(spent=5_000), limit, NOTHING)
 
 
 money = st.integers(0, 10**15)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.policy.budgets.accounts import Account
 from services.policy.budgets.admission import Ask, Placed, place
 from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
+from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import Admit, Caller
 from shared.deployments import Deployment
 from shared.prices import PriceBook, PriceRow, cost_of
@@ -68,14 +69,57 @@ def most(ask: Ask) -> int:
     return ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
 
 
+def bare(ask: Ask) -> Ask:
+    return ask._replace(input_tokens=0)
+
+
 IN, OUT = 1_000_000, 2_000_000
 INPUT_TOKENS = 1_000 + TEMPLATE_TOKENS
 
 
 def test_a_request_is_bounded_by_its_bytes_and_its_maximum() -> None:
     ask, unpriced = ceilings(deployment()).ask_for(request(max_tokens=50), NOW)
-    assert ask == Ask(INPUT_TOKENS * IN, OUT, 50, 1, False)
+    assert bare(ask) == Ask(INPUT_TOKENS * IN, OUT, 50, 1, False)
     assert unpriced == ()
+
+
+def test_what_the_input_was_bound_by_is_told() -> None:
+    ask, _ = ceilings(deployment()).ask_for(request(images=1, has_tools=True), NOW)
+    assert ask.input_tokens == INPUT_TOKENS + IMAGE_TOKENS_MAX + TOOL_TOKENS
+
+
+TEXT = TextTokens(counted=60, most=80, messages=2)
+
+
+@pytest.mark.parametrize(
+    ("models", "tokens"),
+    [
+        (["gpt-4o"], 3 + 2 * 5 + 60),
+        (["azure/gpt-4.1-mini", "o3"], 3 + 2 * 5 + 60),
+        (["gpt-3.5-turbo"], 3 + 2 * 5 + 80),
+        (["gpt-4o", "gpt-4"], 3 + 2 * 5 + 80),
+        (["claude-sonnet-4-5"], 12 + 2 * 8 + 108),
+        (["gpt-4o", "claude-sonnet-4-5"], 12 + 2 * 8 + 108),
+        (["meta-llama/Llama-3.3-70B-Instruct"], 64 + 2 * 8 + 108),
+        (["openai/gpt-oss-120b"], 160 + 2 * 8 + 108),
+        (["an-unknown-one"], 12 + 2 * 8 + 108),
+    ],
+)
+def test_counted_text_is_bound_by_the_tokenizers_of_those_who_may_serve_it(models: list[str], tokens: int) -> None:
+    members = [deployment(name=f"d{number}", priced_as=model) for number, model in enumerate(models)]
+    ask, _ = ceilings(*members).ask_for(request(max_tokens=10), NOW, text=TEXT)
+    assert (ask.input_tokens, ask.input_pico) == (tokens, tokens * IN)
+
+
+def test_text_that_is_counted_is_never_bound_by_more_than_its_bytes() -> None:
+    many = TextTokens(counted=5_000, most=5_000, messages=2)
+    assert ceilings(deployment()).ask_for(request(), NOW, text=many)[0].input_tokens == INPUT_TOKENS
+
+
+def test_pictures_tools_and_what_a_deployment_adds_come_on_top_of_counted_text() -> None:
+    adds = deployment(priced_as="gpt-4o", defaults={"temperature": 0.5})
+    ask, _ = ceilings(adds).ask_for(request(images=2, has_tools=True), NOW, text=NO_TEXT)
+    assert ask.input_tokens == 3 + 2 * IMAGE_TOKENS_MAX + TOOL_TOKENS + len('{"temperature":0.5}')
 
 
 @pytest.mark.parametrize(
@@ -91,7 +135,7 @@ def test_everything_that_can_make_a_request_dearer_counts(
     fields: dict[str, Any], more_input: int, output: int, n: int
 ) -> None:
     ask, _ = ceilings(deployment()).ask_for(request(**fields), NOW)
-    assert ask == Ask((INPUT_TOKENS + more_input) * IN, OUT, output, n, False)
+    assert bare(ask) == Ask((INPUT_TOKENS + more_input) * IN, OUT, output, n, False)
 
 
 def test_text_that_a_guardrail_made_longer_counts() -> None:
@@ -104,12 +148,12 @@ def test_without_a_maximum_the_models_own_counts() -> None:
     assert ceilings(known).ask_for(request(), NOW)[0].output_tokens == 16_384
     assert ceilings(known).ask_for(request(), NOW)[0].capped
     told = deployment(max_output_tokens=700)
-    assert ceilings(told).ask_for(request(), NOW)[0] == Ask(INPUT_TOKENS * IN, OUT, 700, 1, True)
+    assert bare(ceilings(told).ask_for(request(), NOW)[0]) == Ask(INPUT_TOKENS * IN, OUT, 700, 1, True)
 
 
 def test_without_any_maximum_one_is_set_and_sent() -> None:
     ask, _ = ceilings(deployment()).ask_for(request(), NOW)
-    assert ask == Ask(INPUT_TOKENS * IN, OUT, 4_096, 1, False)
+    assert bare(ask) == Ask(INPUT_TOKENS * IN, OUT, 4_096, 1, False)
     known = deployment(provider="openai", model="gpt-4o", priced_as="gpt-4o", name="d2")
     mixed, _ = ceilings(deployment(), known).ask_for(request(), NOW)
     assert (mixed.output_tokens, mixed.capped) == (4_096, False), "one of them has no maximum that is known"
@@ -151,7 +195,7 @@ def test_where_a_prompt_is_too_long_the_models_for_that_count_with_their_own_fal
 )
 def test_what_a_deployment_adds_counts(fields: dict[str, Any], n: int, added: int) -> None:
     ask, _ = ceilings(deployment(**fields)).ask_for(request(max_tokens=10, n=2), NOW)
-    assert ask == Ask((INPUT_TOKENS + added) * IN, OUT, 10, n, False)
+    assert bare(ask) == Ask((INPUT_TOKENS + added) * IN, OUT, 10, n, False)
 
 
 def test_an_answer_whose_size_the_deployment_sets_itself_is_held_in_full_and_not_shortened() -> None:
