@@ -30,8 +30,9 @@ class Failed(NamedTuple):
 
 
 def answered(failure: GatewayError, retry_after: str | None) -> Failed:
-    """The provider answered with an error; `retry_after` is its header."""
-    failure.retry_after_s = _seconds(retry_after)
+    """The provider answered with an error; `retry_after` is its header, which goes before what its body asks for."""
+    seconds = _seconds(retry_after)
+    failure.retry_after_s = seconds if seconds is not None else failure.retry_after_s
     return by_status(failure)
 
 

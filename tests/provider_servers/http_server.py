@@ -66,6 +66,8 @@ class Behaviour:
 class HttpServer(ABC):
     """Use it as an async context. `next` queues behaviours for the requests to come; `always` holds for all others."""
 
+    stream_type = "text/event-stream; charset=utf-8"
+
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.received: list[Received] = []
@@ -119,6 +121,10 @@ class HttpServer(ABC):
     def error_event(self) -> bytes:
         """Return the report of an error in mid-stream."""
 
+    def streams(self, request: Received) -> bool:
+        """Return whether the request asks for a stream."""
+        return bool(request.body.get("stream"))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -169,7 +175,7 @@ class HttpServer(ABC):
         if status >= 300:
             body = orjson.dumps(refused if refused is not None else self.error(status))
             return await self._write(writer, behaviour, status, "application/json", body)
-        if request.body.get("stream"):
+        if self.streams(request):
             return await self._stream(writer, behaviour, request)
         body = orjson.dumps(self.answer(request, behaviour))
         return await self._write(writer, behaviour, status, "application/json", body)
@@ -198,7 +204,7 @@ class HttpServer(ABC):
         return True
 
     async def _stream(self, writer: asyncio.StreamWriter, behaviour: Behaviour, request: Received) -> bool:
-        headers = {"content-type": "text/event-stream; charset=utf-8", **behaviour.headers}
+        headers = {"content-type": self.stream_type, **behaviour.headers}
         if not behaviour.until_close:
             headers["transfer-encoding"] = "chunked"
         if behaviour.compressed:

@@ -6,6 +6,7 @@ from services.router.providers.anthropic.provider import Anthropic
 from services.router.providers.azure import Azure
 from services.router.providers.base import Provider
 from services.router.providers.compatible import CompatibleProvider, load_rows
+from services.router.providers.gemini.provider import Gemini
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.simulated import SIMULATED_URL
 
@@ -24,5 +25,6 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["custom_openai"] = providers["openai_like"] = providers["openai"]
     providers["azure"] = Azure(environ)
     providers["anthropic"] = Anthropic(environ)
+    providers["gemini"] = Gemini(environ)
     providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
     return providers

@@ -22,7 +22,7 @@ USED_MOST = [
     "sambanova", "nvidia_nim", "nebius", "novita", "hyperbolic", "lambda_ai", "featherless_ai", "friendliai", "baseten",
     "anyscale", "moonshot", "dashscope", "volcengine", "zai", "minimax", "github", "meta_llama", "v0", "morph",
     "vercel_ai_gateway", "aiml", "cometapi", "wandb", "ovhcloud", "scaleway", "nscale", "gradient_ai", "inception",
-    "xinference", "litellm_proxy", "poe", "chutes", "parasail", "gemini", "cohere", "huggingface", "databricks",
+    "xinference", "litellm_proxy", "poe", "chutes", "parasail", "cohere", "huggingface", "databricks",
 ]  # fmt: skip
 
 

@@ -11,10 +11,9 @@ from services.router.providers.anthropic.response import to_completion
 from services.router.providers.anthropic.stream import StreamTranslator
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall, Whole, json_object
 from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
-from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS
-from services.router.providers.rejection import InvalidField
 from services.router.providers.sse import SseParser
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
@@ -37,16 +36,7 @@ class Anthropic:
         http = self._requests.get(deployment.id)
         if http is None:
             http = self._requests[deployment.id] = self._request(deployment)
-        body = {name: value for name, value in _loaded(call.body).items() if name not in OURS or name == "metadata"}
-        defaults = deployment.defaults
-        if call.max_tokens_field:
-            defaults = {name: value for name, value in defaults.items() if name not in MAX_TOKENS_FIELDS}
-        body = {**defaults, **body}
-        for name in deployment.drop_always:
-            body.pop(name, None)
-        if call.max_tokens is not None:
-            own = [body.pop(name, None) for name in MAX_TOKENS_FIELDS]
-            body["max_tokens"] = min([call.max_tokens, *(limit for limit in own if isinstance(limit, int))])
+        body = chat_body(call, deployment, keep=("metadata",))
         default = deployment.max_output_tokens or own_output_limit(deployment.model) or DEFAULT_MAX_TOKENS
         request = to_messages(body, model=deployment.model, drop_params=call.drop_params, default_max_tokens=default)
         request |= deployment.extra_body
@@ -70,14 +60,6 @@ class Anthropic:
         base = (base or "https://api.anthropic.com").rstrip("/")
         url = base if base.endswith("/v1/messages") else f"{base.removesuffix('/v1')}/v1/messages"
         return url, call_headers(deployment, {"x-api-key": key, "anthropic-version": API_VERSION})
-
-
-def _loaded(body: bytes) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = orjson.loads(body)
-    except orjson.JSONDecodeError as error:  # stricter than edge: no lone surrogates, no infinite numbers
-        raise InvalidField("request_body", f"is not JSON that can be translated: {error}") from error
-    return loaded
 
 
 class AnthropicAnswer:

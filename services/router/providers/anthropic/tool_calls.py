@@ -8,6 +8,7 @@ import orjson
 
 from services.router.providers.anthropic.content import with_cache_control
 from services.router.providers.rejection import InvalidField
+from services.router.providers.thought_ids import split_thought
 
 _REFUSED_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -17,6 +18,7 @@ def wire_id(call_id: str) -> str:
 
     The same id always gives the same result, and different ones different results, so calls and answers still meet.
     """
+    call_id = split_thought(call_id)[0]
     clean = _REFUSED_IN_ID.sub("_", call_id)
     if clean == call_id:
         return call_id

@@ -8,6 +8,7 @@ import msgspec
 
 from services.router.providers.base import ProviderCall
 from services.router.providers.rejection import InvalidField
+from services.router.providers.thought_ids import MARK
 
 OURS = {
     "cache",
@@ -30,6 +31,9 @@ OURS = {
 """Fields of a request that speak to the gateway, not to a provider."""
 
 MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+
+_THOUGHT_MARK = MARK.encode()
+_THOUGHT_IN_ID = re.compile(rb'("(?:tool_call_)?id"\s*:\s*"[^"\\]*?)' + _THOUGHT_MARK + rb'[^"]*"')
 
 _REASONING = re.compile(r"(?:.*/)?(?:o\d|gpt-5)")
 
@@ -59,7 +63,7 @@ def outgoing_body(
         InvalidField: the body is not a JSON object.
     """
     try:
-        fields: dict[str, Any] = _decode(call.body)
+        fields: dict[str, Any] = _decode(_without_thoughts(call.body))
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidField("request_body", f"is not a JSON object: {error}") from error
     for name in fields.keys() & OURS:
@@ -81,6 +85,11 @@ def outgoing_body(
     if extra:
         fields |= extra
     return _encode(fields)
+
+
+def _without_thoughts(body: bytes) -> bytes:
+    """Return the body without the signatures that Gemini's tool calls carry in their ids."""
+    return _THOUGHT_IN_ID.sub(rb'\1"', body) if _THOUGHT_MARK in body else body
 
 
 def max_tokens_fields(model: str) -> tuple[str, ...]:

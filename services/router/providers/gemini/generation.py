@@ -1,0 +1,90 @@
+"""generationConfig: sampling, lengths, the form of the answer.
+
+Source: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig
+"""
+
+from typing import Any
+
+from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
+from services.router.providers.gemini.abilities import Abilities
+from services.router.providers.gemini.json_schema import json_schema, old_schema
+from services.router.providers.gemini.thinking import thinking_of
+from services.router.providers.rejection import InvalidField
+
+_NUMBERS = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "n": "candidateCount",
+    "seed": "seed",
+    "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
+}
+_MODALITIES = {"text": "TEXT", "image": "IMAGE", "audio": "AUDIO"}
+
+
+def generation_config(body: dict[str, Any], abilities: Abilities, unsupported: dict[str, str]) -> dict[str, Any]:
+    """Return what of the body belongs there; nothing where Gemini's own defaults say the same."""
+    config: dict[str, Any] = {
+        theirs: value for ours, theirs in _NUMBERS.items() if (value := number_in(body, ours)) is not None
+    }
+    if config.get("candidateCount") == 1:
+        del config["candidateCount"]
+    if (limit := max_tokens_of(body)) is not None:
+        config["maxOutputTokens"] = limit
+    if stops := texts_in(body, "stop"):
+        config["stopSequences"] = stops
+    if body.get("logprobs") is True:
+        config["responseLogprobs"] = True
+        if (alternatives := number_in(body, "top_logprobs")) is not None:
+            config["logprobs"] = alternatives
+    if modalities := texts_in(body, "modalities"):
+        for name in modalities:
+            if name.lower() not in _MODALITIES:
+                raise InvalidField("modalities", f"must be of {', '.join(_MODALITIES)}.")
+        if modalities != ["text"]:
+            config["responseModalities"] = [_MODALITIES[name.lower()] for name in modalities]
+    if (audio := body.get("audio")) is not None:
+        config["speechConfig"] = _speech(audio)
+    config |= _answer_format(body, abilities)
+    if (thinking := thinking_of(body, abilities, unsupported)) is not None:
+        config["thinkingConfig"] = thinking
+    return config
+
+
+def _answer_format(body: dict[str, Any], abilities: Abilities) -> dict[str, Any]:
+    wanted = body.get("response_format")
+    if wanted is None:
+        return {}
+    if not isinstance(wanted, dict):
+        raise InvalidField("response_format", "must be an object with a type.")
+    kind = wanted.get("type")
+    if kind == "text":
+        return {}
+    own = wanted.get("response_schema")  # LiteLLM's way to write Gemini's own schema beside json_object
+    if kind == "json_object" and isinstance(own, dict):
+        return {"responseMimeType": "application/json", "responseSchema": own}
+    if kind == "json_object":
+        return {"responseMimeType": "application/json"}
+    if kind != "json_schema":
+        raise InvalidField("response_format.type", "must be text, json_object or json_schema.")
+    declared = wanted.get("json_schema")
+    if not isinstance(declared, dict):
+        raise InvalidField("response_format.json_schema", "must be an object with name and schema.")
+    schema = declared.get("schema", {})
+    path = "response_format.json_schema.schema"
+    if not isinstance(schema, dict):
+        raise InvalidField(path, "must be a JSON schema.")
+    config: dict[str, Any] = {"responseMimeType": "application/json"}
+    if not schema:
+        return config
+    if abilities.json_schema:
+        return {**config, "responseJsonSchema": json_schema(schema)}
+    return {**config, "responseSchema": old_schema(schema, path)}
+
+
+def _speech(audio: object) -> dict[str, Any]:
+    voice = audio.get("voice") if isinstance(audio, dict) else None
+    if not isinstance(voice, str) or not voice:
+        raise InvalidField("audio.voice", "must be the name of one of Gemini's voices.")
+    return {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}}

@@ -1,0 +1,91 @@
+"""Google AI Studio behind the router: chat completions sent as generateContent, its answers read back."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.chat_body import chat_body
+from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.gemini.abilities import abilities_of
+from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.request import joined, to_generate_content
+from services.router.providers.gemini.stream import GeminiTranslator
+from services.router.providers.sse import SseParser
+from services.router.providers.translated_answer import TranslatedAnswer
+from shared.deployments import Deployment
+from shared.errors import CredentialMissing, GatewayError
+from shared.ids import new_id
+
+DEFAULT_BASE = "https://generativelanguage.googleapis.com"
+DEFAULT_VERSION = "v1beta"
+KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+
+class Gemini:
+    name = "gemini"
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: the model's URL and headers
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        http = self._requests.get(deployment.id)
+        if http is None:
+            http = self._requests[deployment.id] = self._request(deployment)
+        url, headers = http
+        body = generate_content(call, deployment)
+        return HttpCall(url + method_of(call), headers, orjson.dumps(body)), reader_of(call, deployment, body)
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        return failure_of(self.name, status, body)
+
+    def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        key = text_or_missing(deployment.api_key, deployment, "api_key")
+        key = key or next((self._environ[name] for name in KEY_VARIABLES if self._environ.get(name)), None)
+        if not key:
+            raise CredentialMissing(
+                f"the deployment 'gemini/{deployment.model}' has no key: set {KEY_VARIABLES[0]} in the gateway's "
+                "environment, or api_key in its litellm_params",
+                param="api_key",
+            )
+        base = text_or_missing(deployment.api_base, deployment, "api_base") or self._environ.get("GEMINI_API_BASE")
+        base = (base or DEFAULT_BASE).rstrip("/")
+        if base.rpartition("/")[2] not in ("v1", "v1alpha", "v1beta"):
+            version = text_or_missing(deployment.api_version, deployment, "api_version") or DEFAULT_VERSION
+            base = f"{base}/{version}"
+        model = deployment.model if "/" in deployment.model else f"models/{deployment.model}"
+        return f"{base}/{quote(model)}", call_headers(deployment, {"x-goog-api-key": key})
+
+
+def method_of(call: ProviderCall) -> str:
+    return ":streamGenerateContent?alt=sse" if call.stream else ":generateContent"
+
+
+def generate_content(call: ProviderCall, deployment: Deployment) -> dict[str, Any]:
+    """Return the call's body in Gemini's form.
+
+    Raises:
+        Rejected: it cannot be put so.
+    """
+    body = chat_body(call, deployment)
+    request = to_generate_content(body, model=deployment.model, drop_params=call.drop_params)
+    return joined(request, dict(deployment.extra_body))
+
+
+def reader_of(call: ProviderCall, deployment: Deployment, body: dict[str, Any]) -> AnswerReader:
+    """Return the reader of the answer to `body`."""
+    config = body.get("generationConfig")
+    candidates = config.get("candidateCount") if isinstance(config, dict) else None
+    translator = GeminiTranslator(
+        call.model,
+        int(time.time()),
+        call.include_usage,
+        answer_id=new_id("chatcmpl"),
+        bills_queries=abilities_of(deployment.model).bills_queries,
+        candidates=candidates if isinstance(candidates, int) else 1,
+    )
+    return TranslatedAnswer(SseParser(), translator)

@@ -1,0 +1,123 @@
+"""An OpenAI chat completions body, as the body of Gemini's generateContent."""
+
+from typing import Any
+
+from services.router.providers.gemini.abilities import abilities_of
+from services.router.providers.gemini.conversation import split_conversation
+from services.router.providers.gemini.generation import generation_config
+from services.router.providers.gemini.tools import choice_of, tools_of
+from services.router.providers.rejection import InvalidField, UnsupportedParameter
+
+_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
+    "logit_bias": ({},),
+    "store": (False,),
+    "verbosity": ("medium",),
+    "prediction": (),
+    "moderation": (),
+    "functions": (),
+    "function_call": (),
+}
+"""OpenAI's parameters that Gemini lacks, each with the values that ask for nothing."""
+
+_HINTS = frozenset(
+    {
+        "stream_options",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "user",
+        "safety_identifier",
+        "metadata",
+    }
+)
+"""They change nothing in the answer, so leaving them out is right: Gemini caches by itself and asks for no names."""
+
+_TRANSLATED = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "n",
+        "stop",
+        "seed",
+        "presence_penalty",
+        "frequency_penalty",
+        "logprobs",
+        "top_logprobs",
+        "modalities",
+        "audio",
+        "response_format",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "web_search_options",
+        "reasoning_effort",
+        "thinking",
+        "service_tier",
+    }
+)
+_OWN_SPELLINGS = {
+    "safety_settings": "safetySettings",
+    "cached_content": "cachedContent",
+    "generation_config": "generationConfig",
+    "tool_config": "toolConfig",
+}
+
+
+def to_generate_content(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, Any]:
+    """Return the generateContent body for `body`.
+
+    Fields that are neither OpenAI's nor known here (safetySettings, cachedContent, labels, ...) go through; a
+    generationConfig among them is joined with the translated one, whose fields it wins over.
+
+    Raises:
+        UnsupportedParameter: Gemini has no counterpart; with `drop_params` such fields are left out instead.
+        InvalidField: the body is malformed there.
+    """
+    unsupported = {
+        name: ""
+        for name, neutral in _WITHOUT_COUNTERPART.items()
+        if body.get(name) is not None and body[name] not in neutral
+    }
+    abilities = abilities_of(model)
+    system, turns = split_conversation(body.get("messages"), abilities)
+    request: dict[str, Any] = {"contents": turns}
+    if system:
+        request["systemInstruction"] = {"parts": system}
+    tools = tools_of(body, abilities, unsupported)
+    choice = choice_of(body, tools, unsupported)
+    if tools:
+        request["tools"] = tools
+    if choice is not None:
+        request["toolConfig"] = {"functionCallingConfig": choice}
+    if config := generation_config(body, abilities, unsupported):
+        request["generationConfig"] = config
+    if (tier := body.get("service_tier")) not in (None, "auto", "default"):
+        if tier not in ("flex", "priority", "standard"):
+            unsupported["service_tier"] = f"no tier {tier!r}"
+        else:
+            request["serviceTier"] = tier
+    if unsupported and not drop_params:
+        raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Gemini ({model})")
+    foreign = {
+        _OWN_SPELLINGS.get(name, name): value
+        for name, value in body.items()
+        if value is not None and name not in _TRANSLATED | _HINTS and name not in _WITHOUT_COUNTERPART
+    }
+    if not isinstance(foreign.get("generationConfig", {}), dict):
+        raise InvalidField("generationConfig", "must be an object.")
+    return joined(request, foreign)
+
+
+def joined(request: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Return the request with `extra` fields over it; objects of one name are joined, field by field."""
+    result = dict(request)
+    for name, value in extra.items():
+        own = result.get(name)
+        result[name] = {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
+    return result

@@ -1,0 +1,248 @@
+"""Gemini's answers: translated, joined by OpenAI's own SDK, read in whatever pieces the network makes of them."""
+
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pytest
+from google.genai import types
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.request import to_generate_content
+from services.router.providers.gemini.stream import GeminiTranslator
+from services.router.providers.sse import SseParser
+from services.router.providers.translated_answer import TranslatedAnswer
+from shared.errors import GatewayError
+from shared.usage import Usage
+from tests.golden_files import golden, golden_names
+from tests.unit.router.gemini.test_gemini_request import json_values
+
+USED = {"promptTokenCount": 9, "candidatesTokenCount": 5, "totalTokenCount": 14}
+
+
+def translator(**more: Any) -> GeminiTranslator:
+    return GeminiTranslator("gemini", 1767225600, True, answer_id="chatcmpl-1", **more)
+
+
+def answer(**more: Any) -> TranslatedAnswer:
+    return TranslatedAnswer(SseParser(), translator(**more))
+
+
+def event(*parts: dict[str, Any], finish: str | None = None, index: int = 0) -> dict[str, Any]:
+    candidate: dict[str, Any] = {"content": {"parts": list(parts), "role": "model"}, "index": index}
+    if finish:
+        candidate["finishReason"] = finish
+    return {"candidates": [candidate], "usageMetadata": USED, "responseId": "r1"}
+
+
+def stream(*events: dict[str, Any]) -> bytes:
+    return b"".join(b"data: " + orjson.dumps(data) + b"\r\n\r\n" for data in events)
+
+
+def joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """What OpenAI's own SDK makes of the chunks."""
+    state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
+    for chunk in chunks:
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    return state.get_final_completion().to_dict()
+
+
+@pytest.mark.parametrize("name", golden_names("gemini", "response"))
+def test_a_documented_answer_is_translated(name: str) -> None:
+    sample = golden("gemini", name)
+    assert translator().whole(sample["gemini"]) == sample["openai"]
+    ChatCompletion.model_validate(sample["openai"])
+    types.GenerateContentResponse.model_validate(_without_signatures(sample["gemini"]))
+
+
+@pytest.mark.parametrize("name", golden_names("gemini", "stream"))
+def test_a_documented_stream_is_translated(name: str) -> None:
+    sample = golden("gemini", name)
+    reader = translator()
+    chunks = [chunk for each in sample["events"] for chunk in reader.feed(each)] + reader.end()
+    assert chunks == sample["chunks"]
+    for chunk in chunks:
+        ChatCompletionChunk.model_validate(chunk)
+    for each in sample["events"]:
+        types.GenerateContentResponse.model_validate(_without_signatures(each))
+
+
+def _without_signatures(response: dict[str, Any]) -> dict[str, Any]:
+    """The SDK decodes signatures as base64, which those of the documentation's examples are not."""
+    raw = orjson.loads(orjson.dumps(response))
+    for candidate in raw.get("candidates") or ():
+        for part in (candidate.get("content") or {}).get("parts") or ():
+            part.pop("thoughtSignature", None)
+    assert isinstance(raw, dict)
+    return raw
+
+
+def test_what_the_official_sdk_joins_can_be_sent_back_with_its_signatures() -> None:
+    for name, signatures in (("stream_thinking_and_calls", ["SigA", None]), ("stream_text_signature", ["SigEnd"])):
+        message = joined(golden("gemini", name)["chunks"])["choices"][0]["message"]
+        body = {"messages": [{"role": "user", "content": "?"}, message]}
+        for model in ("gemini-3-pro-preview", "gemini-2.5-flash"):
+            sent = to_generate_content(body, model=model, drop_params=False)["contents"][1]
+            assert [part.get("thoughtSignature") for part in sent["parts"]] == signatures
+
+
+def test_images_and_sound_are_joined_by_the_official_sdk() -> None:
+    picture = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+    sound = {"inlineData": {"mimeType": "audio/L16;rate=24000", "data": "BBBB"}}
+    reader = translator()
+    chunks = reader.feed(event(picture, sound)) + reader.feed(event(picture, sound, finish="STOP")) + reader.end()
+    message = joined(chunks)["choices"][0]["message"]
+    assert len(message["images"]) == 2
+    assert (message["audio"]["id"], message["audio"]["data"]) == ("r1", "BBBBBBBB")
+
+
+def test_a_stream_cut_anywhere_comes_out_the_same() -> None:
+    data = stream(event({"text": "hm", "thought": True}), event({"text": "hel"}), event({"text": "lo"}, finish="STOP"))
+    expected: bytes | None = None
+    for cut in range(len(data) + 1):
+        reader = answer()
+        out = reader.feed(data[:cut]) + reader.feed(data[cut:]) + reader.end()
+        expected = expected or out
+        assert out == expected
+        assert reader.usage == Usage(input=9, output=5)
+        assert (reader.response_id, reader.finish_reason, reader.done) == ("r1", "stop", True)
+        assert reader.text_so_far() == "hmhello"
+
+
+def test_a_stream_of_several_candidates_is_over_when_all_of_them_are() -> None:
+    reader = answer(candidates=2)
+    reader.feed(stream(event({"text": "a"}, finish="STOP")))
+    assert not reader.done
+    reader.feed(stream(event({"text": "b"}, finish="STOP", index=1)))
+    assert reader.done
+
+
+def test_a_stream_that_breaks_off_tells_what_it_used_until_then() -> None:
+    reader = answer()
+    reader.feed(stream(event({"text": "hel"})))
+    with pytest.raises(UnreadableAnswer, match="finishReason"):
+        reader.end()
+    assert reader.usage == Usage(input=9, output=5)
+    assert reader.text_so_far() == "hel"
+
+
+def test_an_error_in_mid_stream_comes_after_what_was_whole_before_it() -> None:
+    reader = answer()
+    error = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+    with pytest.raises(ProviderStreamError) as caught:
+        reader.feed(stream(event({"text": "hel"}), error))
+    assert b"hel" in caught.value.before
+    assert (caught.value.status, caught.value.type) == (503, "UNAVAILABLE")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"candidates":[3]}', b'{"candidates":[{"content":3}]}'])
+def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer):
+        answer().whole(body)
+
+
+def test_an_error_with_status_200_is_told_in_googles_words() -> None:
+    with pytest.raises(ProviderStreamError, match="too many"):
+        answer().whole(b'{"error":{"code":429,"message":"too many","status":"RESOURCE_EXHAUSTED"}}')
+
+
+@given(json_values, st.sampled_from(["candidates", "usageMetadata", "promptFeedback", "error"]))
+def test_no_answer_breaks_more_than_itself(value: Any, field: str) -> None:
+    for body in ({field: value}, {"candidates": [value]}, {"candidates": [{"content": {"parts": value}}]}):
+        with suppress(BrokenAnswer):
+            answer().whole(orjson.dumps(body))
+        with suppress(BrokenAnswer):
+            reader = answer()
+            reader.feed(stream(body))
+            reader.end()
+
+
+# usage
+
+
+@pytest.mark.parametrize(
+    ("metadata", "usage"),
+    [
+        (USED, Usage(input=9, output=5)),
+        (
+            {
+                "promptTokenCount": 2100,
+                "cachedContentTokenCount": 2048,
+                "candidatesTokenCount": 9,
+                "thoughtsTokenCount": 40,
+                "totalTokenCount": 2149,
+            },
+            Usage(input=52, cached_input=2048, output=9, reasoning=40),
+        ),
+        (
+            {
+                "promptTokenCount": 300,
+                "candidatesTokenCount": 4,
+                "totalTokenCount": 304,
+                "promptTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 42},
+                    {"modality": "AUDIO", "tokenCount": 258},
+                ],
+            },
+            Usage(input=42, audio_input=258, output=4),
+        ),
+        (
+            {"promptTokenCount": 10, "toolUsePromptTokenCount": 120, "candidatesTokenCount": 8, "totalTokenCount": 138},
+            Usage(input=130, output=8),
+        ),
+    ],
+)
+def test_usage_is_split_into_classes_that_add_up_to_googles_total(metadata: dict[str, Any], usage: Usage) -> None:
+    reader = translator()
+    reader.whole({"candidates": [], "promptFeedback": {}, "usageMetadata": metadata})
+    assert reader.usage == usage
+    assert usage.total_tokens == metadata["totalTokenCount"]
+
+
+def test_searches_are_counted_as_the_model_bills_them() -> None:
+    grounded = event({"text": "x"}, finish="STOP")
+    grounded["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["a", "b", "c"]}
+    for bills_queries, searches in ((True, 3), (False, 1)):
+        reader = translator(bills_queries=bills_queries)
+        reader.whole(grounded)
+        assert reader.usage is not None
+        assert reader.usage.web_searches == searches
+
+
+# errors
+
+
+def failed(status: int, error: Any) -> GatewayError:
+    return failure_of("gemini", status, orjson.dumps(error))
+
+
+def test_an_error_is_told_by_status_and_googles_code() -> None:
+    failure = failed(429, {"error": {"code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED"}})
+    assert (failure.status, failure.type) == (429, "throttling_error")
+    assert (failure.fields or {})["provider_code"] == "RESOURCE_EXHAUSTED"
+    assert "Quota exceeded." in failure.message
+    streamed = failed(404, [{"error": {"code": 404, "message": "no", "status": "NOT_FOUND"}}])
+    assert (streamed.status, (streamed.fields or {})["provider_code"]) == (404, "NOT_FOUND")
+
+
+def test_a_wrong_key_is_the_gateways_fault_though_google_answers_400() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
+    failure = failed(
+        400, {"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT", "details": details}}
+    )
+    assert (failure.status, failure.type) == (401, "provider_auth_error")
+
+
+def test_the_delay_that_google_asks_for_is_kept() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "33.2s"}]
+    assert failed(429, {"error": {"message": "x", "details": details}}).retry_after_s == 34
+
+
+@pytest.mark.parametrize("body", ["<html>", [], 3, {"error": 3}, {"error": {"details": 3}}])
+def test_an_error_in_another_form_is_still_one(body: Any) -> None:
+    assert failed(503, body).status == 503
