@@ -58,8 +58,19 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     disable_fallbacks: bool
 
 
+class Bound(msgspec.Struct, array_like=True, frozen=True):
+    """What a hold was computed for: the tokens of the input, and of each of `n` answers, at most."""
+
+    input_tokens: int
+    output_tokens: int
+    n: int
+
+
 class Complete(msgspec.Struct, array_like=True, frozen=True):
-    """Get it done. `hold_pico` is what the answer may cost at most, None without a budget."""
+    """Get it done. `hold_pico` is what the answer may cost at most, None without a budget.
+
+    `bound` says what for: the router keeps every try within it. None where there is nothing to keep.
+    """
 
     request: Admit
     partition: int
@@ -69,6 +80,7 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     applied_guardrails: tuple[str, ...]
     body_ref: str
     body_changed: bool
+    bound: Bound | None = None
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):

@@ -73,6 +73,7 @@ def complete(request_id: str, edge: str, body: bytes, **fields: Any) -> Complete
         "applied_guardrails": (),
         "body_ref": "",
         "body_changed": False,
+        "bound": None,
     }
     for name, value in fields.items():
         (command if name in command and name != "max_tokens" else admit)[name] = value

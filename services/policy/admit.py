@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from services.policy.budgets.admission import NOTHING, Ask
+from services.policy.budgets.admission import NOTHING, Ask, bound_of
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
 from services.policy.budgets.refusals import over_budget, unpriced_models
@@ -246,7 +246,7 @@ class Admission:
 
         def done(answer: Answer) -> None:
             try:
-                self._decided(partition, request, key, body, applied, now_ms, answer)
+                self._decided(partition, request, wanted, body, applied, answer)
             except Exception:
                 log.exception(_FAILED, request=request.request_id)
                 if isinstance(answer, Placed):
@@ -260,25 +260,24 @@ class Admission:
         self,
         partition: Partition,
         request: Admit,
-        key: Key,
+        wanted: Wanted,
         body: _Body,
         applied: tuple[str, ...],
-        asked_ms: int,
         answer: Answer,
     ) -> None:
         now_ms = _now_ms()
         if isinstance(answer, Standing):
             self._bodies.drop(request.request_id)
-            self._replies.deny(request, "budget", over_budget(key, answer, self._rules.budget_status, now_ms / 1000))
+            status = self._rules.budget_status
+            self._replies.deny(request, "budget", over_budget(wanted.key, answer, status, now_ms / 1000))
         elif answer is None:
-            undecided = "the budget could not be decided; nothing was spent"
-            self._refuse(request, Unavailable(undecided, retry_after_s=1))
-        elif now_ms - asked_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
+            self._refuse(request, Unavailable("the budget could not be decided; nothing was spent", retry_after_s=1))
+        elif now_ms - wanted.now_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
             # The edge has given the request up: nobody would read the answer that is paid for.
             self._partitions.release(partition.number, request.request_id)
             self._refuse(request, Unavailable("the budget took too long to be decided", retry_after_s=1))
         else:
-            self._send_on(partition.number, request, body, applied, now_ms, answer)
+            self._send_on(partition.number, request, body, applied, now_ms, answer, wanted.ask)
 
     def _send_on(
         self,
@@ -288,11 +287,13 @@ class Admission:
         applied: tuple[str, ...],
         admitted_ms: int,
         placed: Placed | None,
+        ask: Ask = NOTHING,
     ) -> None:
         """Send it to a router. The command leaves last: whatever fails before that has sent nothing."""
-        hold_pico = placed.amount if placed else None
-        max_tokens = placed.max_tokens if placed else None
-        call = Complete(request, number, admitted_ms, hold_pico, max_tokens, applied, body.ref, body.changed)
+        hold_pico, max_tokens = (placed.amount, placed.max_tokens) if placed else (None, None)
+        call = Complete(
+            request, number, admitted_ms, hold_pico, max_tokens, applied, body.ref, body.changed, bound_of(ask, placed)
+        )
         command = pack(call, body.data)
         fact = admitted_fact(
             request,
@@ -303,10 +304,9 @@ class Admission:
             guardrails=applied,
         )
         held = number if placed else _NOT_HELD
+        reply = f"{self._undelivered}.{held}.{request.edge}.{request.request_id}"
         try:
-            self._bus.publish(
-                subjects.COMPLETE, command, f"{self._undelivered}.{held}.{request.edge}.{request.request_id}"
-            )
+            self._bus.publish(subjects.COMPLETE, command, reply)
         except NotConnected:
             if placed:
                 self._partitions.release(number, request.request_id)

@@ -6,6 +6,7 @@ import httpx
 import structlog
 
 from services.router.job import Ending, Job, now_ms
+from services.router.money_line import MoneyLine
 from services.router.outcome import (
     Failed,
     answered,
@@ -49,11 +50,13 @@ class Attempts:
         timeout_s: float,
         *,
         own_limit: bool,
+        line: MoneyLine | None = None,
     ) -> Ending | Failed:
         """Call the deployment; a streamed answer is written to the client as it comes.
 
         `timeout_s` is for the whole answer, or up to a stream's first event; `own_limit` says that it is shorter than
-        the configuration's. A failure after the answer has begun is an Ending: it cannot be tried again.
+        the configuration's; at `line` a stream is ended. A failure after the answer has begun is an Ending: it cannot
+        be tried again.
         """
         try:
             request, reader = provider.prepare(call, deployment)
@@ -69,7 +72,7 @@ class Attempts:
                 if answer.status_code >= 300:
                     return await _refused(provider, answer)
                 if call.stream:
-                    return await forward(job, answer, reading, limit, self._router)
+                    return await forward(job, answer, reading, limit, self._router, line)
                 return await read_whole(answer, reading)
         except (TimeoutError, httpx.TimeoutException) as error:
             if job.cut:
@@ -78,15 +81,15 @@ class Attempts:
                 return reading.ending()  # all was said; only the connection's end did not come
             if job.answer.begun:
                 return reading.ending(failure_of_stream(provider.name, error))
-            return timed_out(provider.name, timeout_s, own_limit=own_limit)
+            return timed_out(provider.name, timeout_s, own_limit=own_limit)._replace(usage=reader.usage)
         except BROKEN as error:
             if job.answer.begun:
                 return reading.ending(failure_of_stream(provider.name, error))
-            return broken(provider.name, error)
+            return broken(provider.name, error)._replace(usage=reader.usage)
         except BrokenAnswer as error:
             reading.forward(job, error.before, self._router)
             failure = failure_of_answer(provider.name, error)
-            return reading.ending(failure) if job.answer.begun else by_status(failure)
+            return reading.ending(failure) if job.answer.begun else by_status(failure)._replace(usage=reader.usage)
         finally:
             job.unlimited()
             if answer is not None:

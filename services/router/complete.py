@@ -13,7 +13,8 @@ from services.router.count_tokens import counted_usage
 from services.router.finished_fact import finished_fact, price_of, shortened
 from services.router.health import Health
 from services.router.job import Ending, Job, failed, now_ms
-from services.router.outcome import Failed, no_adapter, unsent
+from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for
+from services.router.outcome import Failed, no_adapter, too_dear, unsent
 from services.router.plan import Groups, Plan, Try, pause_s
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.failures import is_context_failure
@@ -25,7 +26,7 @@ from shared.errors import DeadlinePassed, GatewayError, Unavailable
 from shared.facts import Attempt, encode_fact
 from shared.facts.header import unchecked
 from shared.frames import Head
-from shared.prices import PriceBook
+from shared.prices import PriceBook, PriceRow, cost_of
 
 log = structlog.get_logger()
 
@@ -40,6 +41,14 @@ class _Tried(NamedTuple):
     deployment: Deployment
     failure: GatewayError
     called: bool
+
+
+class _Billed(NamedTuple):
+    usage: dict[str, int]
+    pico: int
+
+
+_NOT_BILLED = _Billed({}, 0)
 
 
 class Completer:
@@ -71,6 +80,7 @@ class Completer:
         self._stream_timeout_s = stream_timeout_s
         self._drop_params = drop_params
         self._chance = chance
+        self._rates: dict[str, tuple[PriceRow, Rates]] = {}  # by deployment, of the price that holds now
 
     async def complete(self, job: Job) -> None:
         """Do it; whatever happens, one fact is stored and the edge is told."""
@@ -88,7 +98,7 @@ class Completer:
         except MessageTooBig:
             fact = shortened(fact)
             await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
-        self._write_end(job, ending, cost.pico if price else None)
+        self._write_end(job, ending, cost.pico + job.billed_pico if price else None)
 
     async def _outcome(self, job: Job) -> Ending:
         try:
@@ -153,11 +163,18 @@ class Completer:
         timeout_s = max(0.001, min(wished_s or configured_s, job.deadline_s))
         started, began_ns = now_ms(), time.perf_counter_ns()
         outcome: Ending | Failed = unsent(no_adapter(deployment))
-        if provider is not None:
-            call = self._provider_call(job, deployment)
+        room = self._room(job, deployment)
+        if room is None:
+            outcome = unsent(too_dear(deployment))
+        elif provider is not None:
+            call = self._provider_call(job, deployment, room.max_tokens)
             own_limit = timeout_s < configured_s and (wished_s is not None or bool(job.attempts))
-            outcome = await self._attempts.call(job, provider, deployment, call, timeout_s, own_limit=own_limit)
+            outcome = await self._attempts.call(
+                job, provider, deployment, call, timeout_s, own_limit=own_limit, line=room.line
+            )
         failure = outcome.failure
+        billed = self._billed(deployment, outcome)
+        job.billed_pico += billed.pico
         job.attempts.append(
             _attempt_noted(
                 deployment=deployment.id,
@@ -167,6 +184,8 @@ class Completer:
                 duration_ms=(time.perf_counter_ns() - began_ns) // 1_000_000,
                 status=failure.status if failure else 200,
                 error=failure.message[:ERROR_TEXT_MAX] if failure else "",
+                usage=billed.usage,
+                cost_pico=billed.pico,
             )
         )
         if failure is None:
@@ -176,14 +195,37 @@ class Completer:
             self._health.failed(deployment, failure.status, alone=alone, now=time.monotonic())
         return outcome
 
-    def _provider_call(self, job: Job, deployment: Deployment) -> ProviderCall:
+    def _room(self, job: Job, deployment: Deployment) -> Room | None:
+        """Return what the hold has left for a try there, None when it does not pay for one."""
+        bound, hold_pico = job.call.bound, job.call.hold_pico
+        row = self._price(deployment) if bound is not None and hold_pico is not None else None
+        if bound is None or hold_pico is None or row is None:
+            return UNBOUND
+        known = self._rates.get(deployment.id)
+        if known is None or known[0] is not row:
+            known = self._rates[deployment.id] = (row, rates_of(row))
+        return room_for(hold_pico - job.billed_pico, known[1], bound)
+
+    def _billed(self, deployment: Deployment, outcome: Ending | Failed) -> "_Billed":
+        """Return what a provider reported to have used for a try that failed, and goes on elsewhere."""
+        if isinstance(outcome, Ending) or outcome.usage is None:
+            return _NOT_BILLED
+        row = self._price(deployment)
+        return _Billed(outcome.usage.counts(), cost_of(outcome.usage, row).pico if row else 0)
+
+    def _price(self, deployment: Deployment) -> PriceRow | None:
+        return self._prices.row_for(
+            deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time()
+        )
+
+    def _provider_call(self, job: Job, deployment: Deployment, max_tokens: int | None) -> ProviderCall:
         request = job.call.request
         return ProviderCall(
             body=job.body,
             model=request.model,
             stream=request.stream,
             include_usage=request.include_usage,
-            max_tokens=job.call.max_tokens,
+            max_tokens=job.call.max_tokens if max_tokens is None else max_tokens,
             max_tokens_field=request.max_tokens_field,
             drop_params=self._drop_params if deployment.drop_params is None else deployment.drop_params,
         )
@@ -214,7 +256,7 @@ class Completer:
     async def _settle_usage(self, job: Job, ending: Ending) -> None:
         """Take the provider's figures; count only where it gave none for an answer it did give."""
         reader = ending.reader
-        if reader is None:
+        if reader is None or ending.usage_source != "none":
             return
         if reader.usage is not None:
             ending.usage, ending.usage_source = reader.usage, "provider"

@@ -61,7 +61,7 @@ def finished_fact(job: Job, ending: Ending, cost: Cost, price: PriceRow | None) 
         usage_check=usage.mismatch,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
-        cost_pico=cost.pico,
+        cost_pico=cost.pico + job.billed_pico,
         cost_parts_pico=cost.parts,
         price=_price_used(price, cost, usage.prompt_tokens) if price else None,
         attempts=tuple(job.attempts),

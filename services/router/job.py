@@ -27,6 +27,7 @@ class Job:
     attempts: list[Attempt] = field(default_factory=list)
     retries: int = 0
     fallbacks: int = 0
+    billed_pico: int = 0  # for tries that failed
     client_left: bool = False
     cut: Literal["", "client", "stop"] = ""
     read_until: float | None = None  # by the loop's clock: when a stream that nobody hears any more is left

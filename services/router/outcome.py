@@ -9,7 +9,8 @@ from services.router.providers.broken_answer import BrokenAnswer, ProviderStream
 from services.router.providers.failures import reported_failure
 from services.router.providers.rejection import Rejected
 from shared.deployments import Deployment
-from shared.errors import DeadlinePassed, GatewayError, InvalidRequest, ProviderFailed
+from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, ProviderFailed
+from shared.usage import Usage
 
 _ELSEWHERE = {401, 402, 403, 404}
 _RETRYABLE = _ELSEWHERE | {408, 409, 425, 429}
@@ -19,7 +20,8 @@ RETRY_AFTER_MAX_S = 24 * 3600
 class Failed(NamedTuple):
     """`retryable`: another try may help; `elsewhere`: only at another deployment.
 
-    `counts`: it says something about the deployment's health; `called`: the provider was called at all.
+    `counts`: it says something about the deployment's health; `called`: the provider was called at all. `usage`: what
+    it reported to have used all the same.
     """
 
     failure: GatewayError
@@ -27,6 +29,7 @@ class Failed(NamedTuple):
     elsewhere: bool
     counts: bool = True
     called: bool = True
+    usage: Usage | None = None
 
 
 def answered(failure: GatewayError, retry_after: str | None) -> Failed:
@@ -53,6 +56,13 @@ def no_adapter(deployment: Deployment) -> GatewayError:
         f"provider '{deployment.provider}'; where it speaks OpenAI's API, write the model as openai/{deployment.model} "
         "with its api_base",
         type="provider_not_supported",
+    )
+
+
+def too_dear(deployment: Deployment) -> GatewayError:
+    """What is left of the request's hold does not pay for its input and one token of answer there."""
+    return BudgetExceeded(
+        f"what is held for the request does not cover a call of '{deployment.provider}/{deployment.model}' any more"
     )
 
 

@@ -3,11 +3,16 @@
 import asyncio
 import time
 
+import msgspec
+
 from services.router.answer_headers import stream_headers
+from services.router.count_tokens import counted_usage
 from services.router.job import Ending, Job, now_ms
+from services.router.money_line import MoneyLine
 from services.router.provider_answer import ProviderAnswer
 from services.router.providers.base import AnswerReader
 from services.router.providers.broken_answer import UnreadableAnswer
+from shared import tokens
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.frames import Head
@@ -75,21 +80,60 @@ async def read_whole(answer: ProviderAnswer, reading: Reading) -> Ending:
     return reading.ending(status=answer.status_code, body=whole.body)
 
 
-async def forward(job: Job, answer: ProviderAnswer, reading: Reading, limit: asyncio.Timeout, router: str) -> Ending:
+async def forward(
+    job: Job,
+    answer: ProviderAnswer,
+    reading: Reading,
+    limit: asyncio.Timeout,
+    router: str,
+    line: MoneyLine | None = None,
+) -> Ending:
     """Forward a streamed answer as it comes. `limit` holds for its first event; then for the silence between two.
+
+    At `line` the answer ends for the client as one that has its full length, and the provider's call is left.
 
     Raises:
         httpx.TransportError, httpx.DecodingError, BrokenAnswer
     """
     reader = reading.reader
     async for part in answer.parts():
-        if reading.forward(job, reader.feed(part), router):
+        out = reader.feed(part)
+        if line is not None and out and line.may_be_reached(out, reader.usage):
+            out, reached = await _up_to(line, out, reader)
+            if reached:
+                return await _ended_at_line(job, reading, line, out, router)
+        if reading.forward(job, out, router):
             limit.reschedule(job.read_until)
         if reader.done:
             limit.reschedule(asyncio.get_running_loop().time() + END_WAIT_S)
-    reading.forward(job, reader.end(), router)
+    out = reader.end()
+    if line is not None and out and line.may_be_reached(out, reader.usage):
+        out, reached = await _up_to(line, out, reader)
+        if reached:
+            return await _ended_at_line(job, reading, line, out, router)
+    reading.forward(job, out, router)
     if not job.answer.begun:
         if reader.usage is None:
             raise UnreadableAnswer("an empty stream")
         reading.begin(job, b"", router)
     return reading.ending()
+
+
+async def _up_to(line: MoneyLine, out: bytes, reader: AnswerReader) -> tuple[bytes, bool]:
+    if not tokens.is_loaded():
+        await asyncio.to_thread(tokens.count, "")
+    said_all = reader.done or bool(reader.finish_reason)
+    return line.take(out, cost_known=said_all and reader.usage is not None and line.is_paid(reader.usage))
+
+
+async def _ended_at_line(job: Job, reading: Reading, line: MoneyLine, out: bytes, router: str) -> Ending:
+    """What was used is what the provider says of the input, and what went to the client of the answer."""
+    request, reader = job.call.request, reading.reader
+    usage = reader.usage or await counted_usage(job.body, "")
+    usage = msgspec.structs.replace(usage, output=line.tokens, reasoning=0, audio_output=0, image_output=0)
+    end = line.ending(reader.response_id or request.request_id, request.model, usage if request.include_usage else None)
+    reading.forward(job, out + end, router)
+    reader.finish_reason = "length"
+    ending = reading.ending()
+    ending.usage, ending.usage_source = usage, "counted"
+    return ending

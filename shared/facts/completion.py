@@ -18,7 +18,10 @@ class PriceUsed(BaseModel):
 
 
 class Attempt(BaseModel):
-    """One try at one deployment. `error` is empty when it answered."""
+    """One try at one deployment. `error` is empty when it answered.
+
+    `cost_pico`: of a try that failed, what the provider reported to have used; it is in the request's cost as well.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +32,8 @@ class Attempt(BaseModel):
     duration_ms: int
     status: int
     error: str = ""
+    usage: dict[str, int] = {}
+    cost_pico: int = 0
 
 
 class CompletionFinished(OfCaller):

@@ -1,5 +1,5 @@
 """How many tokens a text has: by OpenAI's tokenizer, and at most by anybody's."""
 
-from shared.tokens.tokenizer import count, is_loaded, most
+from shared.tokens.tokenizer import beginning, count, is_loaded, most
 
-__all__ = ["count", "is_loaded", "most"]
+__all__ = ["beginning", "count", "is_loaded", "most"]

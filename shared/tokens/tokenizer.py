@@ -30,6 +30,17 @@ def most(text: str) -> int:
     return sum(sum(map(weight, tokens)) for tokens in _pieces(text))
 
 
+def beginning(text: str, tokens: int) -> str:
+    """Return the first `tokens` tokens of `text` as text, without a letter that they hold only in part."""
+    found: list[int] = []
+    for piece in _pieces(text):
+        found += piece
+        if len(found) >= tokens:
+            break
+    data: bytes = _encoding().decode_bytes(found[: max(0, tokens)])
+    return data.decode("utf-8", "ignore")
+
+
 def is_loaded() -> bool:
     """Whether counting begins at once: the first time takes half a second and 140 MB of memory."""
     return _encoding.cache_info().currsize > 0

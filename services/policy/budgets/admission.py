@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from services.policy.budgets.accounts import Account
+from shared.calls import Bound
 
 
 class Ask(NamedTuple):
@@ -70,6 +71,13 @@ def covers(account: Account, limit: int | None, ask: Ask) -> bool:
     """Return whether `ask` is placed at once and whole."""
     full = ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
     return limit is None or full == 0 or full <= limit - account.spent - account.held
+
+
+def bound_of(ask: Ask, placed: Placed | None) -> Bound | None:
+    """Return what a router has to keep to, None where nothing is held."""
+    if placed is None or placed.amount == 0:
+        return None
+    return Bound(ask.input_tokens, ask.output_tokens if placed.max_tokens is None else placed.max_tokens, ask.n)
 
 
 def _tokens_within(money: int, ask: Ask) -> int:

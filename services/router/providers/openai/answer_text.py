@@ -22,6 +22,15 @@ def text_of_events(events: bytes) -> str:
     return "".join(texts)
 
 
+def texts_by_choice(chunk: dict[str, Any]) -> list[tuple[int, str]]:
+    """Return the texts of a stream's chunk, each with the index of its choice."""
+    found: list[tuple[int, str]] = []
+    for choice in _objects(chunk.get("choices")):
+        index = choice.get("index")
+        found += [(index if isinstance(index, int) else 0, text) for text in _texts({"choices": [choice]}, "delta")]
+    return found
+
+
 def _decoded(document: bytes) -> Any:
     try:
         return orjson.loads(document)
