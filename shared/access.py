@@ -8,10 +8,16 @@ from shared.errors import AccessDenied, AuthenticationFailed, GatewayError
 from shared.keys import Key
 
 _EVERY_MODEL = {"all-proxy-models", "all-team-models", "*"}
-_LLM_ROUTES = ("/v1/*", "/chat/*", "/openai/*", "/engines/*", "/models", "/models/*", "/embeddings", "/completions")
+_LLM_ROUTES = (
+    *("/v1/*", "/v2/rerank", "/v1beta/*", "/openai/*", "/engines/*", "/models", "/models/*", "/chat/*", "/completions"),
+    *("/embeddings", "/moderations", "/images/*", "/audio/*", "/rerank", "/responses", "/responses/*", "/realtime"),
+    *("/files", "/files/*", "/batches", "/batches/*"),
+)
 _ROUTE_GROUPS = {
     "llm_api_routes": _LLM_ROUTES,
     "openai_routes": _LLM_ROUTES,
+    "anthropic_routes": ("/v1/messages", "/v1/messages/*", "/anthropic/*"),
+    "google_routes": ("/v1beta/*", "/models/*:*"),
     "info_routes": ("/key/info", "/models", "/v1/models", "/model/info", "/health/*"),
     "management_routes": ("/key/*", "/team/*", "/user/*", "/model/*", "/budget/*"),
     "spend_tracking_routes": ("/spend/*", "/global/*"),

@@ -7,6 +7,12 @@ import struct
 
 import msgspec
 
+WRITING = frozenset(("acompletion", "atext_completion", "aresponses", "anthropic_messages", "agenerate_content"))
+"""Types of calls whose answers are text, as long as the model writes: their most is a maximum of tokens.
+
+All other calls are bound by what is sent, and by the units that `Admit.units` counts.
+"""
+
 BODY_INLINE_MAX = 256 * 1024
 BODY_PART_BYTES = 512 * 1024  # under NATS' default limit of 1 MB a message
 
@@ -56,6 +62,10 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     num_retries: int | None
     timeout_s: float | None
     disable_fallbacks: bool
+    dialect: str = "openai"  # whose API the client speaks: openai, anthropic, gemini
+    content_type: str = ""  # of a body that is a form; a JSON body has none
+    units: tuple[tuple[str, int], ...] = ()  # at most so many of a usage class that is not tokens
+    client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

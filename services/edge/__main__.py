@@ -12,7 +12,8 @@ import uvicorn
 
 from services.edge.admin.own_view import seen_in
 from services.edge.app import build_app
-from services.edge.chat import Chat
+from services.edge.calls.journey import Journey
+from services.edge.calls.table import Table
 from services.edge.exchange import Exchanges
 from services.edge.front import Front
 from services.edge.http_protocol import Protocol
@@ -74,7 +75,8 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     identities = Identities(keys.entries, master_key)
     names = _names(config)
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
-    chat = Chat(
+    table = Table()
+    journey = Journey(
         bus,
         outbox,
         exchanges,
@@ -95,13 +97,14 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         names,
         ModelFacts(config),
         metrics,
+        endpoints=table.endpoints,
         wait_until_seen=seen_in(keys),
         key_header=key_header,
         version=version("meterhouse"),
     )
     server = _Server(
         uvicorn.Config(
-            Front(chat, app),
+            Front(journey, table, app),
             loop="none",
             http=Protocol,
             ws="none",

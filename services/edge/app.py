@@ -1,7 +1,7 @@
 """Everything but the hot routes: admin, models, health, metrics, documentation; on FastAPI."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -14,7 +14,9 @@ from services.edge.admin.authority import Actor
 from services.edge.admin.keys import key_routes
 from services.edge.admin.ledger import Ledger
 from services.edge.admin.spend import spend_routes
-from services.edge.error_response import error_headers, openai_error
+from services.edge.calls.endpoint import Endpoint
+from services.edge.error_dialects import openai_error
+from services.edge.error_response import error_headers
 from services.edge.health import health_routes
 from services.edge.identify import Identities, key_id, key_in
 from services.edge.metrics import Metrics
@@ -22,7 +24,7 @@ from services.edge.model_facts import ModelFacts
 from services.edge.model_info import model_info_routes
 from services.edge.model_list import model_routes
 from services.edge.model_names import ModelNames
-from services.edge.openapi import add_hot_routes
+from services.edge.openapi import add_endpoints
 from shared.access import refusal_of_key
 from shared.bus import Bus
 from shared.errors import GatewayError
@@ -40,6 +42,7 @@ def build_app(
     facts: ModelFacts,
     metrics: Metrics,
     *,
+    endpoints: Iterable[Endpoint],
     wait_until_seen: WaitUntilSeen,
     key_header: bytes | None,
     version: str,
@@ -109,5 +112,5 @@ def build_app(
             swagger_favicon_url="/docs/assets/favicon-32x32.png",
         )
 
-    add_hot_routes(app)
+    add_endpoints(app, endpoints)
     return app

@@ -1,33 +1,34 @@
 """A failure as HTTP: status, headers and JSON in the caller's dialect. The only place that makes HTTP of one."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import orjson
 
 from services.edge.asgi import Send
+from services.edge.error_dialects import anthropic_error, gemini_error, openai_error
 from shared.errors import GatewayError
 
 Header = tuple[bytes, bytes]
 
 
-def openai_error(failure: GatewayError) -> dict[str, Any]:
-    """Return the body LiteLLM and OpenAI clients understand; `code` is text, as LiteLLM has it."""
-    param: str | None = failure.param
-    if param is None and failure.type == "auth_error":
-        param = "None"  # LiteLLM's own quirk, which clients compare with
-    error: dict[str, Any] = {
-        "message": failure.message,
-        "type": failure.type,
-        "param": param,
-        "code": str(failure.status),
-    }
-    if failure.fields:
-        error |= failure.fields
-    return {"error": error}
+class _Dialect(NamedTuple):
+    """`before_event` stands before the JSON in a stream's last event; `id_header` is where clients look for an id."""
+
+    body: Callable[[GatewayError], dict[str, Any]]
+    before_event: bytes
+    id_header: bytes | None
 
 
-def error_body(failure: GatewayError) -> bytes:
-    return orjson.dumps(openai_error(failure), default=str)
+_DIALECTS = {
+    "openai": _Dialect(openai_error, b"data: ", None),
+    "anthropic": _Dialect(anthropic_error, b"event: error\ndata: ", b"request-id"),
+    "gemini": _Dialect(gemini_error, b"data: ", None),
+}
+
+
+def error_body(failure: GatewayError, dialect: str = "openai") -> bytes:
+    return orjson.dumps(_DIALECTS[dialect].body(failure), default=str)
 
 
 def error_headers(failure: GatewayError) -> list[Header]:
@@ -36,13 +37,21 @@ def error_headers(failure: GatewayError) -> list[Header]:
     return [(b"retry-after", str(failure.retry_after_s).encode())]
 
 
-def error_event(failure: GatewayError) -> bytes:
-    """Return the event that ends a stream that cannot go on; no [DONE] follows it."""
-    return b"data: " + error_body(failure) + b"\n\n"
+def id_headers(request_id: str, clients: bytes, dialect: str) -> list[Header]:
+    """Return the headers that name a request; `clients` is the id that the client gave it, or b""."""
+    ours = request_id.encode()
+    headers = [(b"x-request-id", clients or ours), (b"x-litellm-call-id", ours)]
+    own = _DIALECTS[dialect].id_header
+    return [*headers, (own, ours)] if own is not None else headers
 
 
-async def send_error(send: Send, failure: GatewayError, *headers: Header) -> None:
-    body = error_body(failure)
+def error_event(failure: GatewayError, dialect: str = "openai") -> bytes:
+    """Return the event that ends a stream that cannot go on; nothing that stands for its good end follows it."""
+    return _DIALECTS[dialect].before_event + error_body(failure, dialect) + b"\n\n"
+
+
+async def send_error(send: Send, failure: GatewayError, *headers: Header, dialect: str = "openai") -> None:
+    body = error_body(failure, dialect)
     start = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

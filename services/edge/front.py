@@ -1,57 +1,52 @@
-"""The ASGI application in front: the hot routes go straight to their journey, everything else to FastAPI.
+"""The ASGI application in front: calls of models go straight to their journey, everything else to FastAPI.
 
 A route through FastAPI costs two to five times the CPU of one taken here.
 """
 
-import re
-
 from services.edge.asgi import App, Receive, Scope, Send
-from services.edge.chat import Chat
+from services.edge.calls.journey import Journey
+from services.edge.calls.table import Table
 from services.edge.cors import Cors
 from services.edge.error_response import send_error
 from shared.errors import GatewayError
 
-CHAT_ROUTES = ("/v1/chat/completions", "/chat/completions", "/openai/v1/chat/completions")
-_DEPLOYMENT_ROUTE = re.compile(r"/(?:openai|engines)/(?:deployments/)?(?P<model>.+)/chat/completions")
-
 
 class Front:
-    def __init__(self, chat: Chat, rest: App) -> None:
-        self._chat = chat
-        self._rest = Cors(_OnlyPost(rest))
+    def __init__(self, journey: Journey, table: Table, rest: App) -> None:
+        self._journey = journey
+        self._table = table
+        self._fixed = table.fixed
+        self._rest = Cors(_OnlyPost(table, rest))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
             path: str = scope["path"]
-            if path in CHAT_ROUTES:
-                await self._chat.answer(scope, receive, send, None)
+            endpoint = self._fixed.get(path)
+            if endpoint is not None:
+                await self._journey.answer(endpoint, scope, receive, send, None)
                 return
-            if path.endswith("/") and is_hot(path):
-                path = scope["path"] = path.rstrip("/")
-            match = _DEPLOYMENT_ROUTE.fullmatch(path)
-            if match or path in CHAT_ROUTES:
-                await self._chat.answer(scope, receive, send, match["model"] if match else None)
+            bare = path.rstrip("/")
+            found = self._table.find(bare)
+            if found is not None:
+                scope["path"] = bare
+                await self._journey.answer(found[0], scope, receive, send, found[1])
                 return
         await self._rest(scope, receive, send)
 
 
-def is_hot(path: str) -> bool:
-    """Whether requests are posted to `path`, a slash at its end or not."""
-    path = path.rstrip("/")
-    return path in CHAT_ROUTES or _DEPLOYMENT_ROUTE.fullmatch(path) is not None
-
-
 class _OnlyPost:
-    """`app`, which does not know the hot routes: it would say of them that they do not exist."""
+    """`app`, which does not know the endpoints of the table: it would say of them that they do not exist."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, table: Table, app: App) -> None:
+        self._table = table
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_hot(scope["path"]):
+        found = self._table.find(scope["path"].rstrip("/"))
+        if found is None:
             await self._app(scope, receive, send)
             return
         failure = GatewayError(
             f"{scope['method']} {scope['path']}: this route takes POST", status=405, type="invalid_request_error"
         )
-        await send_error(send, failure, (b"allow", b"POST"))
+        await send_error(send, failure, (b"allow", b"POST"), dialect=found[0].dialect)

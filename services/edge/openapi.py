@@ -1,8 +1,11 @@
-"""The hot routes in the OpenAPI document: FastAPI does not see them, clients' generators must."""
+"""The endpoints of the table in the OpenAPI document: FastAPI does not see them, clients' generators must."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
+
+from services.edge.calls.endpoint import Endpoint
 
 _ERRORS = {
     "400": "Invalid request, unknown model, or blocked by a guardrail",
@@ -14,64 +17,16 @@ _ERRORS = {
     "504": "The deadline passed",
 }
 
-_CHAT: dict[str, Any] = {
-    "tags": ["chat"],
-    "summary": "Chat completions, OpenAI's API, streamed or not",
-    "security": [{"BearerKey": []}],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["model", "messages"],
-                    "additionalProperties": True,
-                    "properties": {
-                        "model": {"type": "string", "example": "demo"},
-                        "messages": {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {
-                                "type": "object",
-                                "required": ["role"],
-                                "additionalProperties": True,
-                                "properties": {"role": {"type": "string"}, "content": {}},
-                            },
-                            "example": [{"role": "user", "content": "Hello"}],
-                        },
-                        "stream": {"type": "boolean"},
-                        "stream_options": {"type": "object", "properties": {"include_usage": {"type": "boolean"}}},
-                        "max_tokens": {"type": "integer", "minimum": 1},
-                        "max_completion_tokens": {"type": "integer", "minimum": 1},
-                        "n": {"type": "integer", "minimum": 1},
-                        "tools": {"type": "array", "items": {"type": "object"}},
-                        "user": {"type": "string", "description": "End user, for attribution"},
-                        "metadata": {"type": "object", "description": "May hold tags and spend_logs_metadata"},
-                        "guardrails": {"type": "array", "items": {"type": "string"}},
-                        "num_retries": {"type": "integer", "minimum": 0},
-                        "timeout": {"type": "number", "exclusiveMinimum": 0},
-                    },
-                }
-            }
-        },
-    },
-    "responses": {
-        "200": {
-            "description": "A chat completion, or server-sent events that end with [DONE]",
-            "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}},
-        },
-        **{status: {"description": text} for status, text in _ERRORS.items()},
-    },
-}
 
-
-def add_hot_routes(app: FastAPI) -> None:
+def add_endpoints(app: FastAPI, endpoints: Iterable[Endpoint]) -> None:
     """Make `app.openapi()` describe them too."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        document["paths"].setdefault("/v1/chat/completions", {"post": {**_CHAT, "operationId": "chat_completions"}})
+        for endpoint in endpoints:
+            for path in endpoint.paths[:1]:
+                document["paths"].setdefault(path, {"post": _operation(endpoint)})
         document.setdefault("components", {}).setdefault("securitySchemes", {})["BearerKey"] = {
             "type": "http",
             "scheme": "bearer",
@@ -79,3 +34,25 @@ def add_hot_routes(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    accepted: dict[str, Any] = {}
+    if endpoint.peek is not None:
+        accepted["application/json"] = {"schema": endpoint.schema or {"type": "object"}}
+    if endpoint.peek_form is not None:
+        accepted["multipart/form-data"] = {"schema": {"type": "object", "additionalProperties": True}}
+    return {
+        "operationId": endpoint.name.strip("/").replace("/", "_"),
+        "tags": ["models"],
+        "summary": endpoint.summary,
+        "security": [{"BearerKey": []}],
+        "requestBody": {"required": True, "content": accepted},
+        "responses": {
+            "200": {
+                "description": "The answer; where it is streamed, server-sent events",
+                "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}},
+            },
+            **{status: {"description": text} for status, text in _ERRORS.items()},
+        },
+    }

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.edge.peek import RETRIES_MAX
+from services.edge.peeks.peek import RETRIES_MAX
 from shared.errors import InvalidRequest
 
 ID_MAX = 200

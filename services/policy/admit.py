@@ -168,7 +168,7 @@ class Admission:
         self._guard_text(number, request, key, whole, names)
 
     def _guard_text(self, number: int, request: Admit, key: Key | None, body: bytes, names: tuple[str, ...]) -> None:
-        verdict = self._chain.check_request(body, names)
+        verdict = self._chain.check_request(body, names, request.content_type)
         if isinstance(verdict, Blocked):
             self._replies.deny(request, "guardrail", verdict.error, guardrail=verdict.guardrail)
             return

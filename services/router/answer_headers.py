@@ -1,19 +1,24 @@
 """The headers of an answer that the router knows: which deployment served it, and what it cost."""
 
 from services.router.job import Job
+from services.router.providers.base import OwnForm
 from shared.deployments import Deployment
 from shared.money import usd_text
 
+Headers = tuple[tuple[str, str], ...]
 
-def stream_headers(job: Job, deployment: Deployment) -> tuple[tuple[str, str], ...]:
+
+def stream_headers(job: Job, deployment: Deployment, content_type: str = OwnForm.stream_type) -> Headers:
     """The cost is not known yet when a stream begins; its last chunk and the spend logs tell it."""
-    return (("content-type", "text/event-stream; charset=utf-8"), *_served_by(job, deployment))
+    return (("content-type", content_type), *_served_by(job, deployment))
 
 
-def whole_headers(job: Job, deployment: Deployment, body: bytes, cost_pico: int | None) -> tuple[tuple[str, str], ...]:
+def whole_headers(
+    job: Job, deployment: Deployment, body: bytes, cost_pico: int | None, content_type: str = OwnForm.content_type
+) -> Headers:
     """`cost_pico` None: the model has no price, and LiteLLM's clients expect the header to be absent."""
     headers = (
-        ("content-type", "application/json"),
+        ("content-type", content_type),
         ("content-length", str(len(body))),
         *_served_by(job, deployment),
     )
@@ -29,7 +34,7 @@ def header_text(text: str) -> str:
     return "".join([letter if letter.isprintable() and letter.isascii() else "?" for letter in text])
 
 
-def _served_by(job: Job, deployment: Deployment) -> tuple[tuple[str, str], ...]:
+def _served_by(job: Job, deployment: Deployment) -> Headers:
     served = (
         ("x-litellm-model-id", header_text(deployment.id)),
         ("x-litellm-model-group", header_text(job.call.request.group)),

@@ -18,7 +18,9 @@ from services.router.outcome import (
     rejected,
     timed_out,
     unsent,
+    unserved,
 )
+from services.router.prepare import Unserved, prepared
 from services.router.provider_answer import ProviderAnswer
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.broken_answer import BrokenAnswer
@@ -59,9 +61,11 @@ class Attempts:
         be tried again.
         """
         try:
-            request, reader = provider.prepare(call, deployment)
+            request, reader = prepared(provider, call, deployment)
         except CredentialMissing as missing:
             return unsent(missing)
+        except Unserved as reason:
+            return unserved(reason)
         except Rejected as reason:
             return rejected(reason)
         reading = Reading(deployment, reader, now_ms(), time.perf_counter_ns())

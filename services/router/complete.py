@@ -13,14 +13,15 @@ from services.router.count_tokens import counted_usage
 from services.router.finished_fact import finished_fact, price_of, shortened
 from services.router.health import Health
 from services.router.job import Ending, Job, failed, now_ms
-from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for
+from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
 from services.router.outcome import Failed, no_adapter, too_dear, unsent
 from services.router.plan import Groups, Plan, Try, pause_s
-from services.router.providers.base import Provider, ProviderCall
+from services.router.providers.base import OwnForm, Provider, ProviderCall
 from services.router.providers.failures import is_context_failure
 from services.router.transports import Transports
 from shared.bodies import BodyGone, read_body
 from shared.bus import Bus, MessageTooBig, Outbox
+from shared.calls import WRITING
 from shared.deployments import Deployment
 from shared.errors import DeadlinePassed, GatewayError, Unavailable
 from shared.facts import Attempt, encode_fact
@@ -204,7 +205,10 @@ class Completer:
         known = self._rates.get(deployment.id)
         if known is None or known[0] is not row:
             known = self._rates[deployment.id] = (row, rates_of(row))
-        return room_for(hold_pico - job.billed_pico, known[1], bound)
+        request, left_pico = job.call.request, hold_pico - job.billed_pico
+        if request.units:
+            left_pico -= units_pico(row, request.units)
+        return room_for(left_pico, known[1], bound, writes=request.call_type in WRITING)
 
     def _billed(self, deployment: Deployment, outcome: Ending | Failed) -> "_Billed":
         """Return what a provider reported to have used for a try that failed, and goes on elsewhere."""
@@ -228,6 +232,10 @@ class Completer:
             max_tokens=job.call.max_tokens if max_tokens is None else max_tokens,
             max_tokens_field=request.max_tokens_field,
             drop_params=self._drop_params if deployment.drop_params is None else deployment.drop_params,
+            call_type=request.call_type,
+            dialect=request.dialect,
+            content_type=request.content_type,
+            client_headers=request.client_headers,
         )
 
     def _timeout_of(self, job: Job, deployment: Deployment) -> float:
@@ -266,12 +274,14 @@ class Completer:
 
     def _write_end(self, job: Job, ending: Ending, cost_pico: int | None) -> None:
         answer = job.answer
+        form = ending.reader if isinstance(ending.reader, OwnForm) else None
         if ending.failure is not None:
             answer.failure(ending.failure)
         elif job.call.request.stream:
-            answer.data(_DONE, last=True)
+            answer.data(form.closing if form else _DONE, last=True)
         elif ending.deployment is not None:
-            headers = whole_headers(job, ending.deployment, ending.body, cost_pico)
+            content_type = form.content_type if form else OwnForm.content_type
+            headers = whole_headers(job, ending.deployment, ending.body, cost_pico, content_type)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000
             answer.head(Head(200, headers, False, self._bus.process, provider_us), ending.body, last=True)
 

@@ -24,7 +24,7 @@ async def counted_usage(request_body: bytes, answer_text: str) -> Usage:
 def _usage(request_body: bytes, answer_text: str) -> Usage:
     try:
         body = orjson.loads(request_body)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError:  # a form
         body = None
     prompt = ANSWER_TOKENS
     if isinstance(body, dict):
@@ -32,10 +32,19 @@ def _usage(request_body: bytes, answer_text: str) -> Usage:
         for message in messages if isinstance(messages, list) else ():
             if isinstance(message, dict):
                 prompt += MESSAGE_TOKENS + sum(tokens.count(text) for text in _texts(message))
+        for name in ("prompt", "input"):
+            prompt += _count_all(body.get(name))
         for name in ("tools", "functions", "response_format"):
             if body.get(name):
                 prompt += tokens.count(orjson.dumps(body[name]).decode())
     return Usage(input=prompt, output=tokens.count(answer_text))
+
+
+def _count_all(value: Any) -> int:
+    """Count a text, or a list of them; numbers in it are tokens already."""
+    if isinstance(value, list):
+        return sum(1 if isinstance(each, int) else _count_all(each) for each in value)
+    return tokens.count(value) if isinstance(value, str) else 0
 
 
 def _texts(message: dict[str, Any]) -> list[str]:

@@ -46,10 +46,19 @@ def rates_of(row: PriceRow) -> Rates:
     )
 
 
-def room_for(left_pico: int, rates: Rates, bound: Bound) -> Room | None:
-    """Return what `left_pico` of a hold pays for at a deployment with those rates; None: not even one token."""
+def units_pico(row: PriceRow, units: tuple[tuple[str, int], ...]) -> int:
+    """Return what so many units of other classes than tokens of text cost at most."""
+    rates = [(count, row.rate_for(name)) for name, count in units]
+    return ceil(sum(count * rate.highest for count, rate in rates if rate is not None))
+
+
+def room_for(left_pico: int, rates: Rates, bound: Bound, *, writes: bool = True) -> Room | None:
+    """Return what `left_pico` of a hold pays for at a deployment with those rates; None: not even one token.
+
+    `writes` False: a call whose answer is no text that grows, so that its input is all there is to pay for.
+    """
     for_answers = left_pico - rates.call_pico - bound.input_tokens * rates.input_pico
-    if rates.output_pico == 0:
+    if rates.output_pico == 0 or not writes:
         return UNBOUND if for_answers >= 0 else None
     covered = for_answers // rates.output_pico
     if covered < bound.n:

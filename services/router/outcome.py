@@ -71,6 +71,12 @@ def rejected(reason: Rejected) -> Failed:
     return Failed(InvalidRequest(reason.message, param=reason.param), retryable=False, elsewhere=False, counts=False)
 
 
+def unserved(reason: Rejected) -> Failed:
+    """The provider has no such endpoint: another deployment of the model may be of one that has."""
+    failure = InvalidRequest(reason.message, param=reason.param)
+    return Failed(failure, retryable=True, elsewhere=True, counts=False, called=False)
+
+
 def timed_out(provider: str, timeout_s: float, *, own_limit: bool) -> Failed:
     """`own_limit`: it had less time than the configuration gives it, by the request's own wish or its retries."""
     failure = DeadlinePassed(f"{provider} did not answer within {timeout_s:.3g} s", fields={"provider": provider})

@@ -10,7 +10,7 @@ from services.router.count_tokens import counted_usage
 from services.router.job import Ending, Job, now_ms
 from services.router.money_line import MoneyLine
 from services.router.provider_answer import ProviderAnswer
-from services.router.providers.base import AnswerReader
+from services.router.providers.base import AnswerReader, OwnForm
 from services.router.providers.broken_answer import UnreadableAnswer
 from shared import tokens
 from shared.deployments import Deployment
@@ -48,7 +48,9 @@ class Reading:
         """Write the head of a streamed answer, and its first events."""
         self._first_ms = now_ms()
         provider_us = (time.perf_counter_ns() - self._began_ns) // 1_000
-        job.answer.head(Head(200, stream_headers(job, self._deployment), True, router, provider_us), out)
+        form = self.reader if isinstance(self.reader, OwnForm) else OwnForm
+        headers = stream_headers(job, self._deployment, form.stream_type)
+        job.answer.head(Head(200, headers, form.is_events, router, provider_us), out)
 
     def ending(self, failure: GatewayError | None = None, *, status: int = 200, body: bytes = b"") -> Ending:
         at = now_ms()

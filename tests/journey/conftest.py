@@ -24,6 +24,7 @@ def _config(provider: RecordingProvider) -> dict[str, Any]:
             {"model_name": "recorded", "litellm_params": recorded},
             {"model_name": "unit", "litellm_params": {"model": "simulated/echo", "input_cost_per_request": 1.0}},
             {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
+            {"model_name": "claude", "litellm_params": {"model": "anthropic/claude-sonnet-4-5", "api_key": "sk-none"}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
         "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},

@@ -24,7 +24,7 @@ class RecordingProvider:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 provider.requests.append(body)
-                answer = _stream(body) if body.get("stream") else json.dumps(_whole(body)).encode()
+                answer = _answer(self.path, body)
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream" if body.get("stream") else "application/json")
                 self.send_header("content-length", str(len(answer)))
@@ -51,7 +51,31 @@ class RecordingProvider:
 
     def asked_with(self, text: str) -> list[dict[str, Any]]:
         """Return the requests whose messages hold `text`: other tests ask the same provider."""
-        return [request for request in self.requests if text in json.dumps(request["messages"])]
+        return [request for request in self.requests if text in json.dumps(request)]
+
+
+def _answer(path: str, body: dict[str, Any]) -> bytes:
+    if path.endswith("/embeddings"):
+        data = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}]
+        usage = {"prompt_tokens": 5, "total_tokens": 5}
+        return json.dumps({"object": "list", "data": data, "model": body["model"], "usage": usage}).encode()
+    if not path.endswith("/chat/completions"):
+        return _texts(body)
+    return _stream(body) if body.get("stream") else json.dumps(_whole(body)).encode()
+
+
+def _texts(body: dict[str, Any]) -> bytes:
+    """/completions, whole or as a stream."""
+    envelope = {"id": "cmpl-recorded", "object": "text_completion", "created": 1_700_000_000, "model": body["model"]}
+    if not body.get("stream"):
+        choice = {"index": 0, "text": "".join(WORDS), "logprobs": None, "finish_reason": "stop"}
+        return json.dumps({**envelope, "choices": [choice], "usage": USAGE}).encode()
+    choices = [{"index": 0, "text": word, "logprobs": None, "finish_reason": None} for word in WORDS]
+    choices.append({"index": 0, "text": "", "logprobs": None, "finish_reason": "length"})
+    chunks: list[dict[str, Any]] = [{**envelope, "choices": [choice]} for choice in choices]
+    if (body.get("stream_options") or {}).get("include_usage"):
+        chunks.append({**envelope, "choices": [], "usage": USAGE})
+    return b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
 
 
 def _whole(body: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import msgspec
 
 from services.policy.budgets.admission import Ask
 from services.policy.budgets.count_input import TextTokens
-from shared.calls import Admit
+from shared.calls import WRITING, Admit
 from shared.deployments import Deployment
 from shared.prices import PriceRow, ceiling_pico, max_output_tokens, rows_between
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling
@@ -50,6 +50,16 @@ _DAY_S = 86_400
 _MAXIMA = ("max_tokens", "max_completion_tokens")
 
 
+class Kind(NamedTuple):
+    """What must have a price: the text it writes, and units of other classes than tokens of text."""
+
+    writes: bool
+    units: tuple[str, ...]
+
+
+CHAT_KIND = Kind(True, ())
+
+
 class GroupCeiling(NamedTuple):
     """Pico-dollars a token at the dearest; `output_tokens` None where no model's maximum is known."""
 
@@ -65,6 +75,7 @@ class GroupCeiling(NamedTuple):
     o200k: bool = False  # all of them count as OpenAI's newer models do
     margin: float = MARGIN
     template: Template = OTHER_TEMPLATE
+    unit_rates: tuple[int, ...] = ()  # of the kind's units
 
 
 class Ceilings:
@@ -85,17 +96,17 @@ class Ceilings:
         self._context_fallbacks = context_fallbacks
         self._default_output = default_output
         self._day = 0
-        self._cache: dict[tuple[str, bool], GroupCeiling] = {}
+        self._cache: dict[tuple[str, bool, Kind], GroupCeiling] = {}
 
-    def of_group(self, group: str, *, with_fallbacks: bool, now: float) -> GroupCeiling:
+    def of_group(self, group: str, *, with_fallbacks: bool, now: float, kind: Kind = CHAT_KIND) -> GroupCeiling:
         day = int(now // _DAY_S)
         if day != self._day:
             self._day, self._cache = day, {}
-        ceiling = self._cache.get((group, with_fallbacks))
+        ceiling = self._cache.get((group, with_fallbacks, kind))
         if ceiling is None:
-            ceiling = self._compute(group, with_fallbacks, day * _DAY_S)
+            ceiling = self._compute(group, with_fallbacks, day * _DAY_S, kind)
             if group in self._groups:
-                self._cache[(group, with_fallbacks)] = ceiling
+                self._cache[(group, with_fallbacks, kind)] = ceiling
         return ceiling
 
     def ask_for(
@@ -106,13 +117,20 @@ class Ceilings:
         Its text is bound by its bytes, or closer where its tokens were counted: `text`. `grown` is by how many bytes
         it has become longer since edge counted them.
         """
-        ceiling = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now)
+        kind = CHAT_KIND
+        if request.units or request.call_type not in WRITING:
+            kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units))
+        ceiling = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now, kind=kind)
         tokens = request.input_bytes + grown + TEMPLATE_TOKENS
         if text is not None:
             tokens = min(tokens, _closer_bound(text, ceiling))
         tokens += ceiling.added_tokens + (TOOL_TOKENS if request.has_tools else 0)
         tokens += request.images * ceiling.image_tokens
         input_pico = tokens * ceiling.input_rate + ceiling.per_request
+        if ceiling.unit_rates:
+            input_pico += sum(count * rate for (_, count), rate in zip(request.units, ceiling.unit_rates, strict=True))
+        if not kind.writes:
+            return Ask(input_pico, 0, 1, 1, True, tokens), ceiling.unpriced  # a token for nothing: it fits or does not
         n = max(request.n, ceiling.n)
         if request.max_tokens is not None:
             # Sent even where it fits: a request can name its maximum twice, and providers differ in which they take.
@@ -127,7 +145,7 @@ class Ceilings:
             return Ask(input_pico, 0, max(output, ceiling.forced_output), n, True, tokens), ceiling.unpriced
         return Ask(input_pico, ceiling.output_rate, output, n, capped, tokens), ceiling.unpriced
 
-    def _compute(self, group: str, with_fallbacks: bool, start: float) -> GroupCeiling:
+    def _compute(self, group: str, with_fallbacks: bool, start: float, kind: Kind) -> GroupCeiling:
         candidates = [
             deployment for name in self._reachable(group, with_fallbacks) for deployment in self._groups.get(name, [])
         ]
@@ -143,7 +161,7 @@ class Ceilings:
                 start=start,
                 end=start + 2 * _DAY_S - 1,  # what is admitted today may be priced tomorrow
             )
-            if not found or not all(_is_whole(row) for row in found):
+            if not found or not all(_is_whole(row, kind) for row in found):
                 unpriced.append(f"{deployment.provider}/{deployment.model}")
             rows += found
             outputs.append(deployment.max_output_tokens or max_output_tokens(deployment.provider, deployment.priced_as))
@@ -163,6 +181,7 @@ class Ceilings:
             o200k=all(_O200K.match(deployment.priced_as) for deployment in candidates),
             margin=1.0 if all(_OWN_TOKENIZER.match(deployment.priced_as) for deployment in candidates) else MARGIN,
             template=_largest(_template_of(deployment.priced_as) for deployment in candidates),
+            unit_rates=tuple(max((_rate_ceiling(row, name) for row in rows), default=0) for name in kind.units),
         )
 
     def _reachable(self, group: str, with_fallbacks: bool) -> Iterator[str]:
@@ -193,10 +212,22 @@ def _largest(templates: Iterable[Template]) -> Template:
     return Template(*(max(column) for column in zip(*found, strict=True)))
 
 
-def _is_whole(row: PriceRow) -> bool:
-    """A price for one side alone leaves the other unknown, unless the call itself is what is paid for."""
-    both = row.rate_for("input") is not None and row.rate_for("output") is not None
-    return both or "requests" in row.rates
+def _is_whole(row: PriceRow, kind: Kind) -> bool:
+    """Whether the row can price such a call: by the call itself, by the text on each side, or by its units.
+
+    Where text is written, a price for one side alone leaves the other unknown.
+    """
+    if "requests" in row.rates:
+        return True
+    reads = row.rate_for("input") is not None
+    if kind.writes:
+        return reads and row.rate_for("output") is not None
+    return reads or any(row.rate_for(name) is not None for name in kind.units)
+
+
+def _rate_ceiling(row: PriceRow, unit: str) -> int:
+    rate = row.rate_for(unit)
+    return 0 if rate is None else ceil(rate.highest)
 
 
 def _answers_of(deployment: Deployment) -> int:

@@ -9,9 +9,10 @@ import orjson
 
 from services.policy.guardrails.content_filter import ContentFilter, Refusal, build_content_filter
 from services.policy.guardrails.failure import GuardrailConfigError
-from services.policy.guardrails.texts import TEXT_FIELDS, Text, texts_of
+from services.policy.guardrails.texts import TEXT_FIELDS, TOKEN_FIELDS, Text, has_tokens, texts_of
 from shared.config.guardrails import Guardrail, GuardrailParams, TaggedModes
 from shared.errors import BlockedByGuardrail
+from shared.forms import BadForm, Field, read_form, write_form
 
 _TYPES = {"litellm_content_filter": build_content_filter}
 _MODE = "pre_call"
@@ -85,14 +86,16 @@ class Chain:
         wanted = {*self._always, *requested, *of_key}
         return tuple(name for name in self._guards if name in wanted)
 
-    def check_request(self, body: bytes, names: Sequence[str]) -> Passed | Blocked:
-        """Have the guardrails `names`, as `names_for` gave them, examine the JSON object `body`.
+    def check_request(self, body: bytes, names: Sequence[str], content_type: str = "") -> Passed | Blocked:
+        """Have the guardrails `names`, as `names_for` gave them, examine `body`: a JSON object, or a form of a type.
 
         A changed body differs from the original in the fields with masked text alone; the others keep their bytes.
         """
         guards = [guard for name in names for guard in self._guards[name]]
         if not guards:
             return Passed(None, ())
+        if content_type:
+            return _check_form(body, content_type, guards, tuple(names))
         try:
             fields = _fields_decoder.decode(body)
             holders = {name: {name: orjson.loads(memoryview(fields[name]))} for name in TEXT_FIELDS if name in fields}
@@ -102,6 +105,9 @@ class Chain:
         changed = False
         for name, holder in holders.items():
             masked = False
+            if name in TOKEN_FIELDS and has_tokens(holder[name]):
+                sentence = f"Content blocked: {name} holds token ids, which cannot be examined; send the text itself"
+                return _blocked(guards[0], {"error": sentence})
             for text in texts_of(holder, name):
                 refusal = _examine(text, guards)
                 if refusal is not None:
@@ -111,6 +117,25 @@ class Chain:
                 fields[name] = msgspec.Raw(orjson.dumps(holder[name]))
                 changed = True
         return Passed(msgspec.json.encode(fields) if changed else None, tuple(names))
+
+
+def _check_form(body: bytes, content_type: str, guards: Sequence[_Guard], names: tuple[str, ...]) -> Passed | Blocked:
+    """Every plain field is text. A form in which something is masked keeps its boundary: its type still holds."""
+    try:
+        fields = read_form(body, content_type)
+    except BadForm as error:
+        return _blocked(guards[0], {"error": f"Content blocked: the form cannot be examined: {error}"})
+    out: list[Field] = []
+    for field in fields:
+        if field.filename is None:
+            holder = {field.name: field.value.decode()}
+            refusal = _examine(text := Text(holder[field.name], False, holder, field.name), guards)
+            if refusal is not None:
+                return refusal
+            if text.replaced:
+                field = field._replace(value=holder[field.name].encode())
+        out.append(field)
+    return Passed(None if tuple(out) == fields else write_form(out, content_type)[0], names)
 
 
 def _examine(text: Text, guards: Sequence[_Guard]) -> Blocked | None:

@@ -5,16 +5,52 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-TEXT_FIELDS = ("system", "instructions", "messages", "prompt", "suffix", "input", "prediction", "query", "documents")
-"""Fields of a body that hold text: chat, completions, responses, embeddings, images, speech, rerank, messages."""
+TEXT_FIELDS = (
+    *("system", "instructions", "messages", "prompt", "suffix", "input", "prediction", "query", "documents"),
+    *("contents", "systemInstruction", "system_instruction", "generateContentRequest", "generate_content_request"),
+    *("negative_prompt", "texts", "title"),
+)
+"""Fields of a body that hold text: chat, completions, responses, embeddings, images, speech, rerank, Gemini's."""
 
-_TEXTS = frozenset({"content", "text", "refusal", "reasoning_content", "output", "summary"})
+TOKEN_FIELDS = frozenset({"prompt", "input"})
+"""Fields that may hold token ids in the place of text."""
+
+_TEXTS = frozenset(
+    {
+        "content",
+        "text",
+        "refusal",
+        "reasoning_content",
+        "reasoning",
+        "output",
+        "summary",
+        "thinking",
+        "parts",
+        "context",
+    }
+    | {
+        "contents",
+        "title",
+        "queries",
+        "code",
+        "outputs",
+        "logs",
+        "error",
+        "systemInstruction",
+        "system_instruction",
+        "cited_text",
+    }
+)
 """Keys under which text stands in a message, an item or a part, or more such parts."""
 
-_AROUND = frozenset({"tool_calls", "function_call", "function", "custom", "source"})
+_AROUND = frozenset(
+    {"tool_calls", "function_call", "function", "custom", "source", "thinking_blocks"}
+    | {"functionCall", "functionResponse", "function_response", "executableCode", "executable_code"}
+    | {"codeExecutionResult", "code_execution_result"}
+)
 """Keys under which there is no text, but something that has such keys."""
 
-_DATA = frozenset({"arguments", "input", "variables"})
+_DATA = frozenset({"arguments", "input", "variables", "args", "response", "action"})
 """Keys of what goes into a tool or a template: JSON, in a string or as it is, in which every string is text."""
 
 
@@ -53,6 +89,17 @@ def texts_of(holder: dict[str, Any], field: str) -> Iterator[Text]:
             places += [(value, index) for index in reversed(range(len(value))) if not isinstance(value[index], int)]
         elif isinstance(value, dict):
             places += [(value, key) for key in reversed(value) if _is_text(value, key)]
+
+
+def has_tokens(value: Any) -> bool:
+    """Whether there are token ids in a list of texts, or in a list of such lists."""
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(each, int) or (isinstance(each, list) and _has_number(each)) for each in value)
+
+
+def _has_number(values: list[Any]) -> bool:
+    return any(isinstance(value, int) for value in values)
 
 
 def _is_text(holder: dict[str, Any], key: str) -> bool:

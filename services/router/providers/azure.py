@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
-from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
 from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
+from services.router.providers.openai.other_calls import other_call
+from services.router.providers.openai.paths import PATHS
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 
@@ -27,7 +29,10 @@ https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle"""
 
 
 class _Request(NamedTuple):
-    url: str
+    """The URL is `base`, the path of the call, and `query`."""
+
+    base: str
+    query: str
     headers: dict[str, str]
     max_tokens_fields: tuple[str, ...]
     stream_usage: bool
@@ -40,10 +45,16 @@ class Azure:
         self._environ = environ
         self._requests: dict[str, _Request] = {}  # by deployment, made once
 
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type in PATHS
+
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         request = self._requests.get(deployment.id)
         if request is None:
             request = self._requests[deployment.id] = self._request(deployment)
+        url = f"{request.base}{PATHS[call.call_type]}{request.query}"
+        if call.call_type != CHAT:
+            return other_call(call, deployment, url, request.headers)
         body = outgoing_body(
             call,
             model=deployment.model,
@@ -53,7 +64,7 @@ class Azure:
             extra=deployment.extra_body,
             drop=deployment.drop_always,
         )
-        return HttpCall(request.url, request.headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
+        return HttpCall(url, request.headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
@@ -71,14 +82,14 @@ class Azure:
         headers = call_headers(deployment, {"api-key": key})
         if base.endswith("/openai/v1") or version in V1_VERSIONS:
             # The v1 API takes the deployment's name as the model.
-            url = f"{base.removesuffix('/openai/v1')}/openai/v1/chat/completions"
-            return _Request(url, headers, max_tokens_fields(deployment.priced_as), True)
+            v1 = f"{base.removesuffix('/openai/v1')}/openai/v1"
+            return _Request(v1, "", headers, max_tokens_fields(deployment.priced_as), True)
         if "/openai/deployments/" not in base:
             base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(deployment.model, safe='')}"
-        url = f"{base}/chat/completions?api-version={quote(version, safe='')}"
+        query = f"?api-version={quote(version, safe='')}"
         if version < STREAM_USAGE_SINCE:
-            return _Request(url, headers, MAX_TOKENS_FIELDS[:1], False)
-        return _Request(url, headers, max_tokens_fields(deployment.priced_as), True)
+            return _Request(base, query, headers, MAX_TOKENS_FIELDS[:1], False)
+        return _Request(base, query, headers, max_tokens_fields(deployment.priced_as), True)
 
     def _address(self, deployment: Deployment) -> SplitResult:
         base = self._setting(deployment, "api_base", "AZURE_API_BASE")

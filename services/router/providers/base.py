@@ -1,17 +1,20 @@
 """What a provider is to the router: a pure translation of a call into an HTTP request, and of its answer back."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from services.router.providers.broken_answer import UnreadableAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.usage import Usage
 
+CHAT = "acompletion"
+"""The call type that translations between dialects go through."""
 
-@dataclass(frozen=True, kw_only=True)
-class ProviderCall:
-    """One call as the client wants it. `body` is OpenAI's chat completions JSON."""
+
+class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as the client wants it. `body` is in the form of its `call_type`: for CHAT, OpenAI's JSON."""
 
     body: bytes
     model: str  # the name to show to the client
@@ -20,6 +23,10 @@ class ProviderCall:
     max_tokens: int | None  # the admitted maximum, None leaves the client's
     max_tokens_field: str
     drop_params: bool
+    call_type: str = CHAT  # LiteLLM's name for what is asked
+    dialect: str = "openai"  # whose API the client speaks
+    content_type: str = ""  # of a body that is a form, with its boundary
+    client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
 
 
 class HttpCall(NamedTuple):
@@ -79,8 +86,25 @@ class AnswerReader(Protocol):
         ...
 
 
+class OwnForm:
+    """The base of readers whose answers are neither OpenAI's JSON nor a stream that ends with [DONE].
+
+    `closing` is what ends a stream for the client, kept back until its fact is stored. `is_events` is False for a
+    stream of other bytes: it goes out as it comes, and an error cannot be told in it.
+    """
+
+    closing: bytes = b""
+    content_type: str = "application/json"
+    stream_type: str = "text/event-stream; charset=utf-8"
+    is_events: bool = True
+
+
 class Provider(Protocol):
     name: str
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        """Return whether `prepare` takes calls of this type; others are translated to CHAT where that is possible."""
+        ...
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         """Return the request to send, and the reader of its answer.

@@ -1,8 +1,8 @@
 """The built-in provider that answers without a network: for a first try, demonstrations, tests and benchmarks.
 
 It speaks OpenAI's wire format under the address scheme `simulated`, so that its answers take every step a real
-provider's take. What it does is deterministic: the model's name chooses a script, and a `simulated` object in the
-request overrides it.
+provider's take: chat, completions and embeddings. What it does is deterministic: the model's name chooses a script,
+and a `simulated` object in the request overrides it.
 
 Models: `echo` (repeats the last message), `slow` (the same, after a second), `fail-STATUS` (that error).
 """
@@ -49,8 +49,12 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             return _json(
                 script.status, {"error": {"message": script.message, "type": "simulated", "code": "simulated"}}
             )
+        if request.url.path.endswith("/embeddings"):
+            return _json(200, _embeddings(body, script))
         words = _words(body, script)
         usage = _usage(body, script, words)
+        if request.url.path.endswith("/completions") and "prompt" in body:
+            return _completion(body, script, words, usage)
         if body.get("stream"):
             wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
             stream = _Stream(body["model"], script, words, None if script.no_usage or not wants_usage else usage)
@@ -64,6 +68,45 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         if not script.no_usage:
             answer["usage"] = usage
         return _json(200, answer)
+
+
+def _completion(body: dict[str, Any], script: Script, words: list[str], usage: dict[str, Any]) -> httpx.Response:
+    """The older endpoint: its stream comes at once."""
+    envelope = _envelope("text_completion", body["model"], _new_id("cmpl-simulated"))
+    end = {"index": 0, "logprobs": None, "finish_reason": "stop"}
+    if not body.get("stream"):
+        answer = {**envelope, "choices": [{**end, "text": " ".join(words)}]}
+        return _json(200, answer if script.no_usage else {**answer, "usage": usage})
+    texts = [word if index == 0 else f" {word}" for index, word in enumerate(words)]
+    chunks = [{**envelope, "choices": [{**end, "text": text, "finish_reason": None}]} for text in texts]
+    chunks.append({**envelope, "choices": [{**end, "text": ""}]})
+    if (body.get("stream_options") or {}).get("include_usage") and not script.no_usage:
+        chunks.append({**envelope, "choices": [], "usage": usage})
+    events = b"".join(map(_event, chunks)) + b"data: [DONE]\n\n"
+    return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=events)
+
+
+def _embeddings(body: dict[str, Any], script: Script) -> dict[str, Any]:
+    """A vector for each text, made of its letters: the same text, the same vector."""
+    given = body.get("input")
+    texts = given if isinstance(given, list) and given and not isinstance(given[0], int) else [given]
+    size = body.get("dimensions") or 8
+    data = [
+        {"object": "embedding", "index": index, "embedding": _vector(str(text), size)}
+        for index, text in enumerate(texts)
+    ]
+    answer = {"object": "list", "data": data, "model": body["model"]}
+    tokens = script.prompt_tokens
+    if tokens is None:
+        tokens = sum(len(text) if isinstance(text, list) else len(str(text).split()) for text in texts)
+    return answer if script.no_usage else {**answer, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+
+def _vector(text: str, size: int) -> list[float]:
+    letters = text.encode() or b"\0"
+    vector = [letters[place % len(letters)] / 256 + place / 1024 for place in range(size)]
+    length = sum(value * value for value in vector) ** 0.5
+    return [value / length for value in vector]
 
 
 class _Stream(httpx.AsyncByteStream):
@@ -119,14 +162,20 @@ def _words(body: dict[str, Any], script: Script) -> list[str]:
 def _usage(body: dict[str, Any], script: Script, words: list[str]) -> dict[str, Any]:
     prompt = script.prompt_tokens
     if prompt is None:
-        prompt = sum(len(_text_of(message).split()) for message in body.get("messages") or ())
+        prompt = sum(len(_text_of(message).split()) for message in _messages(body))
     completion = script.completion_tokens if script.completion_tokens is not None else len(words)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
 def _last_text(body: dict[str, Any]) -> str:
-    messages = body.get("messages") or [{}]
+    messages = _messages(body) or [{}]
     return _text_of(messages[-1])
+
+
+def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
+    prompts = body.get("prompt") or ()
+    asked = [{"content": prompt} for prompt in ([prompts] if isinstance(prompts, str) else prompts)]
+    return body.get("messages") or asked
 
 
 def _text_of(message: dict[str, Any]) -> str:
@@ -140,9 +189,9 @@ def _text_of(message: dict[str, Any]) -> str:
     return ""
 
 
-def _new_id() -> str:
+def _new_id(prefix: str = "chatcmpl-simulated") -> str:
     """What alone differs from call to call: spend is looked up by it."""
-    return new_id("chatcmpl-simulated")
+    return new_id(prefix)
 
 
 def _envelope(kind: str, model: str, answer_id: str) -> dict[str, Any]:

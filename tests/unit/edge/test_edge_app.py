@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.edge.app import build_app
+from services.edge.calls.table import ENDPOINTS
 from services.edge.identify import Identities
 from services.edge.metrics import Metrics
 from services.edge.model_facts import ModelFacts
@@ -50,6 +51,7 @@ def app() -> FastAPI:
         ModelNames(["gpt-4", "a/b"], {}, set(), {}),
         ModelFacts(parse_config({"model_list": []}, {})),
         Metrics(Outbox(bus)),
+        endpoints=ENDPOINTS,
         wait_until_seen=seen,
         key_header=None,
         version="1.2.3",

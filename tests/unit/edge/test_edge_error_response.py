@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from services.edge.asgi import Event
-from services.edge.error_response import error_body, error_event, error_headers, openai_error, send_error
+from services.edge.error_dialects import openai_error
+from services.edge.error_response import error_body, error_event, error_headers, send_error
 from shared.errors import (
     AccessDenied,
     AuthenticationFailed,

@@ -7,19 +7,23 @@ from typing import Any, cast
 import pytest
 
 from services.edge.asgi import Event, Receive, Scope, Send
-from services.edge.chat import Chat
+from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.journey import Journey
+from services.edge.calls.table import Table
 from services.edge.front import Front
 
 
 class Seen:
-    """Stands where the journey of a chat request and everything else begin, and notes what gets there."""
+    """Stands where the journey of a call and everything else begin, and notes what gets there."""
 
     def __init__(self) -> None:
-        self.chats: list[tuple[str, str | None]] = []
+        self.calls: list[tuple[str, str, str | None]] = []
         self.others: list[str] = []
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, model_in_path: str | None) -> None:
-        self.chats.append((scope["path"], model_in_path))
+    async def answer(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, model_in_path: str | None
+    ) -> None:
+        self.calls.append((endpoint.call_type, scope["path"], model_in_path))
 
     async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.others.append(scope["path"])
@@ -38,7 +42,7 @@ async def call(
     async def send(event: Event) -> None:
         sent.append(event)
 
-    front = Front(cast("Chat", seen), seen.rest)
+    front = Front(cast("Journey", seen), Table(), seen.rest)
     await front({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
     if not sent:
         return seen, 0, {}, b""
@@ -58,10 +62,11 @@ async def call(
         ("/openai/deployments/gpt-4/chat/completions/", "/openai/deployments/gpt-4/chat/completions", "gpt-4"),
     ],
 )
-async def test_chat_requests_take_the_short_way(path: str, route: str, model: str | None) -> None:
-    seen, *_ = await call("POST", path)
-    assert seen.chats == [(route, model)]
-    assert seen.others == []
+async def test_calls_take_the_short_way(path: str, route: str, model: str | None) -> None:
+    for written, call_type in [("/chat/completions", "acompletion"), ("/embeddings", "aembedding")]:
+        seen, *_ = await call("POST", path.replace("/chat/completions", written))
+        assert seen.calls == [(call_type, route.replace("/chat/completions", written), model)]
+        assert seen.others == []
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ async def test_chat_requests_take_the_short_way(path: str, route: str, model: st
 )
 async def test_everything_else_goes_on(path: str) -> None:
     seen, status, _, body = await call("POST", path)
-    assert (seen.chats, seen.others, status, body) == ([], [path], 200, b"rest")
+    assert (seen.calls, seen.others, status, body) == ([], [path], 200, b"rest")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
@@ -82,7 +87,7 @@ async def test_everything_else_goes_on(path: str) -> None:
 )
 async def test_another_method_on_a_hot_route_is_refused_in_the_common_shape(method: str, path: str) -> None:
     seen, status, headers, body = await call(method, path)
-    assert (seen.chats, seen.others, status, headers[b"allow"]) == ([], [], 405, b"POST")
+    assert (seen.calls, seen.others, status, headers[b"allow"]) == ([], [], 405, b"POST")
     assert json.loads(body)["error"] == {
         "message": f"{method} {path}: this route takes POST",
         **{"type": "invalid_request_error", "param": None, "code": "405"},

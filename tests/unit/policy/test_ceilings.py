@@ -321,3 +321,29 @@ def _split(total: int, classes: tuple[str, ...], shares: list[int]) -> dict[str,
     counts = {name: total * share // whole for name, share in zip(classes, shares, strict=True)}
     counts[classes[0]] += total - sum(counts.values())
     return counts
+
+
+def test_a_call_that_writes_nothing_needs_a_price_of_its_input_alone() -> None:
+    one = deployment(prices={"input_cost_per_token": 1e-6}, model="ada", priced_as="ada")
+    asked = request(call_type="aembedding")
+    ask, unpriced = ceilings(one).ask_for(asked, NOW)
+    assert (ask.input_pico, ask.output_pico_per_token, unpriced) == ((1_000 + TEMPLATE_TOKENS) * 1_000_000, 0, ())
+    assert ceilings(one).ask_for(request(), NOW)[1] == ("simulated/ada",)
+    assert place(Account(spent=0, held=0), ask.input_pico, ask) == Placed(ask.input_pico, None)
+    assert not isinstance(place(Account(spent=1, held=0), ask.input_pico, ask), Placed)
+    waits = place(Account(spent=0, held=1), ask.input_pico, ask)
+    assert not isinstance(waits, Placed)
+    assert waits.only_holds
+
+
+def test_units_are_held_at_the_dearest_price_of_each_class() -> None:
+    cheap, dear = (deployment(prices={"input_cost_per_request": usd}, name=name) for usd, name in [(1, "a"), (2, "b")])
+    asked = request(call_type="aimage_generation", units=(("requests", 3),), input_bytes=0)
+    ask, unpriced = ceilings(cheap, dear).ask_for(asked, NOW)
+    assert (ask.input_pico, unpriced) == (4 * 2 * 10**12, ())  # three units, and the call itself
+
+
+def test_units_that_nobody_prices_leave_a_call_without_a_price() -> None:
+    nothing = deployment(prices={}, model="unheard-of", priced_as="unheard-of")
+    asked = request(call_type="aimage_generation", units=(("images", 1),))
+    assert ceilings(nothing).ask_for(asked, NOW)[1] == ("simulated/unheard-of",)

@@ -12,6 +12,7 @@ from services.policy.guardrails import Blocked, Chain, GuardrailConfigError, Pas
 from shared.config.failure import ConfigError
 from shared.config.guardrails import Guardrail
 from shared.errors import BlockedByGuardrail, GatewayError
+from shared.forms import Field, read_form, write_form
 
 EMAIL = {"pattern_type": "prebuilt", "pattern_name": "email", "action": "MASK"}
 CARD = {"pattern_type": "prebuilt", "pattern_name": "credit_card", "action": "BLOCK"}
@@ -250,3 +251,31 @@ def test_masking_hides_every_address_and_changes_nothing_around_it(pieces: list[
     seen = orjson.loads(verdict.body or body(text, temperature=0.5))
     assert seen["messages"][0]["content"] == " [EMAIL_REDACTED] ".join(pieces)
     assert seen["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("tokens", [[1, 2], [[1], [2]], ["text", [3]]])
+@pytest.mark.parametrize("field", ["prompt", "input"])
+def test_token_ids_are_blocked_because_nobody_can_read_them(field: str, tokens: list[Any]) -> None:
+    verdict = BOTH.check_request(orjson.dumps({field: tokens}), ("mask", "block"))
+    assert isinstance(verdict, Blocked)
+    assert "token ids" in verdict.error.message
+    assert isinstance(BOTH.check_request(orjson.dumps({"top_k": tokens}), ("mask", "block")), Passed)
+
+
+def test_a_form_has_its_fields_examined_and_its_files_kept() -> None:
+    sound = Field("file", b"Zeus a@b.com \xff", "Zeus.mp3", "audio/mpeg")
+    body_of, content_type = write_form([Field("prompt", b"write to a@b.com"), sound])
+    verdict = BOTH.check_request(body_of, ("mask", "block"), content_type)
+    assert isinstance(verdict, Passed)
+    assert verdict.body is not None
+    assert read_form(verdict.body, content_type) == (Field("prompt", b"write to [EMAIL_REDACTED]"), sound)
+    harmless, content_type = write_form([Field("prompt", b"hello"), sound])
+    assert BOTH.check_request(harmless, ("mask", "block"), content_type) == Passed(None, ("mask", "block"))
+
+
+def test_a_form_with_a_blocked_word_or_one_that_cannot_be_read_is_blocked() -> None:
+    body_of, content_type = write_form([Field("prompt", b"Zeus")])
+    assert isinstance(BOTH.check_request(body_of, ("block",), content_type), Blocked)
+    verdict = BOTH.check_request(body_of[:-10], ("block",), content_type)
+    assert isinstance(verdict, Blocked)
+    assert "cannot be examined" in verdict.error.message

@@ -83,6 +83,15 @@ BODIES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("a stored prompt's variables", {"prompt": {"id": "pmpt_1", "variables": {"city": "Rome"}}}, ["city", "Rome"]),
     ("a predicted answer", {"prediction": {"type": "content", "content": "draft"}}, ["draft"]),
     ("rerank", {"query": "who", "documents": ["one", {"text": "two"}]}, ["who", "one", "two"]),
+    ("Gemini's contents", {"systemInstruction": {"parts": [{"text": "be nice"}]}, "contents": [
+        {"role": "user", "parts": [{"text": "hi"}, {"inlineData": {"mimeType": "image/png", "data": "iVBO"}}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"q": "ann"}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"found": "bob"}}}]},
+    ]}, ["hi", "q", "ann", "found", "bob", "be nice"]),
+    ("thoughts and documents of the messages API", {"messages": [
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "why", "signature": "c2ln"}]},
+        {"role": "user", "content": [{"type": "document", "title": "a title", "context": "a note",
+            "source": {"type": "url", "url": "https://example.com/a.pdf"}}]}]}, ["why", "a title", "a note"]),
     ("shapes nobody expects", {"messages": ["loose", 7, None, [["deep"]], {"content": {"text": "odd"}}]},
      ["loose", "deep", "odd"]),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.money_line import UNBOUND, MoneyLine, Rates, rates_of, room_for
+from services.router.money_line import UNBOUND, MoneyLine, Rates, rates_of, room_for, units_pico
 from shared import tokens
 from shared.calls import Bound
 from shared.prices import PriceRow, Rate
@@ -219,3 +219,14 @@ def test_never_more_is_let_through_than_is_paid_for_and_nothing_paid_is_held_bac
     else:
         assert texts(out) == "".join(said)
     assert "".join(said).startswith(texts(out))
+
+
+def test_a_call_that_writes_nothing_is_paid_by_its_input() -> None:
+    rates = Rates(input_pico=10, output_pico=1_000, call_pico=5)
+    assert room_for(105, rates, Bound(10, 1, 1), writes=False) == UNBOUND
+    assert room_for(104, rates, Bound(10, 1, 1), writes=False) is None
+
+
+def test_units_are_paid_at_their_dearest_price() -> None:
+    row = PriceRow("r", "test", {"images": Rate(7, ((100, 9),)), "input": Rate(1)})
+    assert units_pico(row, (("images", 2), ("audio_input_ms", 50), ("image_input", 3))) == 2 * 9 + 3

@@ -9,7 +9,7 @@ import orjson
 from services.router.providers.anthropic.request import to_messages
 from services.router.providers.anthropic.response import to_completion
 from services.router.providers.anthropic.stream import StreamTranslator
-from services.router.providers.base import AnswerReader, HttpCall, ProviderCall, Whole, json_object
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall, Whole, json_object
 from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
@@ -31,6 +31,9 @@ class Anthropic:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: URL and headers, made once
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type == CHAT
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         http = self._requests.get(deployment.id)

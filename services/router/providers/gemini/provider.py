@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
-from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.gemini.abilities import abilities_of
@@ -31,6 +31,9 @@ class Gemini:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: the model's URL and headers
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type == CHAT
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         http = self._requests.get(deployment.id)

@@ -45,7 +45,7 @@ class OpenAIAnswer:
         try:
             fields: dict[str, Any] = _decode_raw(body)
             if "choices" not in fields:
-                _raise_reported(json_object(body, orjson.loads))
+                raise_reported(json_object(body, orjson.loads))
                 raise UnreadableAnswer("an answer without choices")
             self.usage = usage_from_openai(_decode(fields["usage"])) if "usage" in fields else None
             self.response_id = _text(fields.get("id"))
@@ -67,7 +67,7 @@ class OpenAIAnswer:
     def end(self) -> bytes:
         rest = self._events.rest()
         if self._first and rest.lstrip().startswith(b"{"):
-            _raise_reported(json_object(rest, orjson.loads))
+            raise_reported(json_object(rest, orjson.loads))
             raise UnreadableAnswer("not a stream of events")
         out = self._block(rest + b"\n\n") if rest.strip() else b""
         if not self.done and not self.finish_reason:
@@ -114,7 +114,7 @@ class OpenAIAnswer:
             self.done = True
             return False
         chunk = json_object(data, orjson.loads)
-        _raise_reported(chunk if name != "error" else {"error": chunk.get("error") or chunk})
+        raise_reported(chunk if name != "error" else {"error": chunk.get("error") or chunk})
         if self._first:
             self._begin(data, chunk)
         usage = usage_from_openai(chunk.get("usage"))
@@ -154,7 +154,7 @@ def _may_tell(events: bytes) -> bool:
     return mentions > 0 and mentions != len(_NULL_USAGE.findall(events))
 
 
-def _raise_reported(answer: dict[str, Any]) -> None:
+def raise_reported(answer: dict[str, Any]) -> None:
     """Raise the error that stands where an answer should be: some providers send it with status 200."""
     error = answer.get("error")
     if not error:

@@ -40,6 +40,8 @@ def _decoded(document: bytes) -> Any:
 
 def _texts(answer: Any, part_name: str) -> Iterator[str]:
     for choice in _objects(answer.get("choices") if isinstance(answer, dict) else None):
+        if isinstance(choice.get("text"), str):
+            yield choice["text"]  # of a completion that is no chat
         part = choice.get(part_name)
         if not isinstance(part, dict):
             continue

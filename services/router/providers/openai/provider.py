@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
-from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
+from services.router.providers.openai.other_calls import other_call
+from services.router.providers.openai.paths import PATHS
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 
@@ -17,12 +19,18 @@ class OpenAICompatible:
         self.name = row.name
         self._row = row
         self._environ = environ
-        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: URL and headers, made once
+        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: base URL and headers, made once
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type in PATHS
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         request = self._requests.get(deployment.id)
         if request is None:
             request = self._requests[deployment.id] = self._request(deployment)
+        url, headers = request
+        if call.call_type != CHAT:
+            return other_call(call, deployment, url + PATHS[call.call_type], headers)
         row = self._row
         body = outgoing_body(
             call,
@@ -34,7 +42,7 @@ class OpenAICompatible:
             extra=deployment.extra_body,
             drop=deployment.drop_always,
         )
-        url, headers = request
+        url += PATHS[CHAT]
         return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
@@ -68,4 +76,4 @@ class OpenAICompatible:
         organization = text_or_missing(deployment.organization, deployment, "organization")
         if organization:
             headers["openai-organization"] = organization
-        return f"{base_url}/chat/completions", call_headers(deployment, headers)
+        return base_url, call_headers(deployment, headers)

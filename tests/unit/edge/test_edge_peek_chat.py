@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
-from services.edge.peek import NAME_MAX, NAMES_MAX, NUMBER_MAX, Peek, peek_chat
+from services.edge.peeks.chat import peek_chat
+from services.edge.peeks.peek import NAME_MAX, NAMES_MAX, NUMBER_MAX, Peek
 from shared.errors import InvalidRequest
 
 MESSAGES = '"messages":[{"role":"user","content":"hi"}]'
@@ -63,16 +65,30 @@ def test_every_field_it_knows_is_read_and_the_others_are_passed_over() -> None:
         temperature=0.1,
         unheard_of={"deep": [[{}]]},
     )
-    assert found[:14] == (
-        *("gpt-4o", True, True, 7, "max_tokens", 3, "ann", True),
-        *(("a", "b"), ("g1", "g2"), {"team": "x"}, 0, 2.5, True),
+    assert found == Peek(
+        model="gpt-4o",
+        stream=True,
+        include_usage=True,
+        max_tokens=7,
+        max_tokens_field="max_tokens",
+        n=3,
+        user="ann",
+        has_tools=True,
+        tags=("a", "b"),
+        guardrails=("g1", "g2"),
+        metadata={"team": "x"},
+        num_retries=0,
+        timeout_s=2.5,
+        disable_fallbacks=True,
+        text_bytes=found.text_bytes,
     )
 
 
 def test_null_stands_for_a_field_that_is_not_there() -> None:
     names = ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "user", "tools", "tags"]
     names += ["metadata", "guardrails", "num_retries", "timeout", "disable_fallbacks"]
-    assert peek(**dict.fromkeys(names))[:-2] == peek()[:-2]
+    found = peek(**dict.fromkeys(names))
+    assert found == msgspec.structs.replace(peek(), text_bytes=found.text_bytes)
 
 
 def test_no_tools_in_a_list_are_no_tools() -> None:
@@ -80,8 +96,9 @@ def test_no_tools_in_a_list_are_no_tools() -> None:
 
 
 def test_max_completion_tokens_goes_before_max_tokens() -> None:
-    assert peek(max_tokens=5, max_completion_tokens=9)[3:5] == (9, "max_completion_tokens")
-    assert peek(max_completion_tokens=None, max_tokens=5)[3:5] == (5, "max_tokens")
+    both, one = peek(max_tokens=5, max_completion_tokens=9), peek(max_completion_tokens=None, max_tokens=5)
+    assert (both.max_tokens, both.max_tokens_field) == (9, "max_completion_tokens")
+    assert (one.max_tokens, one.max_tokens_field) == (5, "max_tokens")
 
 
 def test_of_a_key_written_twice_the_last_counts_as_it_does_for_providers() -> None:

@@ -1,4 +1,4 @@
-"""A chat request through edge, top to bottom: identify, read, peek, ask policy, announce, write the answer."""
+"""A request through edge, top to bottom: identify, read, peek, ask policy, announce, write the answer."""
 
 import hashlib
 import time
@@ -8,35 +8,37 @@ import structlog
 
 from services.edge import watch
 from services.edge.asgi import Receive, Scope, Send
+from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.request import admit_of, body_type
 from services.edge.cors import with_origin_allowed
-from services.edge.error_response import error_event, send_error
+from services.edge.error_response import error_event, id_headers, send_error
 from services.edge.exchange import Exchange, Exchanges
-from services.edge.identify import Identities, key_id, key_in
+from services.edge.identify import Identities, key_in
 from services.edge.metrics import Metrics
 from services.edge.model_names import ModelNames
-from services.edge.peek import Peek, peek_chat
+from services.edge.peeks.peek import Peek
 from services.edge.request_body import ClientLeft, read_request_body
 from services.edge.request_headers import ID_MAX, Wishes, wishes_in
 from shared import frames, subjects
 from shared.access import model_allowed, refusal_of_key, refusal_of_model
 from shared.bodies import BodyHolder
 from shared.bus import Bus, NotConnected, Outbox
-from shared.calls import BODY_INLINE_MAX, Admit, Caller, pack
+from shared.calls import Admit, pack
 from shared.errors import GatewayError, InvalidRequest, Unavailable
 from shared.facts import RequestDenied, RequestReceived, encode_fact
 from shared.facts.header import caller_fields, unchecked
 from shared.facts.request import DenialStage
+from shared.forms import BadForm, read_form
 from shared.ids import new_id
 from shared.keys import Key
 
 log = structlog.get_logger()
 
-MASTER_USER = "default_user_id"
 _received = unchecked(RequestReceived)
 
 
-class Chat:
-    """Answers chat completions. One instance serves all requests."""
+class Journey:
+    """Answers requests. One instance serves all, of all endpoints."""
 
     def __init__(
         self,
@@ -65,8 +67,10 @@ class Chat:
         self._timeout_s = timeout_s
         self._key_header = key_header
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, model_in_path: str | None) -> None:
-        """Handle one HTTP request."""
+    async def answer(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, model_in_path: str | None
+    ) -> None:
+        """Handle one HTTP request to `endpoint`."""
         began = time.perf_counter_ns()
         request_id = new_id("req")
         headers = dict(scope["headers"])
@@ -79,10 +83,26 @@ class Chat:
             key = self._identities.of(key_in(headers, self._key_header))
             wishes = wishes_in(headers)
             body = await read_request_body(receive, self._body_limit, headers)
-            peek = peek_chat(body)
+            content_type = body_type(endpoint, headers)
+            peek = _peek(endpoint, body, content_type)
             model = model_in_path or peek.model or ""
-            request = self._request(scope, request_id, key, peek, wishes, model, len(body))
-            refusal = self._refusal(key, request)
+            request = admit_of(
+                endpoint,
+                scope["path"],
+                headers,
+                request_id,
+                key,
+                peek,
+                wishes,
+                edge=self._bus.process,
+                model=model,
+                group=self._names.group_of(model, key.aliases if key else {}),
+                content_type=content_type,
+                body_bytes=len(body),
+                ip=client[0] if (client := scope.get("client")) else "",
+                timeout_max_s=self._timeout_s,
+            )
+            refusal = self._refusal(key, request, endpoint)
             if refusal is not None:
                 stage, failure = refusal
                 self._deny(request, stage, failure)
@@ -94,7 +114,7 @@ class Chat:
             status = await self._write(request, exchange, receive, send, began, wishes)
         except GatewayError as failure:
             status = failure.status
-            await _send_error(send, request_id, headers, failure)
+            await _send_error(send, request_id, headers, failure, endpoint.dialect)
         except ClientLeft:
             status = 499
         except ConnectionAbortedError:
@@ -103,7 +123,8 @@ class Chat:
             if exchange is not None and exchange.begun:
                 raise
             log.exception("a request failed inside edge", request=request_id)
-            await _send_error(send, request_id, headers, GatewayError(f"the gateway failed: {type(error).__name__}"))
+            broken = GatewayError(f"the gateway failed: {type(error).__name__}")
+            await _send_error(send, request_id, headers, broken, endpoint.dialect)
         finally:
             if exchange is not None:
                 self._exchanges.close(exchange)
@@ -111,42 +132,7 @@ class Chat:
             self._metrics.in_flight -= 1
             self._metrics.count(model, status, (time.perf_counter_ns() - began) / 1e9)
 
-    def _request(
-        self, scope: Scope, request_id: str, key: Key | None, peek: Peek, wishes: Wishes, model: str, size: int
-    ) -> Admit:
-        if not model:
-            raise InvalidRequest("/chat/completions: Missing required parameter: 'model'.", param="model")
-        now_ms = time.time_ns() // 1_000_000
-        timeout_s = min(wishes.timeout_s or peek.timeout_s or self._timeout_s, self._timeout_s)
-        inline = size <= BODY_INLINE_MAX
-        client = scope.get("client")
-        return Admit(
-            request_id=request_id,
-            edge=self._bus.process,
-            caller=_caller(key, peek, wishes, client[0] if client else ""),
-            route=scope["path"],
-            call_type="acompletion",
-            model=model,
-            group=self._names.group_of(model, key.aliases if key else {}),
-            stream=peek.stream,
-            include_usage=peek.include_usage,
-            max_tokens=peek.max_tokens,
-            max_tokens_field=peek.max_tokens_field,
-            n=peek.n,
-            input_bytes=peek.text_bytes,
-            images=peek.images,
-            has_tools=peek.has_tools,
-            received_ms=now_ms,
-            deadline_ms=now_ms + int(timeout_s * 1000),
-            body_bytes=size,
-            body_ref="" if inline else subjects.body(self._bus.process, request_id),
-            guardrails=peek.guardrails,
-            num_retries=wishes.num_retries if wishes.num_retries is not None else peek.num_retries,
-            timeout_s=wishes.timeout_s or peek.timeout_s,
-            disable_fallbacks=peek.disable_fallbacks,
-        )
-
-    def _refusal(self, key: Key | None, request: Admit) -> tuple[DenialStage, GatewayError] | None:
+    def _refusal(self, key: Key | None, request: Admit, endpoint: Endpoint) -> tuple[DenialStage, GatewayError] | None:
         """What can be refused at once. Policy checks all of it again with authority."""
         if key is not None:
             refusal = refusal_of_key(key, route=request.route, now=request.received_ms / 1000)
@@ -157,7 +143,7 @@ class Chat:
         if request.group not in self._names.groups:
             usable = self._names.usable_by(key)
             return "model", InvalidRequest(
-                f"/chat/completions: Invalid model name passed in model={request.model}. Call `/v1/models` to view "
+                f"{endpoint.name}: Invalid model name passed in model={request.model}. Call `/v1/models` to view "
                 f"available models for your key. Available: {', '.join(usable) or 'none'}.",
                 param="model",
             )
@@ -207,7 +193,7 @@ class Chat:
             if frame.flags & frames.FAILURE:
                 raise GatewayError.from_dict(frames.decode_failure(frame.header))
             head = frames.decode_head(frame.header)
-            headers = _answer_headers(head, request.request_id, wishes, began)
+            headers = _answer_headers(head, request, wishes, began)
             exchange.begun = True
             await send({"type": "http.response.start", "status": head.status, "headers": headers})
             while True:
@@ -218,12 +204,14 @@ class Chat:
                     return head.status
                 following = await exchange.next()
                 if following is None or following.flags & frames.FAILURE:
-                    return await self._break_off(exchange, following, head, send)
+                    return await self._break_off(request, exchange, following, head, send)
                 frame = following
         finally:
             exchange.watch = None
 
-    async def _break_off(self, exchange: Exchange, frame: frames.Frame | None, head: frames.Head, send: Send) -> int:
+    async def _break_off(
+        self, request: Admit, exchange: Exchange, frame: frames.Frame | None, head: frames.Head, send: Send
+    ) -> int:
         """End an answer that has begun and cannot be completed."""
         if exchange.client_left:
             self._exchanges.cancel(exchange)
@@ -233,7 +221,7 @@ class Chat:
             failure = GatewayError.from_dict(frames.decode_failure(frame.header))
         if not head.stream:
             raise ConnectionAbortedError(failure.message)
-        await send({"type": "http.response.body", "body": error_event(failure), "more_body": False})
+        await send({"type": "http.response.body", "body": error_event(failure, request.dialect), "more_body": False})
         return failure.status
 
     def _deny(self, request: Admit, stage: DenialStage, failure: GatewayError) -> None:
@@ -259,42 +247,30 @@ class Chat:
             self._outbox.put(fact.subject, encode_fact(fact), fact.id)
 
 
-def _caller(key: Key | None, peek: Peek, wishes: Wishes, ip: str) -> Caller:
-    tags = (*(key.tags if key else ()), *wishes.tags, *peek.tags)
-    return Caller(
-        key=key_id(key),
-        key_alias=(key.key_alias or "") if key else "",
-        tenant=key.tenant if key else key_id(None),
-        user_id=(key.user_id or "") if key else MASTER_USER,
-        team_id=(key.team_id or "") if key else "",
-        organization_id=(key.organization_id or "") if key else "",
-        end_user=wishes.end_user or peek.user,
-        tags=tags,
-        ip=ip,
-        user_agent=wishes.user_agent,
-        session_id=wishes.session_id,
-        metadata=wishes.metadata_json(peek.metadata),
-    )
+def _peek(endpoint: Endpoint, body: bytes, content_type: str) -> Peek:
+    if content_type and endpoint.peek_form is not None:
+        try:
+            fields = read_form(body, content_type)
+        except BadForm as error:
+            raise InvalidRequest(f"{endpoint.name}: the form cannot be read: {error}", param="request_body") from error
+        return endpoint.peek_form(fields, len(body))
+    if endpoint.peek is None:
+        raise InvalidRequest(f"{endpoint.name}: the body must be multipart/form-data.", param="request_body")
+    return endpoint.peek(body)
 
 
-def _answer_headers(head: frames.Head, request_id: str, wishes: Wishes, began: int) -> list[tuple[bytes, bytes]]:
+def _answer_headers(head: frames.Head, request: Admit, wishes: Wishes, began: int) -> list[tuple[bytes, bytes]]:
     overhead_ms = max(0.0, (time.perf_counter_ns() - began) / 1e6 - head.provider_us / 1e3)
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in head.headers]
-    headers += [
-        (b"x-request-id", wishes.request_id or request_id.encode()),
-        (b"x-litellm-call-id", request_id.encode()),
-        (b"x-litellm-overhead-duration-ms", f"{overhead_ms:.3f}".encode()),
-    ]
+    headers += id_headers(request.request_id, wishes.request_id, request.dialect)
+    headers.append((b"x-litellm-overhead-duration-ms", f"{overhead_ms:.3f}".encode()))
     if head.stream:
         headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
     return headers
 
 
-async def _send_error(send: Send, request_id: str, headers: Mapping[bytes, bytes], failure: GatewayError) -> None:
-    ours = request_id.encode()
-    await send_error(
-        send,
-        failure,
-        (b"x-request-id", headers.get(b"x-request-id", b"")[:ID_MAX] or ours),
-        (b"x-litellm-call-id", ours),
-    )
+async def _send_error(
+    send: Send, request_id: str, headers: Mapping[bytes, bytes], failure: GatewayError, dialect: str
+) -> None:
+    ids = id_headers(request_id, headers.get(b"x-request-id", b"")[:ID_MAX], dialect)
+    await send_error(send, failure, *ids, dialect=dialect)

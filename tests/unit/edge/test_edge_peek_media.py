@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.edge.media import text_and_media
+from services.edge.peeks.media import text_and_media
 
 DATA_URL = "data:image/png;base64," + "iVBORw0KGgo" * 100
 

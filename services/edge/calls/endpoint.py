@@ -1,0 +1,32 @@
+"""What is to be said of an endpoint, so that the one journey can serve it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.edge.peeks.peek import Peek
+from shared.forms import Field
+
+PeekBody = Callable[[bytes], Peek]
+PeekForm = Callable[[tuple[Field, ...], int], Peek]
+"""(the form's fields, the bytes of the body) -> what it asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A row of the table. An endpoint takes POST.
+
+    `name` stands in errors; `call_type` is LiteLLM's name, by which policy and router know what is asked;
+    `dialect` says how errors look and whose client it is. A body is JSON, for `peek`, or a form, for `peek_form`.
+    """
+
+    name: str
+    summary: str
+    call_type: str
+    dialect: str = "openai"
+    paths: tuple[str, ...] = ()  # as clients write them; looked up in a dictionary
+    templates: tuple[str, ...] = ()  # paths with {model} in them, which may be any text
+    peek: PeekBody | None = None
+    peek_form: PeekForm | None = None
+    client_headers: tuple[bytes, ...] = ()  # names, in lower case, of what goes on to a provider of the dialect
+    schema: dict[str, Any] | None = None  # of the JSON body, for the OpenAPI document

@@ -1,0 +1,110 @@
+"""What edge asks of policy for one request: the command, out of all that is known of it."""
+
+import time
+from collections.abc import Mapping
+
+from services.edge.calls.endpoint import Endpoint
+from services.edge.identify import key_id
+from services.edge.peeks.peek import Peek
+from services.edge.request_headers import Wishes
+from shared import subjects
+from shared.calls import BODY_INLINE_MAX, Admit, Caller
+from shared.errors import InvalidRequest
+from shared.forms import is_form
+from shared.keys import Key
+
+MASTER_USER = "default_user_id"
+HEADER_MAX = 4_000
+"""Bytes of one of the client's headers that goes on to a provider."""
+
+
+def admit_of(
+    endpoint: Endpoint,
+    path: str,
+    headers: Mapping[bytes, bytes],
+    request_id: str,
+    key: Key | None,
+    peek: Peek,
+    wishes: Wishes,
+    *,
+    edge: str,
+    model: str,
+    group: str,
+    content_type: str,
+    body_bytes: int,
+    ip: str,
+    timeout_max_s: float,
+) -> Admit:
+    """Return the command.
+
+    Raises:
+        InvalidRequest: no model is named, or metadata or a header cannot be kept.
+    """
+    if not model:
+        raise InvalidRequest(f"{endpoint.name}: Missing required parameter: 'model'.", param="model")
+    now_ms = time.time_ns() // 1_000_000
+    wished_s = wishes.timeout_s or peek.timeout_s
+    return Admit(
+        request_id=request_id,
+        edge=edge,
+        caller=_caller(key, peek, wishes, ip),
+        route=path,
+        call_type=endpoint.call_type,
+        model=model,
+        group=group,
+        stream=peek.stream,
+        include_usage=peek.include_usage,
+        max_tokens=peek.max_tokens,
+        max_tokens_field=peek.max_tokens_field,
+        n=peek.n,
+        input_bytes=peek.text_bytes,
+        images=peek.images,
+        has_tools=peek.has_tools,
+        received_ms=now_ms,
+        deadline_ms=now_ms + int(min(wished_s or timeout_max_s, timeout_max_s) * 1000),
+        body_bytes=body_bytes,
+        body_ref="" if body_bytes <= BODY_INLINE_MAX else subjects.body(edge, request_id),
+        guardrails=peek.guardrails,
+        num_retries=wishes.num_retries if wishes.num_retries is not None else peek.num_retries,
+        timeout_s=wished_s,
+        disable_fallbacks=peek.disable_fallbacks,
+        dialect=endpoint.dialect,
+        content_type=content_type,
+        units=peek.units,
+        client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
+    )
+
+
+def body_type(endpoint: Endpoint, headers: Mapping[bytes, bytes]) -> str:
+    """Return the content type of a form, "" for a JSON body."""
+    if endpoint.peek_form is None:
+        return ""
+    sent = headers.get(b"content-type", b"").decode("latin-1")
+    return sent if is_form(sent) else ""
+
+
+def _passed_on(names: tuple[bytes, ...], headers: Mapping[bytes, bytes]) -> tuple[tuple[str, str], ...]:
+    found = [(name, headers[name]) for name in names if name in headers]
+    for name, value in found:
+        if len(value) > HEADER_MAX:
+            shown = name.decode()
+            raise InvalidRequest(f"The header {shown} must have at most {HEADER_MAX} bytes.", param=shown)
+    return tuple((name.decode(), value.decode("latin-1")) for name, value in found)
+
+
+def _caller(key: Key | None, peek: Peek, wishes: Wishes, ip: str) -> Caller:
+    tags = (*(key.tags if key else ()), *wishes.tags, *peek.tags)
+    return Caller(
+        key=key_id(key),
+        key_alias=(key.key_alias or "") if key else "",
+        tenant=key.tenant if key else key_id(None),
+        user_id=(key.user_id or "") if key else MASTER_USER,
+        team_id=(key.team_id or "") if key else "",
+        organization_id=(key.organization_id or "") if key else "",
+        end_user=wishes.end_user or peek.user,
+        tags=tags,
+        ip=ip,
+        user_agent=wishes.user_agent,
+        session_id=wishes.session_id,
+        metadata=wishes.metadata_json(peek.metadata),
+    )

@@ -1,0 +1,64 @@
+"""What the OpenAPI document says of the bodies: clients' generators read it, the gateway does not."""
+
+from typing import Any
+
+_OURS: dict[str, Any] = {
+    "user": {"type": "string", "description": "End user, for attribution"},
+    "metadata": {"type": "object", "description": "May hold tags and spend_logs_metadata"},
+    "guardrails": {"type": "array", "items": {"type": "string"}},
+    "num_retries": {"type": "integer", "minimum": 0},
+    "timeout": {"type": "number", "exclusiveMinimum": 0},
+}
+_COUNT = {"type": "integer", "minimum": 1}
+_MODEL = {"type": "string", "example": "demo"}
+_STREAM: dict[str, Any] = {
+    "stream": {"type": "boolean"},
+    "stream_options": {"type": "object", "properties": {"include_usage": {"type": "boolean"}}},
+}
+
+
+def body_schema(required: list[str], **properties: Any) -> dict[str, Any]:
+    """Return the schema of a JSON body with a model and the fields that speak to the gateway."""
+    return {
+        "type": "object",
+        "required": ["model", *required],
+        "additionalProperties": True,
+        "properties": {"model": _MODEL, **properties, **_OURS},
+    }
+
+
+CHAT = body_schema(
+    ["messages"],
+    messages={
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "required": ["role"],
+            "additionalProperties": True,
+            "properties": {"role": {"type": "string"}, "content": {}},
+        },
+        "example": [{"role": "user", "content": "Hello"}],
+    },
+    **_STREAM,
+    max_tokens=_COUNT,
+    max_completion_tokens=_COUNT,
+    n=_COUNT,
+    tools={"type": "array", "items": {"type": "object"}},
+)
+
+COMPLETION = body_schema(
+    ["prompt"],
+    prompt={"description": "A text, several, or their tokens", "example": "Hello"},
+    **_STREAM,
+    max_tokens=_COUNT,
+    n=_COUNT,
+    best_of=_COUNT,
+)
+
+EMBEDDINGS = body_schema(
+    ["input"],
+    input={"description": "A text, several, or their tokens", "example": "Hello"},
+    dimensions=_COUNT,
+    encoding_format={"type": "string", "enum": ["float", "base64"]},
+)

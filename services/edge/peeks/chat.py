@@ -1,0 +1,62 @@
+"""POST /chat/completions."""
+
+from typing import Any
+
+import msgspec
+
+from services.edge.peeks.json_body import decoded
+from services.edge.peeks.media import text_and_media
+from services.edge.peeks.peek import Ours, Peek, peek_of
+from shared.errors import InvalidRequest
+
+ROUTE = "/chat/completions"
+
+
+class _Message(msgspec.Struct):
+    role: str
+
+
+class StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _Chat(Ours, kw_only=True):
+    messages: list[_Message]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    tools: list[Any] | None = None
+
+
+_decode = msgspec.json.Decoder(_Chat).decode
+
+
+def peek_chat(body: bytes) -> Peek:
+    """Return what the request asks for.
+
+    Raises:
+        InvalidRequest: not JSON (naming the position), a wrong type (naming the field), a number that makes no sense.
+    """
+    chat = decoded(_decode, body, ROUTE)
+    if not chat.messages:
+        raise InvalidRequest(f"{ROUTE}: 'messages' must hold at least one message.", param="messages")
+    field, max_tokens = "", None
+    if chat.max_completion_tokens is not None:
+        field, max_tokens = "max_completion_tokens", chat.max_completion_tokens
+    elif chat.max_tokens is not None:
+        field, max_tokens = "max_tokens", chat.max_tokens
+    text_bytes, images = text_and_media(body)
+    return peek_of(
+        chat,
+        ROUTE,
+        text_bytes,
+        stream=bool(chat.stream),
+        include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        max_tokens=max_tokens,
+        max_tokens_field=field,
+        n=1 if chat.n is None else chat.n,
+        has_tools=bool(chat.tools),
+        images=images,
+    )

@@ -1,0 +1,9 @@
+"""Where OpenAI's API, and whoever speaks it, answers which type of call."""
+
+from services.router.providers.base import CHAT
+
+PATHS = {
+    CHAT: "/chat/completions",
+    "atext_completion": "/completions",
+    "aembedding": "/embeddings",
+}

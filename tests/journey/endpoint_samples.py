@@ -1,0 +1,57 @@
+"""A good request for every endpoint of the edge: what the walk through all routes sends."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.table import ENDPOINTS
+
+
+class Sample(NamedTuple):
+    """What httpx takes to send it, and what an error must look like."""
+
+    path: str
+    sent: dict[str, Any]
+
+
+def _json(**fields: Any) -> Callable[[str, str], dict[str, Any]]:
+    """`TEXT` in a field is the text, `MODEL` the model."""
+
+    def made(model: str, text: str) -> dict[str, Any]:
+        written = json.dumps(fields).replace("MODEL", model).replace("TEXT", text)
+        return {"json": json.loads(written)}
+
+    return made
+
+
+SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
+    "/chat/completions": _json(model="MODEL", messages=[{"role": "user", "content": "TEXT"}]),
+    "/completions": _json(model="MODEL", prompt="TEXT"),
+    "/embeddings": _json(model="MODEL", input=["TEXT"]),
+}
+"""By the endpoint's name. An endpoint without one fails the walk: it would not be checked."""
+
+
+def routes() -> Iterator[tuple[Endpoint, str]]:
+    """Every endpoint with each of its paths; {model} stays in those that have it."""
+    for endpoint in ENDPOINTS:
+        for path in (*endpoint.paths, *endpoint.templates):
+            yield endpoint, path
+
+
+def sample(endpoint: Endpoint, path: str, *, model: str, text: str = "hello") -> Sample:
+    return Sample(path.replace("{model}", model), SAMPLES[endpoint.name](model, text))
+
+
+def message_in(dialect: str, status: int, answer: Any) -> str:
+    """Return an error's message; fails where it does not look as the dialect's clients expect."""
+    error = answer["error"]
+    if dialect == "anthropic":
+        assert answer["type"] == "error"
+        assert error["type"].endswith("_error")
+    elif dialect == "gemini":
+        assert (error["code"], error["status"].isupper()) == (status, True)
+    else:
+        assert (error["code"], error.keys() >= {"message", "type", "param"}) == (str(status), True)
+    return str(error["message"])
