@@ -17,6 +17,7 @@
 Denials travel over the bus as values (`to_dict`), not as exceptions; edge makes HTTP of them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -35,13 +36,15 @@ class GatewayError(Exception):
         status: int | None = None,
         retry_after_s: int | None = None,
         fields: dict[str, Any] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """`fields` are added to the error object; `retry_after_s` becomes the Retry-After header."""
+        """`fields` are added to the error object; `retry_after_s` becomes the Retry-After header, beside `headers`."""
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
         self.fields = fields
+        self.headers = headers
         if type is not None:
             self.type = type
         if status is not None:
@@ -49,7 +52,7 @@ class GatewayError(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """The form in which a failure crosses the bus; `from_dict` turns it back."""
-        return {
+        failure: dict[str, Any] = {
             "status": self.status,
             "type": self.type,
             "message": self.message,
@@ -57,6 +60,9 @@ class GatewayError(Exception):
             "retry_after_s": self.retry_after_s,
             "fields": self.fields,
         }
+        if self.headers:
+            failure["headers"] = self.headers
+        return failure
 
     @staticmethod
     def from_dict(failure: dict[str, Any]) -> "GatewayError":
@@ -67,6 +73,7 @@ class GatewayError(Exception):
             param=failure.get("param"),
             retry_after_s=failure.get("retry_after_s"),
             fields=failure.get("fields"),
+            headers=failure.get("headers", ()),
         )
 
 

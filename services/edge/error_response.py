@@ -32,9 +32,10 @@ def error_body(failure: GatewayError, dialect: str = "openai") -> bytes:
 
 
 def error_headers(failure: GatewayError) -> list[Header]:
-    if failure.retry_after_s is None:
-        return []
-    return [(b"retry-after", str(failure.retry_after_s).encode())]
+    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in failure.headers]
+    if failure.retry_after_s is not None:
+        headers.append((b"retry-after", str(failure.retry_after_s).encode()))
+    return headers
 
 
 def id_headers(request_id: str, clients: bytes, dialect: str) -> list[Header]:

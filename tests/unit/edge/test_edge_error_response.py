@@ -53,6 +53,11 @@ def test_retry_after_is_sent_where_waiting_helps(seconds: int) -> None:
     assert error_headers(RateLimited("slow")) == []
 
 
+def test_a_failure_can_have_headers_of_its_own() -> None:
+    failure = GatewayError.from_dict(RateLimited("slow", retry_after_s=3, headers=(("reset_at", "x"),)).to_dict())
+    assert error_headers(failure) == [(b"reset_at", b"x"), (b"retry-after", b"3")]
+
+
 def test_an_event_of_a_stream_holds_the_same_error_and_no_done() -> None:
     event = error_event(Unavailable("away"))
     assert event.startswith(b"data: {")
