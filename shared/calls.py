@@ -66,6 +66,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     content_type: str = ""  # of a body that is a form; a JSON body has none
     units: tuple[tuple[str, int], ...] = ()  # at most so many of a usage class that is not tokens
     client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
+    tier: str = ""  # the service tier it asks for: batch, flex, priority or fast
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

@@ -1,11 +1,17 @@
 """A deployment: a provider, its model and a credential behind one of the configuration's model names."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from shared.config import Config, MissingVariable, ModelEntry, provider_and_model
+from shared.config.litellm_settings import LiteLLMSettings, Margin
+from shared.config.model_list import LiteLLMParams
 from shared.config.router_settings import Fallbacks
+from shared.money import usd_to_pico
+from shared.prices.terms import Terms
 
 Text = str | MissingVariable | None
 
@@ -36,12 +42,14 @@ class Deployment:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)  # call parameters where the client sets none
     prices: Mapping[str, float] = field(default_factory=dict)  # the operator's, USD, by LiteLLM's setting
+    terms: Terms | None = None  # what the operator takes off the provider's prices and adds to them
+    geo: str = ""  # the region its processing is bound to, where that costs more; "" where it is not
     max_output_tokens: int | None = None
 
 
 def deployments_of(config: Config) -> tuple[Deployment, ...]:
     """Return the deployments in the order of the file."""
-    return tuple(_deployment(entry) for entry in config.model_list)
+    return tuple(_deployment(entry, config.litellm_settings) for entry in config.model_list)
 
 
 def fallbacks_of(config: Config) -> dict[str, tuple[str, ...]]:
@@ -80,7 +88,28 @@ def access_groups_of(config: Config) -> dict[str, frozenset[str]]:
     return {group: frozenset(models) for group, models in members.items()}
 
 
-def _deployment(entry: ModelEntry) -> Deployment:
+def terms_of(provider: str, settings: LiteLLMSettings) -> Terms | None:
+    """Return the discount and margin of a provider; its own margin replaces the global one."""
+    discount = settings.cost_discount_config.get(provider, 0.0)
+    margin = settings.cost_margin_config.get(provider, settings.cost_margin_config.get("global", 0.0))
+    share, fixed = (margin.percentage, margin.fixed_amount) if isinstance(margin, Margin) else (margin, 0.0)
+    if not (discount or share or fixed):
+        return None
+    return Terms(Decimal(repr(discount)), Decimal(repr(share)), usd_to_pico(fixed))
+
+
+_REGIONAL_HOST = re.compile(r"https://(\w{2})\.api\.openai\.com(?:/|$)")
+
+
+def _geo(params: LiteLLMParams) -> str:
+    """Return the region that is set, or that OpenAI's regional address names."""
+    if isinstance(params.region_name, str):
+        return params.region_name
+    host = _REGIONAL_HOST.match(params.api_base) if isinstance(params.api_base, str) else None
+    return host[1] if host else ""
+
+
+def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
     params, info = entry.litellm_params, entry.model_info
     provider, model = provider_and_model(params)
     organization = params.organization
@@ -107,5 +136,7 @@ def _deployment(entry: ModelEntry) -> Deployment:
         extra_body=params.extra_body,
         defaults=params.call_defaults(),
         prices=entry.own_prices(),
+        terms=terms_of(provider, settings),
+        geo=_geo(params),
         max_output_tokens=info.max_output_tokens or info.max_tokens,
     )

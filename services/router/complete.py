@@ -10,12 +10,13 @@ import structlog
 from services.router.answer_headers import whole_headers
 from services.router.attempt import Attempts
 from services.router.count_tokens import counted_usage
-from services.router.finished_fact import finished_fact, price_of, shortened
+from services.router.finished_fact import finished_fact, shortened
 from services.router.health import Health
 from services.router.job import Ending, Job, failed, now_ms
 from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
 from services.router.outcome import Failed, no_adapter, too_dear, unsent
 from services.router.plan import Groups, Plan, Try, pause_s
+from services.router.price_call import Priced, price_call
 from services.router.providers.base import OwnForm, Provider, ProviderCall
 from services.router.providers.failures import is_context_failure
 from services.router.transports import Transports
@@ -27,7 +28,7 @@ from shared.errors import DeadlinePassed, GatewayError, Unavailable
 from shared.facts import Attempt, encode_fact
 from shared.facts.header import unchecked
 from shared.frames import Head
-from shared.prices import PriceBook, PriceRow, cost_of
+from shared.prices import PriceBook, PriceRow, dearest_rows
 
 log = structlog.get_logger()
 
@@ -81,7 +82,9 @@ class Completer:
         self._stream_timeout_s = stream_timeout_s
         self._drop_params = drop_params
         self._chance = chance
-        self._rates: dict[str, tuple[PriceRow, Rates]] = {}  # by deployment, of the price that holds now
+        self._rates: dict[
+            tuple[str, str], tuple[PriceRow, Rates, list[PriceRow]]
+        ] = {}  # by deployment and tier, of the price now
 
     async def complete(self, job: Job) -> None:
         """Do it; whatever happens, one fact is stored and the edge is told."""
@@ -92,14 +95,22 @@ class Completer:
             job.answer.muted = True
         else:
             ending = await self._outcome(job)
-        cost, price = price_of(self._prices, ending)
-        fact = finished_fact(job, ending, cost, price)
+        priced, ending.usage = price_call(
+            self._prices,
+            ending.deployment,
+            ending.usage,
+            duration_ms=ending.finished_ms - ending.started_ms,
+            now=time.time(),
+        )
+        if job.billed_pico:
+            priced = priced._replace(pico=priced.pico + job.billed_pico)
+        fact = finished_fact(job, ending, priced)
         try:
             await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
         except MessageTooBig:
             fact = shortened(fact)
             await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
-        self._write_end(job, ending, cost.pico + job.billed_pico if price else None)
+        self._write_end(job, ending, priced)
 
     async def _outcome(self, job: Job) -> Ending:
         try:
@@ -199,28 +210,32 @@ class Completer:
     def _room(self, job: Job, deployment: Deployment) -> Room | None:
         """Return what the hold has left for a try there, None when it does not pay for one."""
         bound, hold_pico = job.call.bound, job.call.hold_pico
-        row = self._price(deployment) if bound is not None and hold_pico is not None else None
-        if bound is None or hold_pico is None or row is None:
+        if bound is None or hold_pico is None:
             return UNBOUND
-        known = self._rates.get(deployment.id)
+        row = self._prices.row_for(
+            deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time()
+        )
+        if row is None:
+            return UNBOUND
+        tier = job.call.request.tier
+        known = self._rates.get((deployment.id, tier))
         if known is None or known[0] is not row:
-            known = self._rates[deployment.id] = (row, rates_of(row))
+            rows = dearest_rows(deployment, tier, start=time.time(), end=time.time())
+            known = self._rates[(deployment.id, tier)] = (row, rates_of(rows), rows)
         request, left_pico = job.call.request, hold_pico - job.billed_pico
-        if request.units:
-            left_pico -= units_pico(row, request.units)
+        units = request.units
+        if known[1].ms_pico:
+            units = (*units, ("compute_ms", max(0, request.deadline_ms - request.received_ms)))
+        if units:
+            left_pico -= units_pico(known[2], units)
         return room_for(left_pico, known[1], bound, writes=request.call_type in WRITING)
 
     def _billed(self, deployment: Deployment, outcome: Ending | Failed) -> "_Billed":
         """Return what a provider reported to have used for a try that failed, and goes on elsewhere."""
         if isinstance(outcome, Ending) or outcome.usage is None:
             return _NOT_BILLED
-        row = self._price(deployment)
-        return _Billed(outcome.usage.counts(), cost_of(outcome.usage, row).pico if row else 0)
-
-    def _price(self, deployment: Deployment) -> PriceRow | None:
-        return self._prices.row_for(
-            deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time()
-        )
+        priced, usage = price_call(self._prices, deployment, outcome.usage, duration_ms=0, now=time.time())
+        return _Billed(usage.counts(), priced.pico)
 
     def _provider_call(self, job: Job, deployment: Deployment, max_tokens: int | None) -> ProviderCall:
         request = job.call.request
@@ -272,7 +287,7 @@ class Completer:
             ending.usage = await counted_usage(job.body, reader.text_so_far())
             ending.usage_source = "counted"
 
-    def _write_end(self, job: Job, ending: Ending, cost_pico: int | None) -> None:
+    def _write_end(self, job: Job, ending: Ending, priced: Priced | None) -> None:
         answer = job.answer
         form = ending.reader if isinstance(ending.reader, OwnForm) else None
         if ending.failure is not None:
@@ -281,7 +296,7 @@ class Completer:
             answer.data(form.closing if form else _DONE, last=True)
         elif ending.deployment is not None:
             content_type = form.content_type if form else OwnForm.content_type
-            headers = whole_headers(job, ending.deployment, ending.body, cost_pico, content_type)
+            headers = whole_headers(job, ending.deployment, ending.body, priced, content_type)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000
             answer.head(Head(200, headers, False, self._bus.process, provider_us), ending.body, last=True)
 

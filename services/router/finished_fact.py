@@ -1,34 +1,21 @@
 """The fact of a finished request: what was used, at which price, and how it went."""
 
-import time
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from services.router.job import Ending, Job
+from services.router.price_call import Priced
 from shared.facts import CompletionFinished, PriceUsed
 from shared.facts.header import caller_fields, unchecked
-from shared.prices import Cost, PriceBook, PriceRow, cost_of
 
-_NOTHING = Cost(0, {}, ())
 _finished = unchecked(CompletionFinished)
 _price_used_of = unchecked(PriceUsed)
 MESSAGE_MAX = 2_000
 
 
-def price_of(prices: PriceBook, ending: Ending) -> tuple[Cost, PriceRow | None]:
-    """Return the cost and the row it was computed with; no row: the model has no price, the cost is unknown."""
-    deployment = ending.deployment
-    if deployment is None:
-        return _NOTHING, None
-    row = prices.row_for(
-        deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time()
-    )
-    return (cost_of(ending.usage, row), row) if row is not None else (_NOTHING, None)
-
-
-def finished_fact(job: Job, ending: Ending, cost: Cost, price: PriceRow | None) -> CompletionFinished:
+def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinished:
     call = job.call
     request, caller, deployment, failure = call.request, call.request.caller, ending.deployment, ending.failure
     usage = ending.usage
@@ -61,9 +48,16 @@ def finished_fact(job: Job, ending: Ending, cost: Cost, price: PriceRow | None) 
         usage_check=usage.mismatch,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
-        cost_pico=cost.pico + job.billed_pico,
-        cost_parts_pico=cost.parts,
-        price=_price_used(price, cost, usage.prompt_tokens) if price else None,
+        cost_pico=priced.pico,
+        cost_source=priced.source,
+        cost_parts_pico=priced.computed.parts,
+        computed_pico=priced.computed.pico,
+        reported_pico=usage.reported_cost_pico,
+        discount_pico=priced.discount_pico,
+        margin_pico=priced.margin_pico,
+        price=_price_used(priced, usage.prompt_tokens),
+        service_tier=usage.tier,
+        geo=usage.geo or (deployment.geo if deployment else ""),
         attempts=tuple(job.attempts),
         retries=job.retries,
         fallbacks=job.fallbacks,
@@ -94,10 +88,17 @@ def shortened(fact: CompletionFinished) -> CompletionFinished:
     return fact.model_copy(update={"metadata": {}, "tags": (), "user_agent": fact.user_agent[:200]})
 
 
-def _price_used(row: PriceRow, cost: Cost, prompt_tokens: int) -> PriceUsed:
+def _price_used(priced: Priced, prompt_tokens: int) -> PriceUsed | None:
     """The rates of the classes that were used, at a prompt of that size: enough to compute the cost again."""
-    rates = {name: rate.at(prompt_tokens) for name in cost.parts if (rate := row.rate_for(name)) is not None}
-    return _price_used_of(row=row.id, source=row.source, rates={name: _plain(rate) for name, rate in rates.items()})
+    row = priced.row
+    if row is None:
+        return _price_used_of(row="reported", source="provider", rates={}) if priced.source == "reported" else None
+    rates = {
+        name: _plain(rate.at(prompt_tokens))
+        for name in priced.computed.parts
+        if (rate := row.rate_for(name)) is not None
+    }
+    return _price_used_of(row=row.id, source=row.source, rates=rates)
 
 
 def _plain(rate: int | Decimal) -> str:

@@ -4,6 +4,7 @@ Tokens are counted in the text that goes to the client, as o200k counts them; an
 many that the hold might be used up. What repeats in every event cannot be text: most streams are never looked into.
 """
 
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from services.router.providers.openai.answer_text import texts_by_choice
 from shared import tokens
 from shared.calls import Bound
 from shared.prices import PriceRow, ceiling_pico
-from shared.prices.cost import input_rate_ceiling, output_rate_ceiling
+from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 from shared.usage import Usage
 
 _DELTA = b'"delta":{'
@@ -31,25 +32,28 @@ UNBOUND = Room(None, None)
 
 
 class Rates(NamedTuple):
-    """The dearest that a token can cost at a price, and a call as such; pico-dollars."""
+    """The dearest that a token can cost at a price, a call as such, and a millisecond of it; pico-dollars."""
 
     input_pico: int
     output_pico: int
     call_pico: int
+    ms_pico: int = 0
 
 
-def rates_of(row: PriceRow) -> Rates:
+def rates_of(rows: Iterable[PriceRow]) -> Rates:
+    """Return the dearest of the rows that a call may be priced by, terms included (shared.prices.dearest_rows)."""
+    found = list(rows)
     return Rates(
-        ceil(input_rate_ceiling(row)),
-        ceil(output_rate_ceiling(row)),
-        ceiling_pico(row, input_tokens=0, output_tokens=0),
+        max(ceil(input_rate_ceiling(row)) for row in found),
+        max(ceil(output_rate_ceiling(row)) for row in found),
+        max(ceiling_pico(row, input_tokens=0, output_tokens=0) for row in found),
+        max(ceil(unit_rate_ceiling(row, "compute_ms")) for row in found),
     )
 
 
-def units_pico(row: PriceRow, units: tuple[tuple[str, int], ...]) -> int:
+def units_pico(rows: Sequence[PriceRow], units: tuple[tuple[str, int], ...]) -> int:
     """Return what so many units of other classes than tokens of text cost at most."""
-    rates = [(count, row.rate_for(name)) for name, count in units]
-    return ceil(sum(count * rate.highest for count, rate in rates if rate is not None))
+    return sum(count * max(ceil(unit_rate_ceiling(row, name)) for row in rows) for name, count in units)
 
 
 def room_for(left_pico: int, rates: Rates, bound: Bound, *, writes: bool = True) -> Room | None:

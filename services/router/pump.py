@@ -132,7 +132,9 @@ async def _ended_at_line(job: Job, reading: Reading, line: MoneyLine, out: bytes
     """What was used is what the provider says of the input, and what went to the client of the answer."""
     request, reader = job.call.request, reading.reader
     usage = reader.usage or await counted_usage(job.body, "")
-    usage = msgspec.structs.replace(usage, output=line.tokens, reasoning=0, audio_output=0, image_output=0)
+    usage = msgspec.structs.replace(
+        usage, output=line.tokens, reasoning=0, audio_output=0, image_output=0, reported_cost_pico=None
+    )
     end = line.ending(reader.response_id or request.request_id, request.model, usage if request.include_usage else None)
     reading.forward(job, out + end, router)
     reader.finish_reason = "length"

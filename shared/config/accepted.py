@@ -7,7 +7,7 @@ moves from here into the shape of its section. Source: LiteLLM's pages "All sett
 import re
 from functools import cache
 
-_PRICES = "only prices by token and by request are used"
+_PRICES = "no provider says how much of it a call used"
 _PRICE_NAME = re.compile(r"_cost(_|$)|^cost_|(^|_)pricing$")
 
 ACCEPTED: dict[str, dict[str, str]] = {
@@ -44,15 +44,9 @@ ACCEPTED: dict[str, dict[str, str]] = {
         "vector stores are not served yet": """vector_store_id vector_bucket_name index_name embedding_model
             milvus_text_field milvus_db_name milvus_partition_names valkey_host valkey_port valkey_password valkey_ssl
             valkey_text_field valkey_embedding_field""",
-        _PRICES: """input_cost_per_second output_cost_per_second input_cost_per_character output_cost_per_character
-            input_cost_per_image output_cost_per_image input_cost_per_pixel output_cost_per_pixel input_cost_per_query
-            input_cost_per_token_batches output_cost_per_token_batches input_cost_per_token_above_128k_tokens
-            output_cost_per_token_above_128k_tokens input_cost_per_token_above_200k_tokens
-            output_cost_per_token_above_200k_tokens cache_read_input_token_cost_above_200k_tokens
-            cache_creation_input_token_cost_above_200k_tokens input_cost_per_token_flex output_cost_per_token_flex
-            input_cost_per_token_priority output_cost_per_token_priority input_cost_per_token_cache_hit
-            cache_read_input_audio_token_cost output_cost_per_image_token citation_cost_per_token
-            search_context_cost_per_query tiered_pricing""",
+        _PRICES: """input_cost_per_video_per_second cache_creation_input_audio_token_cost
+            google_maps_grounding_cost_per_query vector_store_cost_per_gb_per_day computer_use_input_cost_per_1k_tokens
+            computer_use_output_cost_per_1k_tokens""",
     },
     "litellm_settings": {
         "callbacks other than prometheus are not called yet": """success_callback failure_callback service_callback
@@ -67,7 +61,6 @@ ACCEPTED: dict[str, dict[str, str]] = {
             max_ui_session_budget default_team_settings default_team_params default_internal_user_params
             tag_budget_config budget_reset_time timezone key_generation_settings enable_key_alias_format_validation
             key_alias_pattern""",
-        "costs are the provider's prices as they are": "cost_discount_config cost_margin_config",
         "requests are sent as the client wrote them": """modify_params add_function_to_prompt
             enable_json_schema_validation enable_preview_features route_all_chat_openai_to_responses
             use_chat_completions_url_for_anthropic_messages disable_add_transform_inline_image_block

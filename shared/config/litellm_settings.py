@@ -6,7 +6,14 @@ from pydantic import Field
 
 from shared.config.router_settings import Fallbacks
 from shared.config.section import NO_EFFECT, Section
-from shared.config.values import Count, Names, Seconds, Usd
+from shared.config.values import Count, Names, Number, Seconds, Share, Usd
+
+
+class Margin(Section):
+    """What is added to a provider's costs."""
+
+    percentage: Number = Field(0.0, ge=0, description="Share of the cost that is added.")
+    fixed_amount: Usd = Field(0.0, description="USD that are added to each request.")
 
 
 class LiteLLMSettings(Section):
@@ -32,6 +39,14 @@ class LiteLLMSettings(Section):
     )
     upperbound_key_generate_params: dict[str, Any] = Field(
         default_factory=dict, description="Most that /key/generate gives: max_budget, duration, tpm_limit, ..."
+    )
+    cost_discount_config: dict[str, Share] = Field(
+        default_factory=dict,
+        description="Share of the cost that is taken off, by provider: `openai: 0.05` counts 95 % of OpenAI's prices.",
+    )
+    cost_margin_config: dict[str, Margin | Number] = Field(
+        default_factory=dict,
+        description="Share added after that, by provider or `global`: `0.1`, or `percentage` and `fixed_amount`.",
     )
     max_budget: Usd | None = Field(None, json_schema_extra=NO_EFFECT, description="USD the whole gateway may spend.")
     budget_duration: str | None = Field(

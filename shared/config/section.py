@@ -13,6 +13,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
+    @classmethod
+    def variant_field(cls, name: str) -> str | None:
+        """Return the field that holds `name`, a setting by the form of its name; None where there are none such."""
+        return None
+
 
 def takes_effect(field: FieldInfo) -> bool:
     """Whether the setting changes what Meterhouse does."""

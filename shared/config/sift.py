@@ -35,19 +35,26 @@ class _Sieve:
             return {}
         if not isinstance(raw, dict):
             return raw
-        kept = {}
+        kept: dict[str, Any] = {}
         for key, value in raw.items():
             name = str(key)
             place = join(where, name)
             field = shape.model_fields.get(name)
-            if field is None and shape.model_config.get("extra") == "allow":
+            holder = shape.variant_field(name) if field is None else None
+            if holder is not None:
+                if value is not None and not self._is_missing(value, float, place):
+                    kept.setdefault(holder, {})[name] = value
+            elif field is None and shape.model_config.get("extra") == "allow":
                 kept[name] = value
             elif field is None:
                 self.warnings.append(self._unused(name, place, shape, setting))
             elif self._is_given(value, field, place):
                 if not takes_effect(field) and value != field.get_default(call_default_factory=True):
                     self.warnings.append(_without_effect(place, reason_of(field)))
-                kept[name] = self._value(value, field.annotation, place, join(setting, name))
+                read = self._value(value, field.annotation, place, join(setting, name))
+                kept[name] = (
+                    {**kept[name], **read} if name in kept and isinstance(read, dict) else read
+                )  # variants that stand beside it came first
         return kept
 
     def _is_given(self, value: Any, field: FieldInfo, where: str) -> bool:

@@ -67,8 +67,16 @@ class CompletionFinished(OfCaller):
     usage_check: str = ""  # what did not add up in the provider's figures; they are then read in the dearer way
     prompt_tokens: int
     completion_tokens: int
+    service_tier: str = ""  # batch, flex, priority or fast
+    geo: str = ""  # the region that the processing was bound to
+    # What the request is charged: the computed or reported cost less discount plus margin, and what failed tries cost.
     cost_pico: int
-    cost_parts_pico: dict[str, int] = {}
+    cost_source: Literal["computed", "reported", "none"] = "computed"
+    cost_parts_pico: dict[str, int] = {}  # of the computed cost
+    computed_pico: int | None = None  # what the price row makes of the usage
+    reported_pico: int | None = None  # what the provider says it cost
+    discount_pico: int = 0  # taken off by the operator's terms
+    margin_pico: int = 0  # added by them
     price: PriceUsed | None = None  # None: the model has no price, the cost is unknown and counted as 0
     attempts: tuple[Attempt, ...] = ()
     retries: int = 0

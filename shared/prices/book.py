@@ -1,25 +1,13 @@
-"""Which price row holds for a deployment now: the operator's own first, then the catalogue's."""
+"""Which price row holds for a call now: the operator's own first, then the catalogue's, with the region's uplift."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 
-from shared.money import PICO_PER_USD
 from shared.prices.catalogue import PERIOD, catalogue_row, catalogue_rows, changes_by_the_hour
-from shared.prices.row import PriceRow, Rate, exact
-
-OPERATOR_PRICES = {  # LiteLLM's price settings -> our usage classes, USD a unit
-    "input_cost_per_token": "input",
-    "output_cost_per_token": "output",
-    "cache_read_input_token_cost": "cached_input",
-    "cache_creation_input_token_cost": "cache_write",
-    "cache_creation_input_token_cost_above_1hr": "cache_write_1h",
-    "input_cost_per_audio_token": "audio_input",
-    "output_cost_per_audio_token": "audio_output",
-    "output_cost_per_reasoning_token": "reasoning",
-    "input_cost_per_request": "requests",
-}
-
+from shared.prices.operator import operator_row
+from shared.prices.row import PriceRow, multiplied
+from shared.prices.terms import Terms, charged_row
+from shared.prices.uplift import uplift_of
 
 _PERIOD_S = PERIOD.total_seconds()
 
@@ -29,46 +17,79 @@ class PriceBook:
 
     def __init__(self) -> None:
         self._day = 0
-        self._rows: dict[tuple[str, str], tuple[PriceRow | None, int | None]] = {}  # and the period, where it matters
+        # And the period, where it matters.
+        self._rows: dict[tuple[str, str, str, str], tuple[PriceRow | None, int | None]] = {}
+
+    def forget(self) -> None:
+        """Look rows up again: the catalogue has changed."""
+        self._rows = {}
 
     def row_for(
-        self, deployment: str, provider: str, model: str, *, own: Mapping[str, float], now: float
+        self,
+        deployment: str,
+        provider: str,
+        model: str,
+        *,
+        own: Mapping[str, float],
+        now: float,
+        tier: str = "",
+        geo: str = "",
     ) -> PriceRow | None:
         """Return the row for one deployment, or None where neither the operator nor the catalogue has a price.
 
-        `own` are the operator's price settings of this deployment; `now` is in seconds since 1970.
+        `own` are the operator's price settings of this deployment; `now` is in seconds since 1970; `tier` and `geo` are
+        how the call was served (shared.usage.Usage).
         """
         day = int(now // 86_400)
         if day != self._day:
             self._day, self._rows = day, {}
-        known = self._rows.get((deployment, model))
+        asked = (deployment, model, tier, geo)
+        known = self._rows.get(asked)
         if known is not None and (known[1] is None or known[1] == int(now // _PERIOD_S)):
             return known[0]
-        row, period = operator_row(deployment, own), None
+        row, period = operator_row(deployment, own, tier=tier, geo=geo), None
         if row is None:
-            row = catalogue_row(provider, model, _at(now))
+            row = _with_uplift(catalogue_row(provider, model, _at(now), tier), provider, model, geo, _at(now))
             period = int(now // _PERIOD_S) if changes_by_the_hour(provider, model) else None
-        self._rows[(deployment, model)] = (row, period)
+        self._rows[asked] = (row, period)
         return row
 
 
 def rows_between(
-    deployment: str, provider: str, model: str, *, own: Mapping[str, float], start: float, end: float
+    deployment: str,
+    provider: str,
+    model: str,
+    *,
+    own: Mapping[str, float],
+    start: float,
+    end: float,
+    tiers: Iterable[str] = ("",),
+    geos: Iterable[str] = ("",),
+    terms: Terms | None = None,
 ) -> list[PriceRow]:
-    """Return every row that a call between `start` and `end` can be priced by; none where there is no price."""
-    row = operator_row(deployment, own)
-    return [row] if row is not None else catalogue_rows(provider, model, _at(start), _at(end))
+    """Return every row that a call between `start` and `end` can be priced by; none where there is no price.
+
+    `tiers` and `geos` are all that the call may be served on. With `terms` the rows are for ceilings alone.
+    """
+    found: list[PriceRow] = []
+    for tier in tiers:
+        for geo in geos:
+            row = operator_row(deployment, own, tier=tier, geo=geo)
+            if row is not None:
+                found.append(row)
+                continue
+            rows = catalogue_rows(provider, model, _at(start), _at(end), tier)
+            # Of the last day: an uplift, once it holds, goes on.
+            raised = [_with_uplift(row, provider, model, geo, _at(end)) for row in rows]
+            found += [row for row in (*rows, *raised) if row is not None]
+    unique = {row.id: row for row in found}.values()
+    return list(unique) if terms is None else [charged_row(row, terms) for row in unique]
+
+
+def _with_uplift(row: PriceRow | None, provider: str, model: str, geo: str, at: datetime) -> PriceRow | None:
+    uplift = uplift_of(provider, model, geo, at.date()) if row is not None else None
+    return row if row is None or uplift is None else multiplied(row, uplift.factor, geo)
 
 
 def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def operator_row(deployment: str, own: Mapping[str, float]) -> PriceRow | None:
-    """Return the row made of the operator's settings, if any price is among them."""
-    rates = {
-        usage_class: Rate(exact(Decimal(repr(own[setting])) * PICO_PER_USD))
-        for setting, usage_class in OPERATOR_PRICES.items()
-        if own.get(setting) is not None
-    }
-    return PriceRow(f"config/{deployment}", "config.yaml", rates) if rates else None

@@ -49,14 +49,17 @@ PERIOD = timedelta(minutes=15)
 """Prices that change by the hour do so at multiples of this."""
 
 
-def catalogue_row(provider: str, model: str, at: datetime) -> PriceRow | None:
-    """Return the row the catalogue has for `provider`'s `model` at the time `at`, or None."""
+def catalogue_row(provider: str, model: str, at: datetime, tier: str = "") -> PriceRow | None:
+    """Return the row the catalogue has for `provider`'s `model` at the time `at`, or None.
+
+    A service tier for which it has no price costs what the usual one does.
+    """
     found = _find(provider, model)
     if found is None:
         return None
     provider_id, info = found
     at = at.astimezone(UTC)
-    prices = info.get_prices(at)
+    prices = info.get_prices(at, _CONTEXTS[tier] if tier else None)
     rates = {
         usage_class: rate
         for key, (usage_class, per) in _PRICE_KEYS.items()
@@ -64,16 +67,31 @@ def catalogue_row(provider: str, model: str, at: datetime) -> PriceRow | None:
     }
     if not rates:
         return None
-    source = f"genai-prices {version('genai-prices')}"
-    return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}", source, rates)
+    served = f"#{tier}" if tier else ""
+    return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", source(), rates)
 
 
-def catalogue_rows(provider: str, model: str, start: datetime, end: datetime) -> list[PriceRow]:
+_CONTEXTS = {  # by our tier: what the catalogue's variants are chosen by
+    "batch": {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast", "speed": "fast"},
+}
+
+
+def source() -> str:
+    """Return whose prices these are, and as of when."""
+    snapshot = get_snapshot()
+    of = f"genai-prices {version('genai-prices')}"
+    return f"{of} updated {snapshot.timestamp:%Y-%m-%dT%H:%M:%SZ}" if snapshot.from_auto_update else of
+
+
+def catalogue_rows(provider: str, model: str, start: datetime, end: datetime, tier: str = "") -> list[PriceRow]:
     """Return every row that holds at some time from `start` to `end`, two days apart at most."""
     moments = [start, end]  # dated prices begin at midnight
     if changes_by_the_hour(provider, model):
         moments += [start + PERIOD * step for step in range(1, int((end - start) / PERIOD) + 1)]
-    rows = {row.id: row for moment in moments if (row := catalogue_row(provider, model, moment)) is not None}
+    rows = {row.id: row for moment in moments if (row := catalogue_row(provider, model, moment, tier))}
     return list(rows.values())
 
 

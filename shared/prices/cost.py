@@ -5,6 +5,7 @@ from math import ceil
 from typing import NamedTuple
 
 from shared.prices.row import FREE_BESIDES, FREE_WHEN_UNLISTED, PriceRow
+from shared.prices.terms import MARGIN
 from shared.usage.classes import INPUT_CLASSES, OUTPUT_CLASSES, Usage
 
 _ONE = Decimal(1)
@@ -46,8 +47,11 @@ def cost_of(usage: Usage, row: PriceRow) -> Cost:
 
 
 def ceiling_pico(row: PriceRow, *, input_tokens: int, output_tokens: int) -> int:
-    """Return what a call of at most these sizes can cost at most, whatever class its tokens turn out to be."""
-    per_request = row.rates["requests"].highest if "requests" in row.rates else 0
+    """Return what a call of at most these sizes can cost at most, whatever class its tokens turn out to be.
+
+    Searches, pages and other units come on top of it: `unit_rate_ceiling`.
+    """
+    per_request = unit_rate_ceiling(row, "requests") + unit_rate_ceiling(row, MARGIN)
     tokens = input_tokens * input_rate_ceiling(row) + output_tokens * output_rate_ceiling(row)
     return ceil(tokens + per_request)
 
@@ -60,6 +64,13 @@ def input_rate_ceiling(row: PriceRow) -> int | Decimal:
 def output_rate_ceiling(row: PriceRow) -> int | Decimal:
     """Return the dearest pico-dollars an output token can cost."""
     return _highest(row, OUTPUT_CLASSES)
+
+
+def unit_rate_ceiling(row: PriceRow, usage_class: str) -> int | Decimal:
+    """Return the dearest pico-dollars a unit of any class can cost, 0 where the row cannot price it."""
+    of_sizes = (f"{usage_class}_low", f"{usage_class}_high")  # of searches
+    rates = (row.rate_for(usage_class), *[row.rates.get(name) for name in of_sizes])
+    return max([rate.highest for rate in rates if rate is not None], default=0)
 
 
 def _highest(row: PriceRow, classes: tuple[str, ...]) -> int | Decimal:

@@ -3,7 +3,10 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from shared.usage.classes import UNIT_CLASSES
+from shared.usage.classes import INPUT_CLASSES, OUTPUT_CLASSES, UNIT_CLASSES
+
+OPERATORS = "config.yaml"
+"""The source of rows that the operator has set."""
 
 
 class Rate(NamedTuple):
@@ -34,11 +37,19 @@ def exact(rate: Decimal) -> int | Decimal:
 
 
 class PriceRow(NamedTuple):
-    """`rates` by usage class (the counts of shared.usage.Usage); an absent class falls back as in `FALLBACKS`."""
+    """`rates` by usage class (the counts of shared.usage.Usage); an absent class falls back as in `FALLBACKS`.
+
+    Beside those, `web_searches_low` and `web_searches_high` are what searches of another size than the usual cost.
+    """
 
     id: str
     source: str
     rates: dict[str, Rate]
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether the operator set it, and not the catalogue."""
+        return self.source == OPERATORS
 
     def rate_for(self, usage_class: str) -> Rate | None:
         """Return the rate of a class, or of what it falls back to, or None where the row cannot price it."""
@@ -50,6 +61,25 @@ class PriceRow(NamedTuple):
             current = FALLBACKS.get(current)
         return None
 
+
+def multiplied(row: PriceRow, factor: Decimal, why: str) -> PriceRow:
+    """Return the row with every price of a token times `factor`; `why` ends its id."""
+    rates = {
+        name: Rate(exact(rate.base * factor), tuple((start, exact(tier * factor)) for start, tier in rate.tiers))
+        if name in _TOKENS
+        else rate
+        for name, rate in row.rates.items()
+    }
+    return PriceRow(f"{row.id}*{why}", row.source, rates)
+
+
+def of_search_size(row: PriceRow, size: str) -> PriceRow:
+    """Return the row with the price of a web search of that size (low, high), where it has one."""
+    rate = row.rates.get(f"web_searches_{size}")
+    return row if rate is None else row._replace(rates={**row.rates, "web_searches": rate})
+
+
+_TOKENS = frozenset(INPUT_CLASSES + OUTPUT_CLASSES)
 
 FALLBACKS: dict[str, str] = {
     "cached_input": "input",

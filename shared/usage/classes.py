@@ -52,6 +52,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     compute_ms: int = 0  # machine time, where that is billed
     # how it was served, and what was said about it
     tier: str = ""  # batch, flex, priority or fast; "" is the usual one
+    search_size: str = ""  # low or high; "" is the usual size of what a search reads
     geo: str = ""  # the region that processing was bound to, where the provider says so
     reported_cost_pico: int | None = None  # what the provider says the call cost
     mismatch: str = ""  # what does not add up in the provider's figures; the counts are then the dearer reading
@@ -95,15 +96,23 @@ def usage_of(
     counts: dict[str, int],
     *,
     tier: str = "",
+    search_size: str = "",
     geo: str = "",
     reported_cost_pico: int | None = None,
     mismatch: str = "",
 ) -> Usage:
     """Return the usage with these counts by class."""
-    return Usage(**counts, tier=tier, geo=geo, reported_cost_pico=reported_cost_pico, mismatch=mismatch)
+    return Usage(
+        **counts,
+        tier=tier,
+        search_size=search_size,
+        geo=geo,
+        reported_cost_pico=reported_cost_pico,
+        mismatch=mismatch,
+    )
 
 
-_UNCOUNTED = ("tier", "geo", "reported_cost_pico", "mismatch")
+_UNCOUNTED = ("tier", "search_size", "geo", "reported_cost_pico", "mismatch")
 _CLASSES = tuple(field.name for field in msgspec.structs.fields(Usage) if field.name not in _UNCOUNTED)
 
 INPUT_CLASSES = _CLASSES[: _CLASSES.index("output")]

@@ -84,11 +84,7 @@ def _with_details(usage: dict[str, Any], prompt: int, completion: int, total: in
     counts = {
         **read_classes,
         **written_classes,
-        "web_searches": first_count(
-            (usage.get("server_tool_use"), "web_search_requests"),
-            (usage.get("server_tool_use_details"), "web_search_requests"),
-            (usage, "num_search_queries"),
-        ),
+        "web_searches": _searches(usage),
         "search_sources": count_or_0(usage, "num_sources_used"),
         "audio_input_ms": audio_ms,
     }
@@ -97,6 +93,7 @@ def _with_details(usage: dict[str, Any], prompt: int, completion: int, total: in
     return usage_of(
         counts,
         tier=tier,
+        search_size=_search_size(usage),
         reported_cost_pico=reported_cost(usage),
         mismatch=problem or read_problem or written_problem,
     )
@@ -133,6 +130,21 @@ def _apart(usage: dict[str, Any]) -> dict[str, int]:
     if "num_search_queries" not in usage and "citation_tokens" not in usage:
         return {}
     return {"reasoning": count_or_0(usage, "reasoning_tokens"), "citations": count_or_0(usage, "citation_tokens")}
+
+
+def _searches(usage: dict[str, Any]) -> int:
+    """Return the web searches; Perplexity tells the size of one without counting it."""
+    searches = first_count(
+        (usage.get("server_tool_use"), "web_search_requests"),
+        (usage.get("server_tool_use_details"), "web_search_requests"),
+        (usage, "num_search_queries"),
+    )
+    return searches or int("search_context_size" in usage and "num_search_queries" not in usage)
+
+
+def _search_size(usage: dict[str, Any]) -> str:
+    size = usage.get("search_context_size")
+    return size if size in ("low", "high") else ""
 
 
 def _missed(usage: dict[str, Any], prompt: int, cached: int) -> int:

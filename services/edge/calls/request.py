@@ -71,6 +71,7 @@ def admit_of(
         dialect=endpoint.dialect,
         content_type=content_type,
         units=peek.units,
+        tier=peek.tier,
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
     )
 

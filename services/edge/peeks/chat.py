@@ -7,6 +7,7 @@ import msgspec
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import text_and_media
 from services.edge.peeks.peek import Ours, Peek, peek_of
+from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
 ROUTE = "/chat/completions"
@@ -28,6 +29,8 @@ class _Chat(Ours, kw_only=True):
     max_completion_tokens: int | None = None
     n: int | None = None
     tools: list[Any] | None = None
+    web_search_options: Any = None
+    search_parameters: Any = None  # xAI's
 
 
 _decode = msgspec.json.Decoder(_Chat).decode
@@ -48,6 +51,7 @@ def peek_chat(body: bytes) -> Peek:
     elif chat.max_tokens is not None:
         field, max_tokens = "max_tokens", chat.max_tokens
     text_bytes, images = text_and_media(body)
+    searches = chat.web_search_options is not None or chat.search_parameters is not None
     return peek_of(
         chat,
         ROUTE,
@@ -59,4 +63,5 @@ def peek_chat(body: bytes) -> Peek:
         n=1 if chat.n is None else chat.n,
         has_tools=bool(chat.tools),
         images=images,
+        units=tool_units(chat.tools, searches=searches) if chat.tools or searches else (),
     )

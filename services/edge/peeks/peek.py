@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from shared.errors import InvalidRequest
+from shared.usage import tier_of
 
 NUMBER_MAX = 2_147_483_647
 RETRIES_MAX = 100
@@ -39,6 +40,7 @@ class Peek(msgspec.Struct, frozen=True):
     disable_fallbacks: bool = False
     images: int = 0
     units: Units = ()
+    tier: str = ""  # the service tier that is asked for, shared.usage.tier_of
 
 
 class Ours(msgspec.Struct, kw_only=True):
@@ -52,6 +54,8 @@ class Ours(msgspec.Struct, kw_only=True):
     num_retries: int | None = None
     timeout: float | None = None
     disable_fallbacks: bool | None = None
+    service_tier: Any = None
+    speed: Any = None  # Anthropic's fast mode
 
 
 def peek_of(
@@ -106,6 +110,7 @@ def peek_of(
         bool(ours.disable_fallbacks),
         images,
         units,
+        "" if ours.service_tier is None and ours.speed is None else tier_of(ours.speed) or tier_of(ours.service_tier),
     )
 
 

@@ -11,8 +11,8 @@ from services.policy.budgets.admission import Ask
 from services.policy.budgets.count_input import TextTokens
 from shared.calls import WRITING, Admit
 from shared.deployments import Deployment
-from shared.prices import PriceRow, ceiling_pico, max_output_tokens, rows_between
-from shared.prices.cost import input_rate_ceiling, output_rate_ceiling
+from shared.prices import PriceRow, ceiling_pico, dearest_rows, max_output_tokens
+from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 
 IMAGE_TOKENS = {"anthropic": 5_000}
 IMAGE_TOKENS_MAX = 50_000
@@ -51,10 +51,11 @@ _MAXIMA = ("max_tokens", "max_completion_tokens")
 
 
 class Kind(NamedTuple):
-    """What must have a price: the text it writes, and units of other classes than tokens of text."""
+    """What must have a price: the text it writes, and units of other classes than tokens of text; on which tier."""
 
     writes: bool
     units: tuple[str, ...]
+    tier: str = ""
 
 
 CHAT_KIND = Kind(True, ())
@@ -76,6 +77,7 @@ class GroupCeiling(NamedTuple):
     margin: float = MARGIN
     template: Template = OTHER_TEMPLATE
     unit_rates: tuple[int, ...] = ()  # of the kind's units
+    per_ms: int = 0  # of the call's duration
 
 
 class Ceilings:
@@ -118,8 +120,8 @@ class Ceilings:
         it has become longer since edge counted them.
         """
         kind = CHAT_KIND
-        if request.units or request.call_type not in WRITING:
-            kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units))
+        if request.units or request.tier or request.call_type not in WRITING:
+            kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units), request.tier)
         ceiling = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now, kind=kind)
         tokens = request.input_bytes + grown + TEMPLATE_TOKENS
         if text is not None:
@@ -127,6 +129,8 @@ class Ceilings:
         tokens += ceiling.added_tokens + (TOOL_TOKENS if request.has_tools else 0)
         tokens += request.images * ceiling.image_tokens
         input_pico = tokens * ceiling.input_rate + ceiling.per_request
+        if ceiling.per_ms:
+            input_pico += ceiling.per_ms * max(0, request.deadline_ms - request.received_ms)
         if ceiling.unit_rates:
             input_pico += sum(count * rate for (_, count), rate in zip(request.units, ceiling.unit_rates, strict=True))
         if not kind.writes:
@@ -153,14 +157,8 @@ class Ceilings:
         unpriced: list[str] = []
         outputs: list[int | None] = []
         for deployment in candidates:
-            found = rows_between(
-                deployment.id,
-                deployment.provider,
-                deployment.priced_as,
-                own=deployment.prices,
-                start=start,
-                end=start + 2 * _DAY_S - 1,  # what is admitted today may be priced tomorrow
-            )
+            # What is admitted today may be priced tomorrow.
+            found = dearest_rows(deployment, kind.tier, start=start, end=start + 2 * _DAY_S - 1)
             if not found or not all(_is_whole(row, kind) for row in found):
                 unpriced.append(f"{deployment.provider}/{deployment.model}")
             rows += found
@@ -170,6 +168,7 @@ class Ceilings:
             input_rate=max((ceil(input_rate_ceiling(row)) for row in rows), default=0),
             output_rate=max((ceil(output_rate_ceiling(row)) for row in rows), default=0),
             per_request=max((ceiling_pico(row, input_tokens=0, output_tokens=0) for row in rows), default=0),
+            per_ms=max((ceil(unit_rate_ceiling(row, "compute_ms")) for row in rows), default=0),
             image_tokens=max(
                 (IMAGE_TOKENS.get(deployment.provider, IMAGE_TOKENS_MAX) for deployment in candidates), default=0
             ),
@@ -181,7 +180,9 @@ class Ceilings:
             o200k=all(_O200K.match(deployment.priced_as) for deployment in candidates),
             margin=1.0 if all(_OWN_TOKENIZER.match(deployment.priced_as) for deployment in candidates) else MARGIN,
             template=_largest(_template_of(deployment.priced_as) for deployment in candidates),
-            unit_rates=tuple(max((_rate_ceiling(row, name) for row in rows), default=0) for name in kind.units),
+            unit_rates=tuple(
+                max((ceil(unit_rate_ceiling(row, name)) for row in rows), default=0) for name in kind.units
+            ),
         )
 
     def _reachable(self, group: str, with_fallbacks: bool) -> Iterator[str]:
@@ -213,21 +214,16 @@ def _largest(templates: Iterable[Template]) -> Template:
 
 
 def _is_whole(row: PriceRow, kind: Kind) -> bool:
-    """Whether the row can price such a call: by the call itself, by the text on each side, or by its units.
+    """Whether the row can price such a call: by the call or its duration, by the text on each side, or by its units.
 
     Where text is written, a price for one side alone leaves the other unknown.
     """
-    if "requests" in row.rates:
+    if "requests" in row.rates or "compute_ms" in row.rates:
         return True
     reads = row.rate_for("input") is not None
     if kind.writes:
         return reads and row.rate_for("output") is not None
     return reads or any(row.rate_for(name) is not None for name in kind.units)
-
-
-def _rate_ceiling(row: PriceRow, unit: str) -> int:
-    rate = row.rate_for(unit)
-    return 0 if rate is None else ceil(rate.highest)
 
 
 def _answers_of(deployment: Deployment) -> int:

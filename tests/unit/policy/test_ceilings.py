@@ -1,6 +1,7 @@
 """What a request can cost at most is never less than what it costs."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,15 +13,16 @@ from services.policy.budgets.admission import Ask, Placed, place
 from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import Admit, Caller
+from shared.config.price_names import VARIED
 from shared.deployments import Deployment
-from shared.prices import PriceBook, PriceRow, cost_of
-from shared.prices.book import OPERATOR_PRICES
-from shared.usage import Usage
+from shared.prices import PriceBook, PriceRow, Terms, charged, cost_of
+from shared.prices.operator import OPERATOR_PRICES
+from shared.prices.terms import ROUNDED_PICO
+from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, Usage, usage_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 CALLER = Caller("key", "", "tenant", "", "", "", "", (), "", "", "", b"")
-INPUT = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
-OUTPUT = ("output", "reasoning", "audio_output", "image_output")
+INPUT, OUTPUT = INPUT_CLASSES, OUTPUT_CLASSES
 
 
 def request(group: str = "model", **fields: Any) -> Admit:
@@ -265,10 +267,21 @@ def _row(one: Deployment, now: float) -> PriceRow:
     return row
 
 
-operator_prices = st.dictionaries(
-    st.sampled_from(sorted(OPERATOR_PRICES)), st.floats(0, 0.01, allow_nan=False), min_size=1
-)
 listed = st.sampled_from(MODELS)
+TIERS = ("", "batch", "flex", "priority", "fast")
+some_terms = st.one_of(
+    st.none(),
+    st.builds(Terms, st.decimals(0, 1, places=3), st.decimals(0, 2, places=3), st.integers(0, 10**10)),
+)
+variants = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(VARIED),
+    st.sampled_from(["", "_above_128k_tokens", "_above_200k_tokens"]),
+    st.sampled_from(["", "_flex", "_priority", "_batches"]),
+)
+operator_prices = st.dictionaries(
+    st.one_of(st.sampled_from(sorted(OPERATOR_PRICES)), variants), st.floats(0, 0.01, allow_nan=False), min_size=1
+)
 
 
 @st.composite
@@ -278,13 +291,25 @@ def served(draw: st.DrawFn) -> tuple[list[Deployment], Admit, float, float, list
     for number in range(draw(st.integers(1, 3))):
         provider, model = draw(listed)
         own = draw(st.one_of(st.just({}), operator_prices))
-        some.append(deployment(name=f"d{number}", provider=provider, model=model, priced_as=model, prices=own))
+        some.append(
+            deployment(
+                name=f"d{number}",
+                provider=provider,
+                model=model,
+                priced_as=model,
+                prices=own,
+                terms=draw(some_terms),
+                geo=draw(st.sampled_from(["", "eu", "us"])),
+            )
+        )
     asked = request(
         max_tokens=draw(st.one_of(st.none(), st.integers(1, 200_000))),
         n=draw(st.integers(1, 5)),
         input_bytes=draw(st.integers(1, 3_000_000)),
         images=draw(st.integers(0, 4)),
         has_tools=draw(st.booleans()),
+        tier=draw(st.sampled_from(TIERS)),
+        deadline_ms=draw(st.integers(0, 600_000)),
     )
     start = NOW + draw(st.integers(0, 86_400))
     return (
@@ -292,7 +317,7 @@ def served(draw: st.DrawFn) -> tuple[list[Deployment], Admit, float, float, list
         asked,
         start,
         draw(st.integers(0, 86_000)),
-        draw(st.lists(st.integers(0, 100), min_size=10, max_size=10)),
+        draw(st.lists(st.integers(0, 100), min_size=len(INPUT) + len(OUTPUT), max_size=len(INPUT) + len(OUTPUT))),
     )
 
 
@@ -307,13 +332,49 @@ def test_no_answer_costs_more_than_its_hold_whoever_serves_it(
     assert isinstance(placed, Placed)
     longest = ask.output_tokens if placed.max_tokens is None else placed.max_tokens
     read = asked.input_bytes + asked.images * 5_000 + TEMPLATE_TOKENS + asked.has_tools * TOOL_TOKENS
-    usage = Usage(
-        **_split(read * input_percent // 100, INPUT, shares[:6]),
-        **_split(longest * asked.n * output_percent // 100, OUTPUT, shares[6:]),
+    usage = usage_of(
+        {
+            **_split(read * input_percent // 100, INPUT, shares[: len(INPUT)]),
+            **_split(longest * asked.n * output_percent // 100, OUTPUT, shares[len(INPUT) :]),
+            "compute_ms": asked.deadline_ms,
+        }
     )
     for one in deployments:
-        cost = cost_of(usage, _row(one, now + takes_s))
-        assert cost.pico <= placed.amount, (one.provider, one.model)
+        for tier in ("", asked.tier):
+            for geo in (one.geo, "us" if one.provider == "anthropic" else one.geo):
+                row = PriceBook().row_for(
+                    one.id, one.provider, one.priced_as, own=one.prices, now=now + takes_s, tier=tier, geo=geo
+                )
+                assert row is not None
+                cost = charged(cost_of(usage, row).pico, one.terms or Terms())
+                assert cost.pico <= placed.amount, (one.provider, one.model, tier, geo)
+
+
+def test_a_service_tier_that_a_request_asks_for_is_held_at_its_price() -> None:
+    known = deployment(provider="openai", model="gpt-4o", priced_as="gpt-4o", prices={})
+    usual, priority = (ceilings(known).ask_for(request(tier=tier), NOW)[0] for tier in ("", "priority"))
+    assert (usual.output_pico_per_token, priority.output_pico_per_token) == (10_000_000, 17_000_000)
+    assert ceilings(known).ask_for(request(tier="flex"), NOW)[0] == usual, "the cheaper tier may have no room"
+
+
+def test_a_service_tier_that_a_deployment_asks_for_is_held_at_its_price() -> None:
+    of: dict[str, Any] = {"provider": "openai", "model": "gpt-4o", "priced_as": "gpt-4o", "prices": {}}
+    for settings_of in ("defaults", "extra_body"):
+        asks = deployment(**of, **{settings_of: {"service_tier": "priority"}})
+        assert ceilings(asks).ask_for(request(), NOW)[0].output_pico_per_token == 17_000_000
+
+
+def test_discounts_and_margins_are_in_the_ceiling() -> None:
+    sold = deployment(terms=Terms(Decimal("0.5"), Decimal("0.2"), 7))
+    ask, _ = ceilings(sold).ask_for(request(max_tokens=10), NOW)
+    assert ask.output_pico_per_token == OUT * 6 // 10
+    assert ask.input_pico == INPUT_TOKENS * IN * 6 // 10 + 7 + ROUNDED_PICO
+
+
+def test_machine_time_is_held_for_as_long_as_a_request_may_take() -> None:
+    rented = deployment(prices={"input_cost_per_second": 0.001})
+    ask, unpriced = ceilings(rented).ask_for(request(max_tokens=10, received_ms=1_000, deadline_ms=61_000), NOW)
+    assert (most(ask), unpriced) == (60 * 10**9, ())
 
 
 def _split(total: int, classes: tuple[str, ...], shares: list[int]) -> dict[str, int]:
@@ -347,3 +408,21 @@ def test_units_that_nobody_prices_leave_a_call_without_a_price() -> None:
     nothing = deployment(prices={}, model="unheard-of", priced_as="unheard-of")
     asked = request(call_type="aimage_generation", units=(("images", 1),))
     assert ceilings(nothing).ask_for(asked, NOW)[1] == ("simulated/unheard-of",)
+
+
+def test_what_perplexity_searches_and_reads_unasked_is_held() -> None:
+    model = "sonar-deep-research"
+    deep = deployment(provider="perplexity", model=model, priced_as=model, prices={})
+    usage = Usage(input=33, output=10, reasoning=73_997, citations=20_016, web_searches=18)
+    ask, unpriced = ceilings(deep).ask_for(request(max_tokens=10), NOW)
+    assert unpriced == ()
+    assert most(ask) >= cost_of(usage, _row(deep, NOW)).pico
+
+
+def test_searches_that_a_request_may_make_are_held_at_the_dearest_size() -> None:
+    prices = {
+        "input_cost_per_token": 0.0, "output_cost_per_token": 0.0,
+        "search_context_cost_per_query.medium": 0.01, "search_context_cost_per_query.high": 0.02,
+    }  # fmt: skip
+    ask, _ = ceilings(deployment(prices=prices)).ask_for(request(units=(("web_searches", 3),), max_tokens=1), NOW)
+    assert most(ask) == 3 * 2 * 10**10

@@ -5,10 +5,12 @@ import pytest
 from services.router.answer import AnswerWriter
 from services.router.answer_headers import header_text, stream_headers, whole_headers
 from services.router.job import Job
+from services.router.price_call import NOT_PRICED, Priced
 from shared import frames
 from shared.bus import NotConnected
 from shared.errors import ProviderFailed
 from shared.frames import DATA_MAX, FAILURE, HEAD, LAST, PROGRESS, Head
+from shared.prices import Cost
 from tests.router_calls import complete, deployment
 
 
@@ -119,9 +121,13 @@ def job(bus: _Bus, **fields: Any) -> Job:
     return Job(complete("req_1", "edge-1", body, **fields), body, writer(bus), retries=1, fallbacks=2)
 
 
+PARTS = {"cached_input": 1_000_000, "cache_write_1h": 2_000_000, "reasoning": 3_000_000, "web_searches": 1_000_000}
+PRICED = Priced(7_500_000, "computed", Cost(7_000_000, PARTS, ()), None, 500_000, 1_000_000)
+
+
 def test_the_headers_tell_who_served_it_and_what_it_cost(bus: _Bus) -> None:
     of = job(bus, applied_guardrails=("pii", "words"))
-    headers = dict(whole_headers(of, deployment(id="id\n1", model="é"), b"12345", 7_500_000))
+    headers = dict(whole_headers(of, deployment(id="id\n1", model="é"), b"12345", PRICED))
     assert headers == {
         "content-type": "application/json",
         "content-length": "5",
@@ -132,11 +138,22 @@ def test_the_headers_tell_who_served_it_and_what_it_cost(bus: _Bus) -> None:
         "x-litellm-attempted-fallbacks": "2",
         "x-litellm-applied-guardrails": "pii,words",
         "x-litellm-response-cost": "0.0000075",
+        "x-litellm-response-cost-original": "0.000007",
+        "x-litellm-response-cost-discount-amount": "0.0000005",
+        "x-litellm-response-cost-margin-amount": "0.000001",
+        "x-litellm-response-cost-input": "0.000003",
+        "x-litellm-response-cost-output": "0.000003",
+        "x-litellm-response-cost-tool-usage": "0.000001",
+        "x-litellm-response-cost-cache-read": "0.000001",
+        "x-litellm-response-cost-cache-creation": "0.000002",
+        "x-litellm-response-cost-reasoning": "0.000003",
     }
 
 
 def test_a_cost_that_is_not_known_is_not_told(bus: _Bus) -> None:
     assert "x-litellm-response-cost" not in dict(whole_headers(job(bus), deployment(), b"", None))
-    assert dict(whole_headers(job(bus), deployment(), b"", 0))["x-litellm-response-cost"] == "0"
+    assert "x-litellm-response-cost" not in dict(whole_headers(job(bus), deployment(), b"", NOT_PRICED))
+    free = Priced(0, "computed", Cost(0, {}, ()), None)
+    assert dict(whole_headers(job(bus), deployment(), b"", free))["x-litellm-response-cost"] == "0"
     assert "x-litellm-response-cost" not in dict(stream_headers(job(bus), deployment()))
     assert dict(stream_headers(job(bus), deployment()))["content-type"].startswith("text/event-stream")

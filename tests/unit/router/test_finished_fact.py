@@ -1,3 +1,4 @@
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -5,8 +6,9 @@ import orjson
 import pytest
 
 from services.router.answer import AnswerWriter
-from services.router.finished_fact import MESSAGE_MAX, finished_fact, price_of
+from services.router.finished_fact import MESSAGE_MAX, finished_fact
 from services.router.job import Ending, Job, failed
+from services.router.price_call import Priced, price_call
 from services.router.providers.openai import OpenAIAnswer
 from shared.errors import ProviderFailed
 from shared.facts import CompletionFinished, encode_fact
@@ -47,8 +49,8 @@ def ending(usage: Usage = USED, **fields: Any) -> Ending:
 
 
 def fact(of: Ending, **fields: Any) -> CompletionFinished:
-    cost, price = price_of(PriceBook(), of)
-    made = finished_fact(job(**fields), of, cost, price)
+    priced, of.usage = price_call(PriceBook(), of.deployment, of.usage, duration_ms=1_000, now=time.time())
+    made = finished_fact(job(**fields), of, priced)
     decoded = decode_fact(encode_fact(made), by_kind(*REQUEST_FACTS))
     assert decoded == made
     return made
@@ -81,7 +83,7 @@ def test_the_rate_told_is_the_one_for_a_prompt_of_that_size() -> None:
     for prompt, rate in ((1_000, "1.5"), (1_001, "3.5")):
         usage = Usage(input=prompt, output=1)
         cost = cost_of(usage, row)
-        made = finished_fact(job(), ending(usage), cost, row)
+        made = finished_fact(job(), ending(usage), Priced(cost.pico, "computed", cost, row))
         assert made.price is not None
         assert made.price.rates == {"input": rate, "output": "7"}
         assert made.cost_pico == round(Decimal(rate) * prompt + 7)

@@ -92,7 +92,7 @@ def test_a_call_that_is_paid_for_as_such_counts() -> None:
 
 def test_rates_are_the_dearest_of_a_row() -> None:
     row = PriceRow("r", "s", {"input": Rate(3, ((1_000, 7),)), "cached_input": Rate(1), "output": Rate(9)})
-    assert rates_of(row) == Rates(7, 9, 0)
+    assert rates_of([row]) == Rates(7, 9, 0)
 
 
 # the line
@@ -229,4 +229,4 @@ def test_a_call_that_writes_nothing_is_paid_by_its_input() -> None:
 
 def test_units_are_paid_at_their_dearest_price() -> None:
     row = PriceRow("r", "test", {"images": Rate(7, ((100, 9),)), "input": Rate(1)})
-    assert units_pico(row, (("images", 2), ("audio_input_ms", 50), ("image_input", 3))) == 2 * 9 + 3
+    assert units_pico([row], (("images", 2), ("audio_input_ms", 50), ("image_input", 3))) == 2 * 9 + 3

@@ -1,12 +1,15 @@
 """Each entry of model_list becomes a deployment with a provider and an id that does not change between starts."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config import LiteLLMParams, parse_config, provider_and_model
+from shared.config import ConfigError, LiteLLMParams, parse_config, provider_and_model
+from shared.deployments import Deployment, deployments_of
+from shared.prices import Terms
 
 
 def ids(*params: dict[str, Any], environ: dict[str, str] | None = None) -> list[str]:
@@ -129,3 +132,59 @@ def test_either_name_of_the_retries_is_taken_and_zero_is_a_number() -> None:
 def test_ids_are_distinct_whatever_is_repeated(keys: list[str]) -> None:
     found = ids(*({"api_key": key} for key in keys))
     assert len(set(found)) == len(keys)
+
+
+def priced(**litellm_settings: Any) -> Deployment:
+    entry = {"model_name": "m", "litellm_params": {"model": "openai/gpt-4o"}}
+    return deployments_of(parse_config({"model_list": [entry], "litellm_settings": litellm_settings}, {}))[0]
+
+
+def test_a_providers_discount_and_margin_are_its_deployments_terms() -> None:
+    assert priced().terms is None
+    assert priced(cost_discount_config={"openai": 0.05}).terms == Terms(Decimal("0.05"))
+    assert priced(cost_discount_config={"azure": 0.05}).terms is None
+    assert priced(cost_margin_config={"global": 0.1}).terms == Terms(margin=Decimal("0.1"))
+    own = {"global": 0.1, "openai": {"percentage": 0.08, "fixed_amount": 0.0005}}
+    assert priced(cost_margin_config=own).terms == Terms(Decimal(0), Decimal("0.08"), 500_000_000)
+
+
+@pytest.mark.parametrize("config", [{"openai": 1.5}, {"openai": -0.1}, {"openai": "much"}])
+def test_a_discount_that_is_no_share_is_refused(config: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"litellm_settings\.cost_discount_config\.openai"):
+        priced(cost_discount_config=config)
+
+
+def test_every_form_of_a_price_is_read() -> None:
+    params = {
+        "model": "openai/a",
+        "input_cost_per_token": 1e-6,
+        "input_cost_per_token_above_200k_tokens": 2e-6,
+        "price_variants": {"output_cost_per_token_priority": 3e-6},
+        "search_context_cost_per_query": {"search_context_size_low": 0.01, "search_context_size_medium": 0.02},
+        "tiered_pricing": [
+            {"range": [0, 32_000], "output_cost_per_token": 4e-6},
+            {"range": [32_000, 128_000], "output_cost_per_token": 5e-6},
+        ],
+    }
+    config = parse_config({"model_list": [{"model_name": "m", "litellm_params": params}]}, {})
+    assert config.warnings == []
+    assert config.model_list[0].own_prices() == {
+        "input_cost_per_token": 1e-6,
+        "input_cost_per_token_above_200k_tokens": 2e-6,
+        "output_cost_per_token_priority": 3e-6,
+        "search_context_cost_per_query.low": 0.01,
+        "search_context_cost_per_query.medium": 0.02,
+        "output_cost_per_token": 4e-6,
+        "output_cost_per_token_above_32000_tokens": 5e-6,
+    }
+
+
+def test_the_region_is_the_one_set_or_that_of_openais_address() -> None:
+    def geo(**params: str) -> str:
+        entry = {"model_name": "m", "litellm_params": {"model": "openai/gpt-5.4", **params}}
+        return deployments_of(parse_config({"model_list": [entry]}, {}))[0].geo
+
+    assert geo() == ""
+    assert geo(api_base="https://eu.api.openai.com/v1") == "eu"
+    assert geo(api_base="https://api.openai.com/v1") == ""
+    assert geo(api_base="https://eu.api.openai.com/v1", region_name="us") == "us"

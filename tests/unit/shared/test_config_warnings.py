@@ -33,7 +33,7 @@ def test_a_price_that_is_not_by_token_is_named() -> None:
     params = {"model": "openai/a", "input_cost_per_video_per_second_above_15s_interval": 1}
     assert warnings(model_list=[{"model_name": "a", "litellm_params": params}]) == [
         "model_list[0].litellm_params.input_cost_per_video_per_second_above_15s_interval is accepted but has no effect "
-        "yet: only prices by token and by request are used"
+        "yet: no provider says how much of it a call used"
     ]
 
 

@@ -1,36 +1,13 @@
-"""Gemini's usageMetadata in our disjoint classes, and those as OpenAI shows them.
-
-Sources: https://ai.google.dev/api/generate-content#UsageMetadata (promptTokenCount includes the cached tokens,
-candidatesTokenCount excludes the thoughts, tool results are counted beside the prompt),
-https://ai.google.dev/gemini-api/docs/caching.
-"""
+"""Gemini's usage as OpenAI shows it; its reading stands in shared/usage/gemini.py."""
 
 from typing import Any
 
-from shared.usage import Usage
+from shared.usage import Usage, usage_from_gemini
 
 
 def usage_of(metadata: dict[str, Any], *, searches: int = 0) -> Usage:
     """Return the counts of a usageMetadata object; `searches` is how many the answer's grounding is billed for."""
-    read, cached = _by_modality(metadata, "promptTokensDetails"), _by_modality(metadata, "cacheTokensDetails")
-    wrote = _by_modality(metadata, "candidatesTokensDetails")
-    from_cache = _count(metadata, "cachedContentTokenCount")
-    sound = max(0, read.get("AUDIO", 0) - cached.get("AUDIO", 0))
-    images = max(0, read.get("IMAGE", 0) - cached.get("IMAGE", 0))
-    written = _count(metadata, "candidatesTokenCount")
-    sound_out, images_out = wrote.get("AUDIO", 0), wrote.get("IMAGE", 0)
-    return Usage(
-        input=max(0, _count(metadata, "promptTokenCount") - from_cache - sound - images)
-        + _count(metadata, "toolUsePromptTokenCount"),
-        cached_input=from_cache,
-        audio_input=sound,
-        image_input=images,
-        output=max(0, written - sound_out - images_out),
-        reasoning=_count(metadata, "thoughtsTokenCount"),
-        audio_output=sound_out,
-        image_output=images_out,
-        web_searches=searches,
-    )
+    return usage_from_gemini(metadata, searches=searches) or Usage(web_searches=searches)
 
 
 def openai_usage(usage: Usage) -> dict[str, Any]:
@@ -60,18 +37,3 @@ def openai_usage(usage: Usage) -> dict[str, Any]:
     if usage.web_searches:
         shown["server_tool_use"] = {"web_search_requests": usage.web_searches}
     return shown
-
-
-def _by_modality(metadata: dict[str, Any], name: str) -> dict[str, int]:
-    """Return tokens by modality (TEXT, IMAGE, AUDIO, VIDEO, DOCUMENT)."""
-    details = metadata.get(name)
-    counts: dict[str, int] = {}
-    for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, dict) and isinstance(detail.get("modality"), str):
-            counts[detail["modality"]] = counts.get(detail["modality"], 0) + _count(detail, "tokenCount")
-    return counts
-
-
-def _count(holder: dict[str, Any], name: str) -> int:
-    value = holder.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

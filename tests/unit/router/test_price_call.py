@@ -1,0 +1,79 @@
+"""What a call costs: whose word counts, and what the operator makes of it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.router.price_call import NOT_PRICED, price_call
+from shared.prices import PriceBook, Terms
+from shared.usage import Usage
+from tests.router_calls import deployment
+
+NOW = 1_795_000_000.0  # 2026-11-18
+OWN = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+USED = Usage(input=1_000, output=100)
+
+
+def price(usage: Usage = USED, *, duration_ms: int = 2_000, **fields: Any) -> Any:
+    return price_call(PriceBook(), deployment(**fields), usage, duration_ms=duration_ms, now=NOW)[0]
+
+
+def test_a_reported_cost_is_taken_and_the_computed_one_kept() -> None:
+    priced = price(Usage(input=1_000, output=100, reported_cost_pico=123), provider="openrouter", model="openai/gpt-4o")
+    assert (priced.pico, priced.source) == (123, "reported")
+    assert priced.computed.pico == 1_000 * 2_500_000 + 100 * 10_000_000
+
+
+def test_a_reported_cost_is_taken_where_nobody_has_a_price() -> None:
+    priced = price(Usage(input=1, reported_cost_pico=5), provider="openrouter", model="nobody/nothing")
+    assert (priced.pico, priced.source, priced.row) == (5, "reported", None)
+
+
+def test_the_operators_prices_go_before_what_a_provider_reports() -> None:
+    priced = price(Usage(input=1_000, reported_cost_pico=5), provider="openrouter", model="x", prices=OWN)
+    assert (priced.pico, priced.source) == (10**9, "computed")
+
+
+@pytest.mark.parametrize("provider", ["openai", "vllm", "openai_like"])
+def test_what_any_other_server_says_is_no_cost(provider: str) -> None:
+    priced = price(Usage(input=1_000, reported_cost_pico=5), provider=provider, model="gpt-4o")
+    assert priced.pico != 5
+
+
+def test_a_model_without_a_price_has_an_unknown_cost() -> None:
+    assert price(provider="vllm", model="own") == NOT_PRICED
+    assert price_call(PriceBook(), None, USED, duration_ms=1, now=NOW) == (NOT_PRICED, USED)
+
+
+def test_discount_and_margin_are_on_the_cost_whoever_told_it() -> None:
+    terms = Terms(Decimal("0.1"), Decimal("0.5"), 3)
+    priced = price(prices=OWN, terms=terms)
+    assert (priced.computed.pico, priced.discount_pico, priced.margin_pico) == (1_200_000_000, 120_000_000, 540_000_003)
+    assert priced.pico == 1_620_000_003
+    reported = price(Usage(input=1, reported_cost_pico=1_000), provider="xai", model="grok-4", terms=terms)
+    assert (reported.pico, reported.discount_pico, reported.margin_pico) == (1_353, 100, 453)
+
+
+def test_the_row_is_that_of_the_tier_and_of_the_region() -> None:
+    assert price(Usage(input=1, tier="priority"), model="gpt-4o").pico == 4_250_000
+    geo = price(Usage(input=1, geo="us"), provider="anthropic", model="claude-opus-4-6")
+    assert geo.pico == 5_500_000
+    bound = price(Usage(input=1), model="gpt-5.4", geo="eu")
+    assert bound.pico == price(Usage(input=1), model="gpt-5.4").pico * 11 // 10
+
+
+def test_a_call_that_is_billed_by_time_is_counted_by_its_duration() -> None:
+    rented = deployment(prices={"input_cost_per_second": 0.001})
+    priced, usage = price_call(PriceBook(), rented, USED, duration_ms=2_500, now=NOW)
+    assert (priced.pico, usage.compute_ms) == (2_500 * 10**6, 2_500)
+    heard = Usage(audio_input_ms=9_000)
+    assert price_call(PriceBook(), rented, heard, duration_ms=2_500, now=NOW)[0].pico == 9_000 * 10**6
+    told = Usage(compute_ms=4_000)
+    assert price_call(PriceBook(), rented, told, duration_ms=2_500, now=NOW)[0].pico == 4_000 * 10**6
+
+
+def test_a_search_costs_by_its_size() -> None:
+    sizes = {"search_context_cost_per_query.medium": 0.02, "search_context_cost_per_query.low": 0.01}
+    assert price(Usage(web_searches=1, search_size="low"), prices=sizes).pico == 10**10
+    assert price(Usage(web_searches=1), prices=sizes).pico == 2 * 10**10
