@@ -8,10 +8,31 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.holders import Holder
 from shared.keys import Key
 
-KeyVerb = Literal[
-    "key_generate", "key_update", "key_delete", "key_block", "key_unblock", "key_info", "key_find", "key_list"
+ControlVerb = Literal[
+    "key_generate",
+    "key_update",
+    "key_delete",
+    "key_block",
+    "key_unblock",
+    "key_info",
+    "key_find",
+    "key_list",
+    "team_new",
+    "team_update",
+    "team_models_add",
+    "team_models_delete",
+    "team_delete",
+    "team_block",
+    "team_unblock",
+    "team_info",
+    "team_list",
+    "member_add",
+    "member_update",
+    "member_delete",
+    "budget_info",
 ]
 
 
@@ -100,4 +121,52 @@ class KeyPage(msgspec.Struct, frozen=True):
     """One page of a list; `total` counts all that match."""
 
     keys: list[KeyAnswer]
+    total: int
+
+
+class WindowAnswer(msgspec.Struct, frozen=True):
+    """What is spent in one window, and when the next one begins; None where it is not known, or where none does."""
+
+    figures: AccountFigures | None
+    reset_at: float | None
+
+
+class HolderAnswer(msgspec.Struct, frozen=True):
+    """A holder as it is now. `figures` count all its spend; `windows` stand for the entry's `budgets`, one each."""
+
+    entry: Holder
+    figures: AccountFigures | None
+    budget_reset_at: float | None = None
+    windows: tuple[WindowAnswer, ...] = ()
+    shared: Holder | None = None  # the budget it names by its budget_id
+
+
+class TeamAnswer(msgspec.Struct, frozen=True):
+    """A team with its members, those who were there first before the others, and with its keys where asked for."""
+
+    team: HolderAnswer
+    members: list[HolderAnswer]
+    keys: list[KeyAnswer] = []
+    users: list[HolderAnswer] = []  # those of the members that a change was about
+    changed: tuple[str, ...] = ()  # ids of the memberships that it was about
+
+
+class TeamQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which teams to list. An alias may be a part of it, whatever its case; without `page` all are given."""
+
+    page: int | None = None
+    page_size: int = 10
+    team_id: str | None = None
+    team_alias: str | None = None
+    organization_id: str | None = None
+    user_id: str | None = None  # those this user is a member of
+    sort_by: Literal["team_id", "team_alias", "created_at"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "asc"
+    keys: bool = False  # whether to ask what their keys have spent
+
+
+class TeamPage(msgspec.Struct, frozen=True):
+    """One page of a list; `total` counts all that match."""
+
+    teams: list[TeamAnswer]
     total: int

@@ -99,6 +99,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         metrics,
         endpoints=table.endpoints,
         wait_until_seen=seen_in(keys),
+        wait_until_holder_seen=seen_in(holders),
         key_header=key_header,
         version=version("meterhouse"),
     )

@@ -14,6 +14,7 @@ from services.edge.admin.authority import Actor
 from services.edge.admin.keys import key_routes
 from services.edge.admin.ledger import Ledger
 from services.edge.admin.spend import spend_routes
+from services.edge.admin.teams.routes import team_routes
 from services.edge.calls.endpoint import Endpoint
 from services.edge.error_dialects import openai_error
 from services.edge.error_response import error_headers
@@ -44,10 +45,13 @@ def build_app(
     *,
     endpoints: Iterable[Endpoint],
     wait_until_seen: WaitUntilSeen,
+    wait_until_holder_seen: WaitUntilSeen,
     key_header: bytes | None,
     version: str,
 ) -> FastAPI:
-    """Return the application. `wait_until_seen(token, version)` waits for this edge to know a changed key."""
+    """Return the application. `wait_until_seen(token, version)` waits for this edge to know a changed key, the other
+    one for a changed holder, by the name of its entry.
+    """
     app = FastAPI(title="Meterhouse", version=version, docs_url=None, redoc_url=None)
 
     def key_of(headers: Mapping[bytes, bytes], route: str) -> Key | None:
@@ -59,9 +63,9 @@ def build_app(
 
     def identify(headers: Mapping[str, str]) -> Actor:
         key = key_of({name.lower().encode(): value.encode("latin-1") for name, value in headers.items()}, "/key/info")
-        return Actor(
-            key_token=key_id(key), is_admin=key is None, user_id=(key.user_id or "") if key else "default_user_id"
-        )
+        if key is None:
+            return Actor(key_id(key), is_admin=True, user_id="default_user_id")
+        return Actor(key.token, is_admin=False, user_id=key.user_id or "", team_id=key.team_id or "")
 
     @app.exception_handler(GatewayError)
     async def failed(_: Request, failure: Exception) -> JSONResponse:
@@ -85,6 +89,7 @@ def build_app(
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(key_routes(bus, identify, wait_until_seen))
+    app.include_router(team_routes(bus, identify, wait_until_holder_seen))
     app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))
 
     @app.get("/metrics/", tags=["health"], summary="Prometheus metrics; needs a key")

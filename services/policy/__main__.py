@@ -10,7 +10,7 @@ import structlog
 from services.policy.admit import Admission, Rules
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.control.endpoints import serve_control
-from services.policy.control.keys.commands import ControlPlane
+from services.policy.control.plane import ControlPlane
 from services.policy.control.projection.projector import Projector
 from services.policy.guardrails import Chain
 from services.policy.partitions.layout import check_layout
@@ -45,7 +45,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     await keys.start()
     holders = KvView(bus, subjects.HOLDERS_BUCKET, decode_holder)
     await holders.start()
-    control = ControlPlane(bus, config, keys.entries)
+    control = ControlPlane(bus, config, keys, holders)
     projector = Projector(bus, outbox)
     await serve_control(bus, control)
     partitions = OpenPartitions()

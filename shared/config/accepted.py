@@ -58,7 +58,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
             enable_end_user_cost_tracking_prometheus_only request_correlation_in_logs""",
         "answers are not cached yet": """cache cache_params enable_redis_auth_cache force_redis_hash_tag_grouping""",
         "budgets are kept by key": """max_end_user_budget max_internal_user_budget default_max_internal_user_budget
-            max_ui_session_budget default_team_settings default_team_params default_internal_user_params
+            max_ui_session_budget default_team_settings
             tag_budget_config budget_reset_time timezone key_generation_settings enable_key_alias_format_validation
             key_alias_pattern""",
         "requests are sent as the client wrote them": """modify_params add_function_to_prompt

@@ -40,6 +40,12 @@ class LiteLLMSettings(Section):
     upperbound_key_generate_params: dict[str, Any] = Field(
         default_factory=dict, description="Most that /key/generate gives: max_budget, duration, tpm_limit, ..."
     )
+    default_team_params: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of /team/new, for callers who leave them out."
+    )
+    default_internal_user_params: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of /user/new for users whose `user_role` is `internal_user`."
+    )
     cost_discount_config: dict[str, Share] = Field(
         default_factory=dict,
         description="Share of the cost that is taken off, by provider: `openai: 0.05` counts 95 % of OpenAI's prices.",

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from shared.facts.completion import CompletionFinished, CompletionLost
 from shared.facts.control import CONTROL_FACTS
 from shared.facts.header import Fact
+from shared.facts.holders import HOLDER_FACTS
 from shared.facts.request import RequestAdmitted, RequestDenied, RequestReceived
 
 REQUEST_FACTS: tuple[type[Fact], ...] = (
@@ -15,7 +16,7 @@ REQUEST_FACTS: tuple[type[Fact], ...] = (
     CompletionFinished,
     CompletionLost,
 )
-ALL_FACTS = REQUEST_FACTS + CONTROL_FACTS
+ALL_FACTS = REQUEST_FACTS + CONTROL_FACTS + HOLDER_FACTS
 
 
 class UnreadableFact(ValueError):

@@ -9,6 +9,7 @@ import pytest
 
 import shared.facts.completion
 import shared.facts.control
+import shared.facts.holders
 import shared.facts.request
 from shared.facts.header import Fact, encode_fact
 from shared.facts.registry import ALL_FACTS, KNOWN, UnreadableFact, by_kind, decode_fact
@@ -103,7 +104,7 @@ def test_every_sample_belongs_to_a_fact_that_is_still_known() -> None:
 
 def test_every_fact_there_is_is_registered_once() -> None:
     defined = set()
-    for module in (shared.facts.request, shared.facts.completion, shared.facts.control):
+    for module in (shared.facts.request, shared.facts.completion, shared.facts.control, shared.facts.holders):
         for _, found in inspect.getmembers(module, inspect.isclass):
             if issubclass(found, Fact) and "KIND" in vars(found):
                 defined.add(found)

@@ -10,10 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.policy.control import attempts
 from services.policy.control.endpoints import serve_control
-from services.policy.control.keys import commands as application
-from services.policy.control.keys.commands import ControlPlane
+from services.policy.control.keys import commands
+from services.policy.control.keys.commands import KeyCommands
 from services.policy.control.keys.virtual_key import VirtualKey
+from services.policy.control.mirror import Mirror
+from services.policy.control.plane import ControlPlane
 from services.policy.control.projection import key_projection, projector
 from services.policy.control.projection.position import stored_position
 from services.policy.control.projection.projector import Projector
@@ -42,8 +45,8 @@ def config() -> Config:
 
 
 @pytest.fixture
-def plane(bus: Bus, config: Config) -> ControlPlane:
-    return ControlPlane(bus, config, clock=lambda: NOW)
+def plane(bus: Bus, config: Config) -> KeyCommands:
+    return KeyCommands(bus, config, clock=lambda: NOW)
 
 
 @asynccontextmanager
@@ -88,6 +91,10 @@ async def projected(bus: Bus) -> None:
     await until(is_done)
 
 
+async def entries(bus: Bus) -> list[Key]:
+    return list(await Mirror(bus, subjects.KEYS_BUCKET, decode_key).entries())
+
+
 async def stored_in(bus: Bus, stream: str) -> list[Any]:
     reader = Reader(bus, stream, deliver="all")
     messages = []
@@ -102,7 +109,7 @@ async def facts_of(bus: Bus) -> list[Any]:
     return [decode_fact(message.data, known) for message in await stored_in(bus, subjects.FACTS)]
 
 
-async def test_a_generated_key_is_shown_to_whoever_watches(bus: Bus, plane: ControlPlane) -> None:
+async def test_a_generated_key_is_shown_to_whoever_watches(bus: Bus, plane: KeyCommands) -> None:
     async with watching(bus) as entries:
         made = await plane.generate(
             {
@@ -144,7 +151,7 @@ async def test_a_generated_key_is_shown_to_whoever_watches(bus: Bus, plane: Cont
         assert made.answer.figures == AccountFigures(0, 0)
 
 
-async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(bus: Bus, plane: ControlPlane) -> None:
+async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate(
         {
             "max_budget": 2,
@@ -172,32 +179,32 @@ async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(bu
     assert fact.terms.model_rpm_limit == {"m": 3}
 
 
-async def test_a_generated_key_has_the_form_litellms_have(plane: ControlPlane) -> None:
+async def test_a_generated_key_has_the_form_litellms_have(plane: KeyCommands) -> None:
     keys = {(await plane.generate({}, by=ADMIN)).key for _ in range(5)}
     assert len(keys) == 5
     assert all(key.startswith("sk-") and len(key) == 25 for key in keys)
 
 
 async def test_a_key_lives_through_a_restart_of_everything(
-    nats: NatsServer, bus: Bus, plane: ControlPlane, config: Config
+    nats: NatsServer, bus: Bus, plane: KeyCommands, config: Config
 ) -> None:
     made = await plane.generate({"key_alias": "lasting", "max_budget": 1}, by=ADMIN)
     nats.stop()
     nats.start()
     again = await Bus.connect(nats.url, name="again")
     await prepare_streams(again)
-    found = await ControlPlane(again, config).info(made.key)
+    found = await KeyCommands(again, config).info(made.key)
     assert found.entry == made.answer.entry
     async with watching(again) as entries:
         assert entries[found.entry.token] == found.entry
     with pytest.raises(InvalidRequest, match="already exists"):
-        await ControlPlane(again, config).generate({"key_alias": "lasting"}, by=ADMIN)
+        await KeyCommands(again, config).generate({"key_alias": "lasting"}, by=ADMIN)
     await again.close()
 
 
 async def test_changes_made_at_the_same_time_all_land(bus: Bus, config: Config) -> None:
-    made = await ControlPlane(bus, config).generate({}, by=ADMIN)
-    planes = [ControlPlane(bus, config) for _ in range(4)]
+    made = await KeyCommands(bus, config).generate({}, by=ADMIN)
+    planes = [KeyCommands(bus, config) for _ in range(4)]
     fields = [{"max_budget": 7}, {"rpm_limit": 3}, {"metadata": {"b": 1}}, {"tpm_limit": 5}]
     async with watching(bus) as entries:
         await asyncio.gather(
@@ -216,7 +223,7 @@ async def test_changes_made_at_the_same_time_all_land(bus: Bus, config: Config) 
 
 async def test_an_alias_raced_for_by_twenty_goes_to_one(bus: Bus, config: Config) -> None:
     outcomes = await asyncio.gather(
-        *(ControlPlane(bus, config).generate({"key_alias": "one"}, by=ADMIN) for _ in range(20)),
+        *(KeyCommands(bus, config).generate({"key_alias": "one"}, by=ADMIN) for _ in range(20)),
         return_exceptions=True,
     )
     made = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
@@ -228,13 +235,13 @@ async def test_an_alias_raced_for_by_twenty_goes_to_one(bus: Bus, config: Config
             "Key with alias 'one' already exists. Unique key aliases across all keys are required."
         )
         assert (error.status, error.type, error.param) == (400, "bad_request_error", "key_alias")
-    page = await ControlPlane(bus, config).list_keys(KeyQuery())
+    page = await KeyCommands(bus, config).list_keys(KeyQuery())
     assert [answer.entry.token for answer in page.keys] == [made[0].answer.entry.token]
 
 
 async def test_a_custom_key_raced_for_by_twenty_is_made_once(bus: Bus, config: Config) -> None:
     outcomes = await asyncio.gather(
-        *(ControlPlane(bus, config).generate({"key": "sk-custom-0123456789"}, by=ADMIN) for _ in range(20)),
+        *(KeyCommands(bus, config).generate({"key": "sk-custom-0123456789"}, by=ADMIN) for _ in range(20)),
         return_exceptions=True,
     )
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -243,12 +250,12 @@ async def test_a_custom_key_raced_for_by_twenty_is_made_once(bus: Bus, config: C
 
 
 async def test_the_master_key_cannot_be_made_a_virtual_key(bus: Bus) -> None:
-    plane = ControlPlane(bus, load_config(None, {"LITELLM_MASTER_KEY": "sk-master-0123456789"}))
+    plane = KeyCommands(bus, load_config(None, {"LITELLM_MASTER_KEY": "sk-master-0123456789"}))
     with pytest.raises(InvalidRequest, match="already exists"):
         await plane.generate({"key": "sk-master-0123456789"}, by=ADMIN)
 
 
-async def test_an_alias_is_free_again_once_its_key_has_another_or_is_deleted(plane: ControlPlane) -> None:
+async def test_an_alias_is_free_again_once_its_key_has_another_or_is_deleted(plane: KeyCommands) -> None:
     first = await plane.generate({"key_alias": "a"}, by=ADMIN)
     second = await plane.generate({"key_alias": "b"}, by=ADMIN)
     with pytest.raises(InvalidRequest, match="'b' already exists"):
@@ -265,7 +272,7 @@ async def test_an_alias_is_free_again_once_its_key_has_another_or_is_deleted(pla
     assert (same.entry.key_alias, same.entry.limits.rpm) == ("a", 1)
 
 
-async def test_a_key_can_be_named_by_its_value_its_token_or_its_alias(plane: ControlPlane) -> None:
+async def test_a_key_can_be_named_by_its_value_its_token_or_its_alias(plane: KeyCommands) -> None:
     made = await plane.generate({"key_alias": "named"}, by=ADMIN)
     token = token_of(made.key)
     assert (await plane.info(token)).entry.token == token
@@ -274,7 +281,7 @@ async def test_a_key_can_be_named_by_its_value_its_token_or_its_alias(plane: Con
     assert [one.name for one in await plane.delete([], ["named", "nobody"], by=ADMIN)] == ["named"]
 
 
-async def test_an_update_leaves_what_it_does_not_name_and_clears_what_is_null(plane: ControlPlane) -> None:
+async def test_an_update_leaves_what_it_does_not_name_and_clears_what_is_null(plane: KeyCommands) -> None:
     made = await plane.generate(
         {"max_budget": 5, "budget_duration": "7d", "models": ["m"], "user_id": "u", "model_rpm_limit": {"m": 1}},
         by=ADMIN,
@@ -289,13 +296,13 @@ async def test_an_update_leaves_what_it_does_not_name_and_clears_what_is_null(pl
     assert answer.entry.tags == ()
 
 
-async def test_an_update_that_changes_nothing_is_no_event(plane: ControlPlane) -> None:
+async def test_an_update_that_changes_nothing_is_no_event(plane: KeyCommands) -> None:
     made = await plane.generate({"max_budget": 5, "budget_duration": "2d"}, by=ADMIN)
     answer = await plane.update({"key": made.key, "max_budget": 5.0, "budget_duration": "2d"}, by=ADMIN)
     assert answer.entry == made.answer.entry
 
 
-async def test_the_tenant_of_a_key_never_changes(plane: ControlPlane) -> None:
+async def test_the_tenant_of_a_key_never_changes(plane: KeyCommands) -> None:
     made = await plane.generate({"team_id": "t1"}, by=ADMIN)
     assert made.answer.entry.tenant == "t1"
     moved = await plane.update({"key": made.key, "team_id": "t2", "organization_id": "o"}, by=ADMIN)
@@ -303,7 +310,7 @@ async def test_the_tenant_of_a_key_never_changes(plane: ControlPlane) -> None:
     assert (await plane.generate({"team_id": "t", "organization_id": "o"}, by=ADMIN)).answer.entry.tenant == "o"
 
 
-async def test_block_and_unblock_say_so_and_twice_is_as_once(plane: ControlPlane) -> None:
+async def test_block_and_unblock_say_so_and_twice_is_as_once(plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
     assert made.answer.entry.blocked is None
     for _ in range(2):
@@ -316,7 +323,7 @@ async def test_block_and_unblock_say_so_and_twice_is_as_once(plane: ControlPlane
     assert (entry.blocked, entry.limits.rpm, entry.version) == (True, 1, 5)
 
 
-async def test_a_deleted_key_is_gone_for_good(bus: Bus, plane: ControlPlane) -> None:
+async def test_a_deleted_key_is_gone_for_good(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({"key": "sk-custom-0123456789"}, by=ADMIN)
     token = made.answer.entry.token
     async with watching(bus) as entries:
@@ -337,26 +344,26 @@ async def test_a_deleted_key_is_gone_for_good(bus: Bus, plane: ControlPlane) -> 
         assert (await plane.list_keys(KeyQuery())).total == 0
 
 
-async def test_an_entry_that_is_late_cannot_bring_a_deleted_key_back(bus: Bus, plane: ControlPlane) -> None:
+async def test_an_entry_that_is_late_cannot_bring_a_deleted_key_back(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
     aggregates = plane._aggregates
     late = await aggregates.load(VirtualKey, VirtualKey.id_of(made.answer.entry.token))
     assert late is not None
     await plane.delete([made.key], [], by=ADMIN)
     await key_projection.show(bus, late)
-    assert await key_projection.entries(bus) == []
+    assert await entries(bus) == []
 
 
-async def test_an_older_entry_does_not_replace_a_newer_one(bus: Bus, plane: ControlPlane) -> None:
+async def test_an_older_entry_does_not_replace_a_newer_one(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
     older = await plane._aggregates.load(VirtualKey, VirtualKey.id_of(made.answer.entry.token))
     assert older is not None
     await plane.update({"key": made.key, "rpm_limit": 1}, by=ADMIN)
     await key_projection.show(bus, older)
-    assert [entry.version for entry in await key_projection.entries(bus)] == [2]
+    assert [entry.version for entry in await entries(bus)] == [2]
 
 
-async def test_entries_written_at_once_in_any_order_end_at_the_newest(bus: Bus, plane: ControlPlane) -> None:
+async def test_entries_written_at_once_in_any_order_end_at_the_newest(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
     key_id = VirtualKey.id_of(made.answer.entry.token)
     for limit in range(1, 8):
@@ -365,11 +372,11 @@ async def test_entries_written_at_once_in_any_order_end_at_the_newest(bus: Bus, 
     await put(bus, subjects.KEYS_BUCKET, made.answer.entry.token, b"{}")  # not a key: replaced as well
     random.shuffle(versions)
     await asyncio.gather(*(key_projection.show(bus, one) for one in versions if one is not None))
-    assert [entry.limits.rpm for entry in await key_projection.entries(bus)] == [7]
+    assert [entry.limits.rpm for entry in await entries(bus)] == [7]
 
 
 async def test_a_crash_between_event_and_entry_heals(
-    bus: Bus, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    bus: Bus, plane: KeyCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = await plane.generate({}, by=ADMIN)
     gone = await plane.generate({}, by=ADMIN)
@@ -377,7 +384,7 @@ async def test_a_crash_between_event_and_entry_heals(
     async def crash(_bus: Bus, _key: VirtualKey) -> None:
         raise NotStored("the process died here")
 
-    monkeypatch.setattr(application, "show", crash)
+    monkeypatch.setattr(commands, "show", crash)
     lost = await plane.generate({"key_alias": "lost"}, by=ADMIN)
     await plane.update({"key": kept.key, "rpm_limit": 9}, by=ADMIN)
     await plane.block(kept.key, by=ADMIN)
@@ -392,7 +399,7 @@ async def test_a_crash_between_event_and_entry_heals(
             assert entries[lost.answer.entry.token] == lost.answer.entry
 
 
-async def test_every_event_becomes_one_fact_whoever_projects_and_however_often(bus: Bus, plane: ControlPlane) -> None:
+async def test_every_event_becomes_one_fact_whoever_projects_and_however_often(bus: Bus, plane: KeyCommands) -> None:
     async with projecting(bus), projecting(bus):
         made = await plane.generate({"max_budget": 2.5, "team_id": "t", "key_alias": "a", "tags": ["x"]}, by=ADMIN)
         await projected(bus)
@@ -420,7 +427,7 @@ async def test_every_event_becomes_one_fact_whoever_projects_and_however_often(b
     assert generated.subject == "evt.key.generated.v1.t"
 
 
-async def test_a_bucket_that_was_lost_is_filled_again_without_a_second_fact(bus: Bus, plane: ControlPlane) -> None:
+async def test_a_bucket_that_was_lost_is_filled_again_without_a_second_fact(bus: Bus, plane: KeyCommands) -> None:
     async with projecting(bus):
         made = [await plane.generate({}, by=ADMIN) for _ in range(3)]
         await plane.delete([made[0].key], [], by=ADMIN)
@@ -439,7 +446,7 @@ async def test_a_bucket_that_was_lost_is_filled_again_without_a_second_fact(bus:
         assert [fact.kind for fact in await facts_of(bus)] == ["key.blocked"]
 
 
-async def test_a_control_stream_that_lost_events_stops_the_projection(bus: Bus, plane: ControlPlane) -> None:
+async def test_a_control_stream_that_lost_events_stops_the_projection(bus: Bus, plane: KeyCommands) -> None:
     async with projecting(bus):
         await plane.generate({}, by=ADMIN)
         await projected(bus)
@@ -450,7 +457,7 @@ async def test_a_control_stream_that_lost_events_stops_the_projection(bus: Bus, 
 
 
 async def test_an_event_of_a_kind_nobody_knows_stops_the_projection_until_somebody_does(
-    bus: Bus, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    bus: Bus, plane: KeyCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projector, "_RETRY_WAIT_S", 0.05)
     made = await plane.generate({}, by=ADMIN)
@@ -463,7 +470,7 @@ async def test_an_event_of_a_kind_nobody_knows_stops_the_projection_until_somebo
         assert position.shown == 0
 
 
-async def test_the_projection_goes_on_after_nats_was_killed(nats: NatsServer, bus: Bus, plane: ControlPlane) -> None:
+async def test_the_projection_goes_on_after_nats_was_killed(nats: NatsServer, bus: Bus, plane: KeyCommands) -> None:
     async with projecting(bus):
         await plane.generate({}, by=ADMIN)
         await projected(bus)
@@ -473,7 +480,7 @@ async def test_the_projection_goes_on_after_nats_was_killed(nats: NatsServer, bu
         nats.start()
         made = await making
         await projected(bus)
-    tokens = {entry.token for entry in await key_projection.entries(bus)}
+    tokens = {entry.token for entry in await entries(bus)}
     assert made.answer.entry.token in tokens
     assert len(await facts_of(bus)) == 2
 
@@ -481,7 +488,7 @@ async def test_the_projection_goes_on_after_nats_was_killed(nats: NatsServer, bu
 async def test_nothing_that_was_answered_is_lost_while_nats_is_killed(
     nats: NatsServer, bus: Bus, config: Config
 ) -> None:
-    plane = ControlPlane(bus, config)
+    plane = KeyCommands(bus, config)
     made: dict[str, int] = {}
     ends = asyncio.get_running_loop().time() + 3
 
@@ -505,13 +512,13 @@ async def test_nothing_that_was_answered_is_lost_while_nats_is_killed(
         await asyncio.gather(kill(), *(manage(number) for number in range(6)))
         await projected(bus)
     assert len(made) > 10
-    assert {entry.token: entry.version for entry in await key_projection.entries(bus)} == made
+    assert {entry.token: entry.version for entry in await entries(bus)} == made
     topics = [header_value(message.headers, TOPIC) or "" for message in await stored_in(bus, CONTROL.name)]
     facts = await facts_of(bus)
     assert len({fact.id for fact in facts}) == len(facts) == sum(topic.startswith("VirtualKey.") for topic in topics)
 
 
-async def test_only_hashes_of_keys_are_stored(bus: Bus, plane: ControlPlane) -> None:
+async def test_only_hashes_of_keys_are_stored(bus: Bus, plane: KeyCommands) -> None:
     async with projecting(bus):
         made = [await plane.generate({"metadata": {"a": 1}}, by=ADMIN)]
         made.append(await plane.generate({"key": "sk-very-secret-custom-key"}, by=ADMIN))
@@ -532,7 +539,7 @@ async def test_only_hashes_of_keys_are_stored(bus: Bus, plane: ControlPlane) -> 
     assert seen > 10
 
 
-async def test_stored_events_name_no_module_so_that_modules_can_move(bus: Bus, plane: ControlPlane) -> None:
+async def test_stored_events_name_no_module_so_that_modules_can_move(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({"key_alias": "a"}, by=ADMIN)
     await plane.update({"key": made.key, "key_alias": "b"}, by=ADMIN)
     await plane.delete([made.key], [], by=ADMIN)
@@ -571,7 +578,7 @@ async def test_stored_events_name_no_module_so_that_modules_can_move(bus: Bus, p
     ],
 )
 async def test_a_field_that_cannot_be_meant_is_named(
-    bus: Bus, plane: ControlPlane, fields: dict[str, Any], param: str | None, words: str
+    bus: Bus, plane: KeyCommands, fields: dict[str, Any], param: str | None, words: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
         await plane.generate(fields, by=ADMIN)
@@ -580,12 +587,12 @@ async def test_a_field_that_cannot_be_meant_is_named(
     assert await EventRecorder(bus).max_notification_id() is None
 
 
-async def test_fields_too_large_to_store_are_refused(plane: ControlPlane) -> None:
+async def test_fields_too_large_to_store_are_refused(plane: KeyCommands) -> None:
     with pytest.raises(TooLarge, match="512 KB"):
         await plane.generate({"metadata": {"text": "x" * 600_000}}, by=ADMIN)
 
 
-async def test_metadata_may_hold_any_names(plane: ControlPlane) -> None:
+async def test_metadata_may_hold_any_names(plane: KeyCommands) -> None:
     metadata = {"_type_": "uuid_hex", "_data_": "x", "class_version": 7, "tags": "not a list", "é": ["\n", None]}
     made = await plane.generate({"metadata": metadata}, by=ADMIN)
     assert (await plane.info(made.key)).entry.metadata == metadata
@@ -593,14 +600,14 @@ async def test_metadata_may_hold_any_names(plane: ControlPlane) -> None:
 
 @pytest.mark.parametrize(("duration", "expires"), [(None, None), ("-1", None), ("1mo", NOW + 30 * 86_400)])
 async def test_a_duration_can_be_changed_and_taken_away(
-    plane: ControlPlane, duration: str | None, expires: float | None
+    plane: KeyCommands, duration: str | None, expires: float | None
 ) -> None:
     made = await plane.generate({"duration": "1s"}, by=ADMIN)
     assert made.answer.entry.expires == NOW + 1
     assert (await plane.update({"key": made.key, "duration": duration}, by=ADMIN)).entry.expires == expires
 
 
-async def test_a_type_of_key_allows_the_routes_of_that_type(plane: ControlPlane) -> None:
+async def test_a_type_of_key_allows_the_routes_of_that_type(plane: KeyCommands) -> None:
     made = await plane.generate({"key_type": "llm_api"}, by=ADMIN)
     assert (made.answer.entry.key_type, made.answer.entry.allowed_routes) == ("llm_api", ("llm_api_routes",))
 
@@ -612,7 +619,7 @@ async def test_defaults_and_bounds_of_the_configuration_hold(bus: Bus, config: C
             "upperbound_key_generate_params": {"max_budget": 10, "duration": "30d", "rpm_limit": 5},
         }
     )
-    plane = ControlPlane(bus, config.model_copy(update={"litellm_settings": settings}), clock=lambda: NOW)
+    plane = KeyCommands(bus, config.model_copy(update={"litellm_settings": settings}), clock=lambda: NOW)
     entry = (await plane.generate({"max_budget": None}, by=ADMIN)).answer.entry
     assert (entry.models, entry.max_budget_pico, entry.limits.rpm) == (("m",), 2 * 10**12, 5)
     assert entry.expires == NOW + 30 * 86_400
@@ -621,7 +628,7 @@ async def test_defaults_and_bounds_of_the_configuration_hold(bus: Bus, config: C
             await plane.generate(fields, by=ADMIN)
 
 
-async def test_spend_is_what_the_owner_of_the_partition_says(bus: Bus, plane: ControlPlane) -> None:
+async def test_spend_is_what_the_owner_of_the_partition_says(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({"team_id": "t"}, by=ADMIN)
     other = await plane.generate({"team_id": "nobody-home"}, by=ADMIN)
     token = made.answer.entry.token
@@ -641,7 +648,7 @@ async def test_spend_is_what_the_owner_of_the_partition_says(bus: Bus, plane: Co
     assert [answer.figures is None for answer in page.keys] == [False, True]
 
 
-async def test_a_window_that_is_over_has_nothing_spent(bus: Bus, plane: ControlPlane) -> None:
+async def test_a_window_that_is_over_has_nothing_spent(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({"team_id": "t"}, by=ADMIN)
 
     async def owner(_: Any) -> bytes:
@@ -654,7 +661,7 @@ async def test_a_window_that_is_over_has_nothing_spent(bus: Bus, plane: ControlP
 
 
 async def test_an_owner_that_answers_nonsense_or_nothing_has_said_nothing(
-    bus: Bus, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    bus: Bus, plane: KeyCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.policy.control.figures.TIMEOUT_S", 0.2)
     made = await plane.generate({"team_id": "t"}, by=ADMIN)
@@ -673,7 +680,7 @@ async def test_an_owner_that_answers_nonsense_or_nothing_has_said_nothing(
 
 async def test_a_list_filters_sorts_and_pages(bus: Bus, config: Config) -> None:
     moment = [NOW]
-    plane = ControlPlane(bus, config, clock=lambda: moment[0])
+    plane = KeyCommands(bus, config, clock=lambda: moment[0])
     rows = [
         {"key_alias": "alpha", "user_id": "u1", "team_id": "t", "max_budget": 3},
         {"key_alias": "beta", "user_id": "u2", "max_budget": 1, "duration": "1s", "project_id": "p"},
@@ -717,11 +724,16 @@ async def test_a_list_filters_sorts_and_pages(bus: Bus, config: Config) -> None:
     assert await listed(status="active") == [2, 0]
     assert (await plane.list_keys(KeyQuery(size=1))).total == 4
 
-    mirrored = ControlPlane(bus, config, {one.answer.entry.token: one.answer.entry for one in made[:1]})
-    assert (await mirrored.list_keys(KeyQuery())).total == 1
+    view = KvView(bus, subjects.KEYS_BUCKET, decode_key)
+    await view.start()
+    mirrored = KeyCommands(bus, config, Mirror(bus, subjects.KEYS_BUCKET, decode_key, view))
+    assert (await mirrored.list_keys(KeyQuery())).total == 4
+    await plane.delete([made[0].key], [], by=ADMIN)
+    assert (await mirrored.list_keys(KeyQuery())).total == 3  # it does not ask a mirror that is behind
+    await view.stop()
 
 
-async def test_an_entry_that_cannot_be_read_is_left_out_of_a_list(bus: Bus, plane: ControlPlane) -> None:
+async def test_an_entry_that_cannot_be_read_is_left_out_of_a_list(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
     await put(bus, subjects.KEYS_BUCKET, "broken", b"{}")
     await put(bus, subjects.KEYS_BUCKET, "again", encode_key(made.answer.entry))
@@ -734,8 +746,8 @@ async def ask(bus: Bus, verb: str, body: Any, *, admin: bool = True) -> dict[str
     return answer
 
 
-async def test_every_command_is_answered_over_the_bus(bus: Bus, plane: ControlPlane) -> None:
-    await serve_control(bus, plane)
+async def test_every_command_is_answered_over_the_bus(bus: Bus, config: Config) -> None:
+    await serve_control(bus, ControlPlane(bus, config, clock=lambda: NOW))
     made = await ask(bus, "key_generate", {"key_alias": "a", "max_budget": 1.5})
     assert made["status"] == 200
     key, token = made["body"]["key"], made["body"]["answer"]["entry"]["token"]
@@ -750,8 +762,9 @@ async def test_every_command_is_answered_over_the_bus(bus: Bus, plane: ControlPl
 
 
 async def test_every_refusal_is_answered_over_the_bus(
-    bus: Bus, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    bus: Bus, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    plane = ControlPlane(bus, config, clock=lambda: NOW)
     await serve_control(bus, plane)
     assert (await ask(bus, "key_generate", {"duration": "5x"}))["error"]["param"] == "duration"
     assert (await ask(bus, "key_info", {"key": "sk-nobody"}))["error"]["status"] == 404
@@ -765,14 +778,14 @@ async def test_every_refusal_is_answered_over_the_bus(
     async def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(plane, "info", broken)
+    monkeypatch.setattr(plane.keys, "info", broken)
     failure = await ask(bus, "key_info", {"key": "sk-x"})
     assert failure["status"] == 500
     assert "secret" not in str(failure)
 
 
 async def test_without_a_store_a_command_says_so_and_when_to_come_back(
-    nats: NatsServer, bus: Bus, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    nats: NatsServer, bus: Bus, plane: KeyCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.policy.control.store.recorder.PATIENCE_S", 0.3)
     nats.stop()
@@ -790,13 +803,13 @@ async def test_without_a_store_a_command_says_so_and_when_to_come_back(
 
 
 async def test_a_key_too_many_fight_over_is_refused_in_the_end(
-    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    plane: KeyCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(application, "TRIES_MAX", 3)
+    monkeypatch.setattr(attempts, "TRIES_MAX", 3)
     made = await plane.generate({}, by=ADMIN)
 
     async def always_late(*_: Any) -> None:
-        raise application.IntegrityError("taken")
+        raise attempts.IntegrityError("taken")
 
     monkeypatch.setattr(plane._aggregates, "save", always_late)
     with pytest.raises(GatewayError, match="Too many"):

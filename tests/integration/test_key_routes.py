@@ -1,11 +1,9 @@
 """The /key routes as LiteLLM's clients call them, with a real control plane and NATS behind them."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,19 +16,16 @@ from services.edge.admin import Actor, key_routes, seen_in
 from services.edge.admin import command as command_module
 from services.edge.admin.own_view import GONE
 from services.policy.control.endpoints import serve_control
-from services.policy.control.keys.commands import ControlPlane
+from services.policy.control.plane import ControlPlane
 from shared import subjects
 from shared.bus import Bus, KvView, Message
 from shared.config import load_config
 from shared.errors import AuthenticationFailed, GatewayError
 from shared.keys import Key, decode_key, token_of
 from tests.nats_server import NatsServer
+from tests.recorded_litellm import RECORDED, assert_as_recorded, assert_refused
 
 MASTER = "sk-master-0123456789"
-RECORDED = {
-    exchange["name"]: exchange
-    for exchange in json.loads((Path(__file__).parents[1] / "contract/litellm/keys.json").read_bytes())
-}
 
 
 @dataclass
@@ -97,37 +92,6 @@ async def gateway(bus: Bus) -> AsyncIterator[Gateway]:
             await bus.serve(subjects.account(partition), owner)
         yield gateway
     await view.stop()
-
-
-def shape(value: Any) -> Any:
-    """The names and types in a JSON value; of a list, those of its first element."""
-    if isinstance(value, dict):
-        return {name: shape(item) for name, item in sorted(value.items())}
-    if isinstance(value, list):
-        return [shape(item) for item in value[:1]]
-    return type(value).__name__
-
-
-def assert_as_recorded(name: str, answer: httpx.Response, *, but: Mapping[str, Any] | None = None) -> None:
-    """Compare status and shape with LiteLLM's; `but` are the differences, by dotted path."""
-    recorded = RECORDED[name]
-    assert answer.status_code == recorded["status"], answer.text
-    expected = shape(recorded["body"])
-    for path, changed in (but or {}).items():
-        *parents, last = path.split(".")
-        place = expected
-        for parent in parents:
-            place = place[int(parent) if parent.isdigit() else parent]
-        place[last] = changed
-    assert shape(answer.json()) == expected
-
-
-def assert_refused(answer: httpx.Response, status: int, error_type: str, param: str | None, words: str) -> None:
-    assert answer.status_code == status, answer.text
-    error = answer.json()["error"]
-    assert (error["code"], error["type"], error["param"]) == (str(status), error_type, param)
-    assert words in error["message"]
-    assert "{'error'" not in error["message"]
 
 
 async def made_as_recorded(gateway: Gateway) -> dict[str, Any]:

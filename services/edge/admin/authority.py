@@ -11,11 +11,12 @@ from shared.keys import as_token
 
 @dataclass(frozen=True)
 class Actor:
-    """`key_token` is the token of the key that was sent, `user_id` what stands in `created_by`."""
+    """`key_token` is the token of the key that was sent, `user_id` what stands in `created_by`, `team_id` the key's."""
 
     key_token: str
     is_admin: bool
     user_id: str
+    team_id: str = ""
 
 
 Dependency = Callable[[Request], Awaitable[Actor]]

@@ -8,7 +8,7 @@ import msgspec
 from services.edge.admin.authority import Actor
 from shared import subjects
 from shared.bus import Bus, NoResponders, NotConnected
-from shared.control import ControlReply, KeyVerb
+from shared.control import ControlReply, ControlVerb
 from shared.errors import DeadlinePassed, GatewayError, InvalidRequest, TooLarge, Unavailable
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ BYTES_MAX = 900 * 1024  # below NATS' default limit of a message
 _decode = msgspec.json.Decoder(ControlReply).decode
 
 
-async def command(bus: Bus, verb: KeyVerb, actor: Actor, body: dict[str, Any], answer: type[T]) -> T:
+async def command(bus: Bus, verb: ControlVerb, actor: Actor, body: dict[str, Any], answer: type[T]) -> T:
     """Return policy's answer to `verb`.
 
     Raises:

@@ -3,17 +3,11 @@
 Amounts are written as exact decimal numbers; what is not known is null, never 0.
 """
 
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid5
 
-import msgspec
-
+from services.edge.admin.values import Row, iso, usd
 from shared.control import GeneratedKey, KeyAnswer
 from shared.keys import Key
-from shared.money import usd_text
-
-Row = dict[str, Any]
 
 _BUDGET_NAMESPACE = UUID("3e5b7c1a-94a2-5d5c-8f0d-0a4f2c9b7711")
 _ALWAYS_NULL_WHEN_ECHOED = ("model_rpm_limit", "model_tpm_limit", "mcp_rpm_limit", "tag_rpm_limit")
@@ -51,14 +45,6 @@ _NULL_IN_BUDGET = (
 )
 
 
-def usd(pico: int | None) -> msgspec.Raw | None:
-    """Return the amount as a JSON number with all its digits, and a point as LiteLLM's floats have one."""
-    if pico is None:
-        return None
-    text = usd_text(pico)
-    return msgspec.Raw((text if "." in text else f"{text}.0").encode())
-
-
 def generated_row(made: GeneratedKey) -> Row:
     """POST /key/generate."""
     answer = made.answer
@@ -73,7 +59,7 @@ def generated_row(made: GeneratedKey) -> Row:
         "token": key.token,
         "token_id": key.token,
         "duration": None,
-        "expires": _iso(key.expires, "Z"),
+        "expires": iso(key.expires, "Z"),
         "spend": usd(0),
         "max_budget": usd(key.max_budget_pico),
         "budget_duration": key.budget_duration,
@@ -103,9 +89,9 @@ def generated_row(made: GeneratedKey) -> Row:
         "policies": extra.get("policies"),
         "object_permission": extra.get("object_permission"),
         "router_settings": {**_NO_ROUTER_SETTINGS, **(extra.get("router_settings") or {})},
-        "created_at": _iso(key.created_at, "Z"),
+        "created_at": iso(key.created_at, "Z"),
         "created_by": key.created_by,
-        "updated_at": _iso(key.updated_at, "Z"),
+        "updated_at": iso(key.updated_at, "Z"),
         "updated_by": key.updated_by,
     }
 
@@ -168,7 +154,7 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "key_alias": key.key_alias,
         "soft_budget_cooldown": False,
         **_spend(answer),
-        "expires": _iso(key.expires, utc),
+        "expires": iso(key.expires, utc),
         "models": key.models,
         "aliases": key.aliases,
         "config": key.config,
@@ -186,7 +172,7 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "tpd_limit": key.limits.tpd,
         "max_budget": usd(key.max_budget_pico),
         "budget_duration": key.budget_duration,
-        "budget_reset_at": _iso(answer.budget_reset_at, utc),
+        "budget_reset_at": iso(answer.budget_reset_at, utc),
         "allowed_cache_controls": extra.get("allowed_cache_controls") or [],
         "allowed_routes": key.allowed_routes,
         "key_type": key.key_type,
@@ -198,11 +184,11 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "budget_id": _budget_id(key),
         "organization_id": key.organization_id,
         "object_permission_id": None,
-        "created_at": _iso(key.created_at, utc),
+        "created_at": iso(key.created_at, utc),
         "created_by": key.created_by,
-        "updated_at": _iso(key.updated_at, utc),
+        "updated_at": iso(key.updated_at, utc),
         "updated_by": key.updated_by,
-        "settings_updated_at": _iso(key.updated_at, utc) if key.version > 1 else None,
+        "settings_updated_at": iso(key.updated_at, utc) if key.version > 1 else None,
         "last_active": None,
         "rotation_count": 0,
         "auto_rotate": bool(extra.get("auto_rotate")),
@@ -233,7 +219,7 @@ def _limits(answer: KeyAnswer, utc: str) -> list[Row] | None:
     if not limits:
         return None
     pairs = zip(limits, answer.limits_reset_at, strict=True)
-    return [{**limit, "reset_at": _iso(reset_at, utc)} for limit, reset_at in pairs]
+    return [{**limit, "reset_at": iso(reset_at, utc)} for limit, reset_at in pairs]
 
 
 def _budget_id(key: Key) -> str | None:
@@ -257,9 +243,9 @@ def _budget_table(key: Key, utc: str) -> Row | None:
         "allowed_models": [],
         "temp_budget_increase": None,
         "temp_budget_expiry": None,
-        "created_at": _iso(key.created_at, utc),
+        "created_at": iso(key.created_at, utc),
         "created_by": key.created_by,
-        "updated_at": _iso(key.updated_at, utc),
+        "updated_at": iso(key.updated_at, utc),
         "updated_by": key.updated_by,
         **dict.fromkeys(_NULL_IN_BUDGET),
     }
@@ -269,9 +255,3 @@ def _status(key: Key, now: float) -> str:
     if key.blocked:
         return "revoked"
     return "expired" if key.expires is not None and key.expires <= now else "active"
-
-
-def _iso(seconds: float | None, utc: str) -> str | None:
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + utc

@@ -3,7 +3,6 @@
 import time
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.edge.admin.authority import Actor, Identify, dependencies, require_own_key
@@ -21,8 +20,9 @@ from services.edge.admin.key_rows import (
 from services.edge.admin.own_view import GONE, WaitUntilSeen
 from services.edge.admin.requests import GenerateKey, ListKeys, OneKey, SomeKeys, UpdateKey, UpdateKeys
 from services.edge.admin.validation import PlainFaults
+from services.edge.admin.values import as_json
 from shared.bus import Bus
-from shared.control import DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyVerb
+from shared.control import ControlVerb, DeletedKey, GeneratedKey, KeyAnswer, KeyPage
 from shared.errors import GatewayError, InvalidRequest, NotFound
 from shared.keys import as_token
 
@@ -37,7 +37,7 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
     Caller = Annotated[Actor, Depends(caller)]
     Manager = Annotated[Actor, Depends(manager)]
 
-    async def changed(verb: KeyVerb, actor: Actor, body: dict[str, Any]) -> KeyAnswer:
+    async def changed(verb: ControlVerb, actor: Actor, body: dict[str, Any]) -> KeyAnswer:
         answer = await command(bus, verb, actor, body, KeyAnswer)
         await wait_until_seen(answer.entry.token, answer.entry.version)
         return answer
@@ -47,7 +47,7 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
         """Make a key, or take one of your own. It is shown once; only its SHA-256 is kept."""
         made = await command(bus, "key_generate", actor, fields.model_dump(exclude_unset=True), GeneratedKey)
         await wait_until_seen(made.answer.entry.token, made.answer.entry.version)
-        return _json(generated_row(made))
+        return as_json(generated_row(made))
 
     @routes.get("/key/info", summary="A key's limits and spend")
     async def info(
@@ -62,20 +62,20 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
             if error.status != NotFound.status:
                 raise
             raise NotFound("Key not found in database", param="key") from None
-        return _json({"key": name, "info": info_row(answer, time.time())})
+        return as_json({"key": name, "info": info_row(answer, time.time())})
 
     @routes.post("/v2/key/info", summary="Several keys' limits and spend")
     async def find(some: SomeKeys, actor: Manager) -> Response:
         """Tell about those that exist."""
         names = some.keys or some.key_aliases
         found = await command(bus, "key_find", actor, _named(some), list[KeyAnswer])
-        return _json({"key": names, "info": [v2_info_row(answer) for answer in found]})
+        return as_json({"key": names, "info": [v2_info_row(answer) for answer in found]})
 
     @routes.post("/key/update", summary="Change a key")
     async def update(fields: UpdateKey, actor: Manager) -> Response:
         """Change what is given: the rest stays, null clears a field."""
         answer = await changed("key_update", actor, _update(fields))
-        return _json(updated_row(answer, fields.key if fields.key is not None else answer.entry.token))
+        return as_json(updated_row(answer, fields.key if fields.key is not None else answer.entry.token))
 
     @routes.post("/key/bulk_update", summary="Change several keys")
     async def bulk_update(updates: UpdateKeys, actor: Manager) -> Response:
@@ -96,7 +96,7 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
                 failed.append({"key": name, "key_info": None, "failed_reason": error.message})
             else:
                 done.append({"key": name, "key_info": bulk_row(answer)})
-        return _json({"total_requested": len(updates.keys), "successful_updates": done, "failed_updates": failed})
+        return as_json({"total_requested": len(updates.keys), "successful_updates": done, "failed_updates": failed})
 
     @routes.post("/key/delete", summary="Delete keys")
     async def delete(some: SomeKeys, actor: Manager) -> Response:
@@ -106,15 +106,15 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
             await wait_until_seen(one.token, GONE)
         gone = {one.name for one in deleted}
         names = some.keys or some.key_aliases or []
-        return _json({"deleted_keys": [name for name in names if name in gone or as_token(name) in gone]})
+        return as_json({"deleted_keys": [name for name in names if name in gone or as_token(name) in gone]})
 
     @routes.post("/key/block", summary="Refuse a key until it is unblocked")
     async def block(one: OneKey, actor: Manager) -> Response:
-        return _json(blocked_row(await changed("key_block", actor, {"key": as_token(one.key)})))
+        return as_json(blocked_row(await changed("key_block", actor, {"key": as_token(one.key)})))
 
     @routes.post("/key/unblock", summary="Serve a blocked key again")
     async def unblock(one: OneKey, actor: Manager) -> Response:
-        return _json(unblocked_row(await changed("key_unblock", actor, {"key": as_token(one.key)})))
+        return as_json(unblocked_row(await changed("key_unblock", actor, {"key": as_token(one.key)})))
 
     @routes.get("/key/list", summary="Keys, filtered, in pages")
     async def list_keys(query: Annotated[ListKeys, Query()], actor: Manager) -> Response:
@@ -122,7 +122,7 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
         whole = query.return_full_object or "user" in (query.expand or ())
         page = await command(bus, "key_list", actor, query.as_query(figures=whole), KeyPage)
         rows = [listed_row(answer) if whole else answer.entry.token for answer in page.keys]
-        return _json(
+        return as_json(
             {
                 "keys": rows,
                 "total_count": page.total,
@@ -141,7 +141,7 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
         query = {"page": page, "size": size, "key_alias": search or None, "substring_matching": True}
         query |= {"only_aliased": True, "sort_by": "key_alias", "sort_order": "asc"}
         found = await command(bus, "key_list", actor, query, KeyPage)
-        return _json(
+        return as_json(
             {
                 "aliases": [answer.entry.key_alias for answer in found.keys],
                 "total_count": found.total,
@@ -153,13 +153,9 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
 
     @routes.post("/key/health", summary="Whether the key that asks counts")
     async def health(_: Caller) -> Response:
-        return _json({"key": "healthy", "logging_callbacks": None})
+        return as_json({"key": "healthy", "logging_callbacks": None})
 
     return routes
-
-
-def _json(body: Any) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
 def _update(fields: UpdateKey) -> dict[str, Any]:

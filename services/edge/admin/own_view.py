@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from shared.bus import KvView
+from shared.holders import Holder
 from shared.keys import Key
 
 log = structlog.get_logger()
@@ -13,21 +14,21 @@ GONE = -1
 SEEN_WITHIN_S = 1.0
 
 WaitUntilSeen = Callable[[str, int], Awaitable[None]]
-"""(token, version): return once the key is seen at that version or a later one, GONE: once it is not seen any more.
+"""(name, version): return once the entry is seen at that version or a later one, GONE: once it is not seen any more.
 
 Returns after a second in any case: the change is stored, only later seen here.
 """
 
 
-def seen_in(view: KvView[Key]) -> WaitUntilSeen:
+def seen_in(view: KvView[Key] | KvView[Holder]) -> WaitUntilSeen:
     """Return what waits for changes in `view`, the mirror this edge admits requests by."""
 
-    async def wait(token: str, version: int) -> None:
+    async def wait(name: str, version: int) -> None:
         def is_seen() -> bool:
-            key = view.entries.get(token)
-            return key is None if version == GONE else key is not None and key.version >= version
+            entry = view.entries.get(name)
+            return entry is None if version == GONE else entry is not None and entry.version >= version
 
         if not await view.wait_until(is_seen, SEEN_WITHIN_S):
-            log.warning("a change of a key is not seen here yet", token=token, version=version)
+            log.warning("a change is not seen here yet", entry=name, version=version)
 
     return wait

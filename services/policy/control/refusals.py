@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from eventsourcing.persistence import DataError, OperationalError
 
+from services.policy.control.holders.aggregate import HolderIsDeleted, HolderIsThere
 from services.policy.control.keys.key_alias import AliasIsTaken
 from services.policy.control.keys.virtual_key import KeyIsDeleted
 from services.policy.control.store.wire import STATE_BYTES_MAX
@@ -22,6 +23,10 @@ def as_client_errors() -> Iterator[None]:
         yield
     except KeyIsDeleted:
         raise no_such_key() from None
+    except HolderIsDeleted as error:
+        raise NotFound(f"{error} was just deleted.") from None
+    except HolderIsThere as error:
+        raise InvalidRequest(f"{error} already exists.", type="bad_request_error") from None
     except AliasIsTaken as error:
         raise InvalidRequest(
             f"Key with alias '{error}' already exists. Unique key aliases across all keys are required.",
@@ -32,7 +37,7 @@ def as_client_errors() -> Iterator[None]:
         raise InvalidRequest(f"A field has not the type it must have: {error}", type="bad_request_error") from None
     except DataError:
         limit = f"{STATE_BYTES_MAX // 1024} KB"
-        raise TooLarge(f"A key's fields, metadata included, may take at most {limit} together.") from None
+        raise TooLarge(f"The fields, metadata included, may take at most {limit} together.") from None
     except OperationalError as error:
         log.error("the event store does not answer", error=str(error))
         raise Unavailable(
@@ -48,7 +53,3 @@ def no_such_key() -> NotFound:
 def already_there(*, deleted: bool) -> InvalidRequest:
     state = "existed and was deleted; a deleted key never comes back" if deleted else "already exists"
     return InvalidRequest(f"This key {state}. Choose another value.", param="key", type="bad_request_error")
-
-
-def too_contended() -> Unavailable:
-    return Unavailable("Too many are changing this key or alias at once. Try again.", retry_after_s=1)

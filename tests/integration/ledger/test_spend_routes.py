@@ -17,7 +17,7 @@ from services.edge.admin.spend import TRUNCATED, spend_routes
 from services.edge.error_response import error_headers, openai_error
 from services.ledger.settings import LedgerSettings
 from services.policy.control.endpoints import serve_control
-from services.policy.control.keys.commands import ControlPlane
+from services.policy.control.plane import ControlPlane
 from shared import subjects
 from shared.bus import Bus
 from shared.config import load_config

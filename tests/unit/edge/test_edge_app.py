@@ -53,6 +53,7 @@ def app() -> FastAPI:
         Metrics(Outbox(bus)),
         endpoints=ENDPOINTS,
         wait_until_seen=seen,
+        wait_until_holder_seen=seen,
         key_header=None,
         version="1.2.3",
     )

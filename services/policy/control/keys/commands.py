@@ -1,22 +1,21 @@
-"""The control plane: one method a command. Load, decide, save, show.
+"""What can be done to keys: one method a command. Load, decide, save, show.
 
 A command is done when its events are stored. The KEYS bucket is written right after; where that fails, or the process
 dies in between, the projector does it.
 """
 
-import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 from eventsourcing.domain import BaseAggregate
-from eventsourcing.persistence import IntegrityError
 
+from services.policy.control.attempts import moment, until_alone
 from services.policy.control.figures import figures_of
+from services.policy.control.holders.kinds import Team
 from services.policy.control.keys.alias_changes import alias_changes
 from services.policy.control.keys.key_alias import KeyAlias
 from services.policy.control.keys.key_answer import answer_of
@@ -25,41 +24,38 @@ from services.policy.control.keys.key_list import in_order, matching, page_of
 from services.policy.control.keys.key_secret import check_is_a_key, new_key, shown_name
 from services.policy.control.keys.key_terms import changes_of, terms_of
 from services.policy.control.keys.virtual_key import VirtualKey
-from services.policy.control.projection.key_projection import entries, show
-from services.policy.control.refusals import already_there, as_client_errors, no_such_key, too_contended
+from services.policy.control.mirror import Mirror
+from services.policy.control.projection.key_projection import show
+from services.policy.control.refusals import already_there, as_client_errors, no_such_key
 from services.policy.control.store.aggregates import Aggregates
 from services.policy.control.store.recorder import EventRecorder
+from shared import subjects
 from shared.bus import Bus, BusError
 from shared.config import Config
 from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery
 from shared.errors import NotFound
-from shared.keys import Key, as_token, token_of
+from shared.keys import Key, as_token, decode_key, token_of
 
 log = structlog.get_logger()
 
-TRIES_MAX = 40
-"""How often a command starts over because somebody else changed the same key or alias at the same time."""
-
-_BACKOFF_S = 0.002
-_BACKOFF_S_MAX = 0.1
 _NOTHING_SPENT = AccountFigures(0, 0)
 
 
-class ControlPlane:
+class KeyCommands:
     """Every method raises GatewayError: what a client is to be told. Fields have LiteLLM's names and units."""
 
     def __init__(
         self,
         bus: Bus,
         config: Config,
-        keys: Mapping[str, Key] | None = None,
+        mirror: Mirror[Key] | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`keys` is a mirror of the KEYS bucket if the process has one; without it, a list reads the bucket."""
+        """`mirror` has all keys for lists; without one, a list reads the bucket."""
         self._bus = bus
         self._config = config
-        self._keys = keys
+        self._mirror = mirror or Mirror(bus, subjects.KEYS_BUCKET, decode_key)
         self._clock = clock
         self._aggregates = Aggregates(EventRecorder(bus))
 
@@ -82,15 +78,17 @@ class ControlPlane:
         async def attempt() -> VirtualKey:
             if own is not None:
                 await self._check_is_new(token)
+            if terms.get("organization_id") is None:
+                terms["organization_id"] = await self._organization_of_team(terms.get("team_id"))
             made = VirtualKey.generate(
                 token=token,
                 tenant=terms.get("organization_id") or terms.get("team_id") or token,
                 key_name=shown_name(key),
                 terms=terms,
                 by=by,
-                at=_moment(now),
+                at=moment(now),
             )
-            await self._save(made, *await alias_changes(self._aggregates, made, None, made.alias, _moment(now)))
+            await self._save(made, *await alias_changes(self._aggregates, made, None, made.alias, moment(now)))
             return made
 
         made = await self._until_alone(attempt)
@@ -105,10 +103,10 @@ class ControlPlane:
             changes, alias = changes_of(others, key.terms, now=now), key.alias
             blocked = changes.pop("blocked") if isinstance(changes.get("blocked"), bool) else None
             if changes:
-                key.update(changes, by=by, at=_moment(now))
+                key.update(changes, by=by, at=moment(now))
             if blocked is not None:
-                (key.block if blocked else key.unblock)(by=by, at=_moment(now))
-            await self._save(key, *await alias_changes(self._aggregates, key, alias, key.alias, _moment(now)))
+                (key.block if blocked else key.unblock)(by=by, at=moment(now))
+            await self._save(key, *await alias_changes(self._aggregates, key, alias, key.alias, moment(now)))
             return key
 
         return await self._told(entry_of(await self._until_alone(attempt)))
@@ -150,10 +148,25 @@ class ControlPlane:
             raise NotFound("No keys found")
         return await self._all_told(list(found.values()))
 
+    async def of(self, belongs: Callable[[Key], bool], *, figures: bool = True) -> list[KeyAnswer]:
+        """Return the keys of which `belongs` says so, those that were made first before the others."""
+        with as_client_errors():
+            found = [key for key in await self._mirror.entries() if belongs(key)]
+        found.sort(key=lambda key: (key.created_at, key.token))
+        now = self._clock()
+        spent = await self._figures(found, now) if figures else {}
+        return [answer_of(key, spent.get(key.token), now) for key in found]
+
+    async def delete_of(self, belongs: Callable[[Key], bool], *, by: str) -> None:
+        """Delete the keys of which `belongs` says so."""
+        tokens = [answer.entry.token for answer in await self.of(belongs, figures=False)]
+        if tokens:
+            await self.delete(tokens, [], by=by)
+
     async def list_keys(self, query: KeyQuery) -> KeyPage:
         now = self._clock()
         with as_client_errors():
-            known = self._keys.values() if self._keys is not None else await entries(self._bus)
+            known = await self._mirror.entries()
         keys = matching(known, query, now)
         figures = await self._figures(keys, now) if query.sort_by == "spend" else {}
         page = page_of(in_order(keys, query, figures), query)
@@ -166,7 +179,7 @@ class ControlPlane:
 
         async def attempt() -> VirtualKey:
             found = await self._existing(token)
-            change(found, _moment(now))
+            change(found, moment(now))
             await self._save(found)
             return found
 
@@ -177,8 +190,8 @@ class ControlPlane:
 
         async def attempt() -> VirtualKey:
             key, _ = await self._named(named)
-            key.delete(by=by, at=_moment(now))
-            await self._save(key, *await alias_changes(self._aggregates, key, key.alias, None, _moment(now)))
+            key.delete(by=by, at=moment(now))
+            await self._save(key, *await alias_changes(self._aggregates, key, key.alias, None, moment(now)))
             return key
 
         return (await self._until_alone(attempt)).token
@@ -186,16 +199,9 @@ class ControlPlane:
     async def _until_alone(self, attempt: Callable[[], Awaitable[VirtualKey]]) -> VirtualKey:
         """Try until nobody else changed the same aggregates in between; then show the key as it became."""
         with as_client_errors():
-            for number in range(TRIES_MAX):
-                try:
-                    key = await attempt()
-                except IntegrityError as error:
-                    log.debug("somebody else was first", error=str(error))
-                    await asyncio.sleep(random.uniform(0, min(_BACKOFF_S * 2**number, _BACKOFF_S_MAX)))
-                    continue
-                await self._show(key)
-                return key
-        raise too_contended()
+            key = await until_alone(attempt)
+            await self._show(key)
+            return key
 
     async def _show(self, key: VirtualKey) -> None:
         try:
@@ -223,6 +229,13 @@ class ControlPlane:
                 raise no_such_key()
         return await self._existing(alias.token if alias and alias.token else as_token(str(key))), others
 
+    async def _organization_of_team(self, team_id: str | None) -> str | None:
+        """A key belongs to the organisation of its team, where it does not say otherwise."""
+        if team_id is None:
+            return None
+        team = await self._aggregates.load(Team, Team.id_of(team_id))
+        return None if team is None or team.is_deleted else team.terms.get("organization_id")
+
     async def _check_is_new(self, token: str) -> None:
         known = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
         if known is not None:
@@ -239,7 +252,3 @@ class ControlPlane:
     async def _figures(self, keys: Sequence[Key], now: float) -> dict[str, AccountFigures]:
         partitions = self._config.general_settings.meterhouse.partitions
         return await figures_of(self._bus, keys, partitions=partitions, now=now)
-
-
-def _moment(now: float) -> datetime:
-    return datetime.fromtimestamp(now, UTC)

@@ -10,6 +10,7 @@ from services.policy.control.keys.virtual_key import Terms
 from services.policy.control.terms.amounts import expiry_of
 from services.policy.control.terms.budgets import budget_values, increase_of, same_anchors
 from services.policy.control.terms.limits import limit_values, limits_of
+from services.policy.control.terms.metadata import IN_METADATA, changed_metadata, first_metadata
 from services.policy.control.terms.refusal import refused
 
 AS_GIVEN = frozenset(
@@ -40,31 +41,16 @@ AS_GIVEN = frozenset(
         "priority",
     }
 )
-KEPT_IN_METADATA = frozenset(
-    {
-        "model_rpm_limit",
-        "model_tpm_limit",
-        "mcp_rpm_limit",
-        "tag_rpm_limit",
-        "rpm_limit_type",
-        "tpm_limit_type",
-        "guardrails",
-        "tags",
-        "prompts",
-        "enforced_params",
-        "disable_global_guardrails",
-        "enable_prompt_caching",
-        "throttle_on_budget_exceeded",
-        "default_estimated_output_tokens",
-        "default_estimated_output_tokens_per_model",
-        "allowed_passthrough_routes",
-        "denied_passthrough_routes",
-        "allowed_vector_store_indexes",
-        "end_user_budget_id",
-        "temp_budget_increase",
-        "temp_budget_expiry",
-    }
-)
+KEPT_IN_METADATA = IN_METADATA | {
+    "enable_prompt_caching",
+    "throttle_on_budget_exceeded",
+    "default_estimated_output_tokens",
+    "default_estimated_output_tokens_per_model",
+    "allowed_passthrough_routes",
+    "denied_passthrough_routes",
+    "allowed_vector_store_indexes",
+    "end_user_budget_id",
+}
 """Where LiteLLM has no column for a field, its clients find it in the key's metadata."""
 
 ROUTES_OF_TYPE = {"llm_api": ["llm_api_routes"], "management": ["management_routes"], "read_only": ["info_routes"]}
@@ -89,11 +75,11 @@ def terms_of(body: Mapping[str, Any], *, now: float, defaults: Mapping[str, Any]
         elif bound is not None:
             _check_is_within(name, fields[name], bound, now)
     terms = _values(fields, now)
-    metadata = {**(terms.get("metadata") or {}), **_kept_in_metadata(fields)}
+    metadata = first_metadata(fields, KEPT_IN_METADATA)
     if not terms.get("allowed_routes"):
         terms["allowed_routes"] = ROUTES_OF_TYPE.get(terms.get("key_type") or "default")
     _check_metadata({**terms, "metadata": metadata})
-    return {**terms, "metadata": metadata or None}
+    return {**terms, "metadata": metadata}
 
 
 def changes_of(body: Mapping[str, Any], current: Terms, *, now: float) -> Terms:
@@ -104,11 +90,7 @@ def changes_of(body: Mapping[str, Any], current: Terms, *, now: float) -> Terms:
     """
     changes = _values(body, now)
     same_anchors(changes, current)
-    moved = {name: body[name] for name in KEPT_IN_METADATA & body.keys()}
-    if moved:
-        base = changes.get("metadata") if "metadata" in changes else current.get("metadata")
-        merged = {**(base or {}), **moved}
-        changes["metadata"] = {name: value for name, value in merged.items() if value is not None}
+    changes |= changed_metadata(body, current.get("metadata"), KEPT_IN_METADATA)
     _check_metadata({**current, **changes})
     return {name: value for name, value in changes.items() if value != current.get(name)}
 
@@ -119,8 +101,6 @@ def _values(body: Mapping[str, Any], now: float) -> Terms:
     values: Terms = {name: body[name] for name in AS_GIVEN & body.keys()}
     values |= budget_values(body, now)
     values |= limit_values(body)
-    if "metadata" in body:
-        values["metadata"] = body["metadata"]
     if values.get("key_alias") == "":
         values["key_alias"] = None
     wait = values.get("max_wait_s")
@@ -136,10 +116,6 @@ def _values(body: Mapping[str, Any], now: float) -> Terms:
 def _check_metadata(terms: Terms) -> None:
     increase_of(terms.get("metadata"))
     limits_of(terms)
-
-
-def _kept_in_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: body[name] for name in KEPT_IN_METADATA & body.keys() if body[name] is not None}
 
 
 def _check_is_within(name: str, value: Any, bound: Any, now: float) -> None:

@@ -1,4 +1,4 @@
-"""How far the keys' projection has read CONTROL, kept where every process that projects can see it."""
+"""How far the projection has read CONTROL, kept where every process that projects can see it."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ _ENTRY = "keys"
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Every event up to `shown` is in the KEYS bucket made at `bucket`, a fact of every one up to `published`.
+    """Every event up to `shown` is in the buckets made at `bucket` (KEYS) and `holders`, a fact up to `published`.
 
     Another bucket must be filled from the first event on, but nothing is published twice for that.
     """
@@ -18,6 +18,11 @@ class Position(msgspec.Struct, frozen=True):
     shown: int = 0
     published: int = 0
     bucket: str = ""
+    holders: str = ""
+
+    @property
+    def buckets(self) -> tuple[str, str]:
+        return self.bucket, self.holders
 
 
 _decode = msgspec.json.Decoder(Position).decode
@@ -46,11 +51,14 @@ async def move_position(bus: Bus, position: Position, *, revision: int) -> int |
         return None
 
 
-async def bucket_made_at(bus: Bus) -> str:
-    """Return when the KEYS bucket was made, as JetStream writes it.
+async def buckets_made_at(bus: Bus) -> tuple[str, str]:
+    """Return when KEYS and HOLDERS were made, as JetStream writes it.
 
     Raises:
         BusError, TimeoutError
     """
-    made_at: str = (await bus.api(f"STREAM.INFO.{kv_stream(subjects.KEYS_BUCKET)}", None))["created"]
-    return made_at
+    keys, holders = [
+        str((await bus.api(f"STREAM.INFO.{kv_stream(bucket)}", None))["created"])
+        for bucket in (subjects.KEYS_BUCKET, subjects.HOLDERS_BUCKET)
+    ]
+    return keys, holders

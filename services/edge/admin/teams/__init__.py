@@ -1,0 +1,1 @@
+"""The /team routes: LiteLLM's paths, fields, answers and statuses."""

@@ -1,0 +1,1 @@
+"""The /user routes: LiteLLM's paths, fields, answers and statuses."""

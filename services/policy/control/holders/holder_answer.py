@@ -1,0 +1,43 @@
+"""A holder as the control plane tells it: its entry, what it has spent, and when its budgets begin anew. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from services.policy.budgets.budget_window import window
+from shared.control import AccountFigures, HolderAnswer, WindowAnswer
+from shared.holders import Holder, Window, account_of
+
+
+def accounts_of(entries: Iterable[Holder]) -> Iterator[tuple[str, str]]:
+    """Yield tenant and name of each account in which something is counted for one of `entries`."""
+    for entry in entries:
+        if entry.kind != "budget":
+            yield entry.tenant, account_of(entry.kind, entry.id)
+            for one in entry.budgets:
+                if one.model or one.listed:
+                    yield entry.tenant, account_of(entry.kind, entry.id, one)
+
+
+def answer_of(entry: Holder, shared: Holder | None, figures: Mapping[str, AccountFigures], now: float) -> HolderAnswer:
+    """`shared` is the budget that `entry` names by its `budget_id`; `figures` are by account."""
+    main = figures.get(account_of(entry.kind, entry.id))
+    duration = entry.extra.get("budget_duration")
+    anchor = entry.extra.get("budget_anchor") or 0.0
+    return HolderAnswer(
+        entry,
+        main,
+        budget_reset_at=_reset_at(Window(0, duration, anchor), main, now) if duration else None,
+        windows=tuple(_window_answer(entry, one, figures, now) for one in entry.budgets),
+        shared=shared,
+    )
+
+
+def _window_answer(entry: Holder, one: Window, figures: Mapping[str, AccountFigures], now: float) -> WindowAnswer:
+    found = figures.get(account_of(entry.kind, entry.id, one))
+    return WindowAnswer(found, _reset_at(one, found, now))
+
+
+def _reset_at(one: Window, figures: AccountFigures | None, now: float) -> float | None:
+    """Return when the window ends: as its account says, else as the calendar does."""
+    if figures is not None and figures.window_end is not None and figures.window_end > now:
+        return figures.window_end
+    return window(one.duration, now, one.anchor)[1] if one.duration else None

@@ -1,0 +1,1 @@
+"""Holders that stand alone: shared budgets, customers (end users) and tags."""

@@ -1,0 +1,87 @@
+"""Which command of the control plane each verb of `cmd.control.<verb>` is, and how its body is read."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.policy.control.plane import ControlPlane
+from shared.control import Actor, KeyQuery, TeamQuery
+from shared.errors import InvalidRequest
+
+T = TypeVar("T")
+
+Body = dict[str, Any]
+Answer = Callable[[ControlPlane, Body, Actor], Awaitable[Any]]
+
+
+def _name(body: Body, field: str) -> str:
+    name = body.get(field)
+    if not isinstance(name, str):
+        raise InvalidRequest(f"{field} must be given, as a string.", param=field)
+    return name
+
+
+def _names(body: Body, field: str) -> list[str]:
+    try:
+        return msgspec.convert(body.get(field) or [], list[str])
+    except msgspec.ValidationError:
+        raise InvalidRequest(f"{field} must be a list of strings.", param=field) from None
+
+
+def _query(body: Body, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"Not a list that can be asked for: {error}") from None
+
+
+def _without(body: Body, *fields: str) -> Body:
+    return {name: value for name, value in body.items() if name not in fields}
+
+
+_KEYS: dict[str, Answer] = {
+    "key_generate": lambda plane, body, actor: plane.keys.generate(body, by=actor.id),
+    "key_update": lambda plane, body, actor: plane.keys.update(body, by=actor.id),
+    "key_delete": lambda plane, body, actor: plane.keys.delete(
+        _names(body, "keys"), _names(body, "key_aliases"), by=actor.id
+    ),
+    "key_block": lambda plane, body, actor: plane.keys.block(_name(body, "key"), by=actor.id),
+    "key_unblock": lambda plane, body, actor: plane.keys.unblock(_name(body, "key"), by=actor.id),
+    "key_info": lambda plane, body, _: plane.keys.info(_name(body, "key")),
+    "key_find": lambda plane, body, _: plane.keys.find(_names(body, "keys"), _names(body, "key_aliases")),
+    "key_list": lambda plane, body, _: plane.keys.list_keys(_query(body, KeyQuery)),
+}
+_TEAMS: dict[str, Answer] = {
+    "team_new": lambda plane, body, actor: plane.teams.new(body, actor),
+    "team_update": lambda plane, body, actor: plane.teams.update(
+        _name(body, "team_id"), _without(body, "team_id"), actor
+    ),
+    "team_models_add": lambda plane, body, actor: plane.teams.change_models(
+        _name(body, "team_id"), _names(body, "models"), actor, add=True
+    ),
+    "team_models_delete": lambda plane, body, actor: plane.teams.change_models(
+        _name(body, "team_id"), _names(body, "models"), actor, add=False
+    ),
+    "team_delete": lambda plane, body, actor: plane.teams.delete(_names(body, "team_ids"), actor),
+    "team_block": lambda plane, body, actor: plane.teams.set_blocked(_name(body, "team_id"), True, actor),
+    "team_unblock": lambda plane, body, actor: plane.teams.set_blocked(_name(body, "team_id"), False, actor),
+    "team_info": lambda plane, body, _: plane.teams.info(_name(body, "team_id")),
+    "team_list": lambda plane, body, _: plane.teams.list_teams(_query(body, TeamQuery)),
+    "member_add": lambda plane, body, actor: plane.members.add({**body, "team_id": _name(body, "team_id")}, actor),
+    "member_update": lambda plane, body, actor: plane.members.update(
+        {**body, "team_id": _name(body, "team_id")}, actor
+    ),
+    "member_delete": lambda plane, body, actor: plane.members.delete(
+        {**body, "team_id": _name(body, "team_id")}, actor
+    ),
+}
+
+_BUDGETS: dict[str, Answer] = {
+    "budget_info": lambda plane, body, _: plane.budgets.info(_names(body, "budgets")),
+}
+
+VERBS = {**_KEYS, **_TEAMS, **_BUDGETS}
+
+FOR_ANYBODY = frozenset({"key_info", "team_info"})
+"""Edge lets a key ask for itself and its own alone."""
