@@ -92,6 +92,7 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     body_ref: str
     body_changed: bool
     bound: Bound | None = None
+    excluded_providers: tuple[str, ...] = ()  # their budgets have no room for it
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):

@@ -3,23 +3,27 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.policy.budgets.accounts import Books, Entry, Lost
-from services.policy.budgets.admission import Ask
+from services.policy.budgets.accounts import Books, Entry, Lost, Whom
+from services.policy.budgets.admission import Ask, Placed, Standing
+from services.policy.budgets.charges import Charges
+from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.partitions import journal
+from services.policy.partitions.decision import Answer, Denied, Wanted
 from services.policy.partitions.journal_reader import read_journal
 from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS
-from services.policy.partitions.partition import Answer, Partition, Wanted
+from services.policy.partitions.partition import Partition
 from services.policy.partitions.settlements import Settlements
 from services.policy.partitions.undispatched import Undispatched
 from shared import subjects
 from shared.bus import Bus, read
+from shared.calls import Caller
 from shared.facts import CompletionFinished, encode_fact
-from shared.holders import Window
+from shared.holders import Holder, Window
 from shared.keys import Key
 
 numbers = itertools.count(1)
@@ -51,33 +55,88 @@ def cost(pico: int) -> Ask:
     return Ask(pico, 0, 1, 1, True)
 
 
-def wanted(key: Key, ask: Ask, *, request: str = "", now: float | None = None, **times: float) -> Wanted:
+_keys: dict[str, Key] = {}
+"""The keys that the partition opened last knows."""
+
+
+def charges_of(key: Key, holders: Mapping[str, Holder] | None = None, **caller: Any) -> Charges:
+    """The accounts a request of `key` to `model` is counted in; `caller` may give end_user, tags and rules."""
+    rules = caller.pop("rules", TreeRules(partitions=1))
+    providers = caller.pop("providers", ())
+    return BudgetTree(holders or {}, rules).charges(caller_of(key, **caller), key, "model", "model", providers)
+
+
+def caller_of(key: Key, **fields: Any) -> Caller:
+    known = (key.token, key.key_alias or "", key.tenant, key.user_id or "", key.team_id or "")
+    end_user, tags = fields.get("end_user", ""), fields.get("tags", ())
+    return Caller(*known, key.organization_id or "", end_user, tags, "", "", "", b"")
+
+
+def wanted(
+    key: Key,
+    ask: Ask,
+    *,
+    request: str = "",
+    now: float | None = None,
+    charges: Callable[[Key], Charges] = charges_of,
+    **times: float,
+) -> Wanted:
     """`lasts_s` is how long its hold lives, `waits_s` how long it may wait for money."""
     now_ms = int((time.time() if now is None else now) * 1000)
+    keys = _keys
+
+    def again() -> Charges | None:
+        current = keys.get(key.token)
+        return None if current is None else charges(current)
+
     return Wanted(
         request or f"req_{next(numbers)}",
-        key,
+        key.tenant,
+        Whom(user_id=key.user_id or "", team_id=key.team_id or "", organization_id=key.organization_id or ""),
+        charges(key),
         ask,
         "model",
         now_ms,
         now_ms + int(times.get("lasts_s", 60.0) * 1000),
         now_ms + int(times.get("waits_s", 0.0) * 1000),
+        again,
     )
 
 
-def deciding(partition: Partition, request: Wanted) -> asyncio.Future[Answer]:
-    """The answer, once there is one; a second one would fail the test."""
-    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    partition.decide(request, answer.set_result)
+def deciding(partition: Partition, request: Wanted) -> asyncio.Future[Placed | Standing | None]:
+    """The answer, of a refusal how the account stands; a second one would fail the test."""
+    answer: asyncio.Future[Placed | Standing | None] = asyncio.get_running_loop().create_future()
+
+    def done(one: Answer) -> None:
+        answer.set_result(one.standing if isinstance(one, Denied) else one)
+
+    partition.decide(request, done)
     return answer
 
 
-async def decided(partition: Partition, request: Wanted) -> Answer:
+async def decided(partition: Partition, request: Wanted) -> Placed | Standing | None:
     return await deciding(partition, request)
 
 
+async def answered(partition: Partition, request: Wanted) -> Answer:
+    """The answer as it is: of a refusal, whose budget it was, too."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    partition.decide(request, answer.set_result)
+    return await answer
+
+
 def finished_fact(
-    request: str, cost_pico: int, *, key: str = "key", partition: int = 0, held: bool = True, admitted_ms: int = 0
+    request: str,
+    cost_pico: int,
+    *,
+    key: str = "key",
+    partition: int = 0,
+    held: bool = True,
+    admitted_ms: int = 0,
+    provider: str = "simulated",
+    team_id: str = "",
+    user_id: str = "",
+    organization_id: str = "",
 ) -> CompletionFinished:
     at = time.time_ns() // 1_000_000
     return CompletionFinished(
@@ -93,7 +152,10 @@ def finished_fact(
         model="model",
         group="model",
         deployment="d",
-        provider="simulated",
+        provider=provider,
+        team_id=team_id,
+        user_id=user_id,
+        organization_id=organization_id,
         provider_model="echo",
         api_base="",
         stream=False,
@@ -171,14 +233,14 @@ async def opened(
 ) -> AsyncIterator[Opened]:
     """Read the journal, see all facts, decide; and close without leaving anything half done."""
     lost: list[Lost] = []
-    known = {key.token: key for key in keys}
+    global _keys
+    known = _keys = {key.token: key for key in keys}
     settlements = Settlements(bus)
     holds = undispatched if undispatched is not None else Undispatched()
     partition = Partition(
         bus,
         number,
         await read_journal(bus, number),
-        key_of=known.get,
         undispatched=holds,
         on_lost=lambda _, loss: lost.append(loss),
         on_wait=settlements.hurry,

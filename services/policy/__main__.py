@@ -9,6 +9,8 @@ import structlog
 
 from services.policy.admit import Admission, Rules
 from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.configured import tree_rules_of
+from services.policy.budgets.tree import BudgetTree
 from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane
 from services.policy.control.projection.projector import Projector
@@ -48,11 +50,14 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     control = ControlPlane(bus, config, keys, holders)
     projector = Projector(bus, outbox)
     await serve_control(bus, control)
+    tree = BudgetTree(holders.entries, tree_rules_of(config))
+    holders.on_change(tree.changed)
     partitions = OpenPartitions()
     admission = Admission(
         bus,
         outbox,
         keys=keys.entries,
+        tree=tree,
         partitions=partitions,
         ceilings=Ceilings(
             deployments_of(config),
@@ -74,7 +79,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     settlements = Settlements(bus)
     leases = Leases(bus, settings.policy_name, own.partitions)
     await leases.start()
-    owner = Owner(bus, outbox, leases, settlements, partitions, admission.on_admit, key_of=admission.key_of)
+    owner = Owner(bus, outbox, leases, settlements, partitions, admission.on_admit)
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(settlements.run()),

@@ -9,21 +9,25 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from services.policy.budgets.admission import NOTHING, Ask, bound_of
+from services.policy.budgets.accounts import Whom
+from services.policy.budgets.admission import NOTHING, Ask, Placed, bound_of
 from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.charges import Charges
 from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
 from services.policy.budgets.refusals import over_budget, unpriced_models
+from services.policy.budgets.tree import BudgetTree
 from services.policy.count_body import count_body, counts_at_once
 from services.policy.guardrails import Blocked, Chain
 from services.policy.key_lookup import look_key_up
+from services.policy.partitions.decision import Answer, Denied, Wanted
 from services.policy.partitions.open_partitions import OpenPartitions
-from services.policy.partitions.partition import Answer, Partition, Placed, Standing, Wanted
+from services.policy.partitions.partition import Partition
 from services.policy.replies import Replies, admitted_fact
 from shared import subjects
 from shared.access import model_allowed, refusal_of_key, refusal_of_model
 from shared.bodies import BodyGone, BodyHolder, read_body
 from shared.bus import Bus, BusError, Message, NotConnected, Outbox
-from shared.calls import BODY_INLINE_MAX, Admit, Complete, pack, unpack_admit
+from shared.calls import BODY_INLINE_MAX, Admit, Bound, Complete, pack, unpack_admit
 from shared.errors import AuthenticationFailed, GatewayError, Unavailable
 from shared.keys import MASTER_KEY_ID, Key
 
@@ -71,6 +75,7 @@ class Admission:
         outbox: Outbox,
         *,
         keys: Mapping[str, Key],
+        tree: BudgetTree,
         partitions: OpenPartitions,
         ceilings: Ceilings,
         chain: Chain,
@@ -79,6 +84,7 @@ class Admission:
         self._bus = bus
         self._outbox = outbox
         self._keys = keys
+        self._tree = tree
         self._partitions = partitions
         self._ceilings = ceilings
         self._chain = chain
@@ -183,45 +189,48 @@ class Admission:
         self._hold(number, request, key, passed, verdict.applied)
 
     def _hold(self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]) -> None:
-        """Hold what the request may cost at most; a key without a budget and without a window needs none.
+        """Hold what the request may cost at most; without any budget, and without a window to open, nothing is held.
 
         Its text is bound by its bytes, and only where those do not fit by its tokens.
         """
         now_ms = _now_ms()
         partition = self._partitions.get(number)
-        if key is None or key.max_budget_pico is None:
-            window_due = False
-            if key is not None and key.budget_duration and partition is not None:
-                window_due = partition.needs_window(key, now_ms)
-                now_ms = max(now_ms, partition.standing(key.token).starts_ms)
-            if key is None or partition is None or not window_due:
-                self._send_on(number, request, body, applied, now_ms, None)
-            else:
-                self._decide(partition, request, key, body, applied, NOTHING)
+        charges = self._charges(request, key, now_ms)
+        if not charges.budgeted:
+            if partition is not None and key is not None and key.budget_duration:
+                if partition.needs_window(charges, now_ms):
+                    self._decide(partition, request, key, charges, body, applied, NOTHING)
+                    return
+                now_ms = max(now_ms, partition.counts_from(charges))
+            self._send_on(number, request, body, applied, now_ms)
             return
         ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
         if unpriced and not self._rules.allow_unpriced:
             self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
-        elif subjects.partition_of(key.tenant, self._rules.partitions) != number:
+        elif charges.must[0].home != number:
             log.error("an edge counts other partitions than policy", edge=request.edge, partition=number)
             self._refuse(request, Unavailable("the request was sent to the wrong partition", retry_after_s=1))
         elif partition is None:
             self._refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
-        elif body.counted or partition.covers(key, ask) or not self._may_gain(partition, request, key, now_ms):
-            self._decide(partition, request, key, body, applied, ask)
+        elif (
+            body.counted
+            or partition.covers(charges, ask, now_ms)
+            or not self._may_gain(partition, request, charges, now_ms)
+        ):
+            self._decide(partition, request, key, charges, body, applied, ask)
         elif counts_at_once(body.data):
             self._hold(number, request, key, body._replace(counted=True, text=text_tokens(body.data)), applied)
         else:
             self._replies.wait(request)
             self._spawn(request, self._count_then_hold(number, request, key, body, applied))
 
-    def _may_gain(self, partition: Partition, request: Admit, key: Key, now_ms: int) -> bool:
-        """Whether to count its tokens: not where the budget would not cover it if it had no text at all."""
+    def _may_gain(self, partition: Partition, request: Admit, charges: Charges, now_ms: int) -> bool:
+        """Whether to count its tokens: not where a budget would not cover it if it had no text at all."""
         least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
-        return partition.may_cover(key, least)
+        return partition.may_cover(charges, least, now_ms)
 
     async def _count_then_hold(
-        self, number: int, request: Admit, key: Key, body: _Body, applied: tuple[str, ...]
+        self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]
     ) -> None:
         try:
             text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
@@ -230,18 +239,51 @@ class Admission:
             return
         self._hold(number, request, key, body._replace(counted=True, text=text), applied)
 
+    def _charges(self, request: Admit, key: Key | None, now_ms: int) -> Charges:
+        providers: tuple[str, ...] = ()
+        if self._tree.budgets_providers:
+            providers = self._ceilings.providers_of(
+                request.group, with_fallbacks=not request.disable_fallbacks, now=now_ms / 1000
+            )
+        return self._tree.charges(request.caller, key, request.model, request.group, providers)
+
     def _decide(
-        self, partition: Partition, request: Admit, key: Key, body: _Body, applied: tuple[str, ...], ask: Ask
+        self,
+        partition: Partition,
+        request: Admit,
+        key: Key | None,
+        charges: Charges,
+        body: _Body,
+        applied: tuple[str, ...],
+        ask: Ask,
     ) -> None:
-        now_ms = _now_ms()
+        now_ms, caller = _now_ms(), request.caller
+
+        def again() -> Charges | None:
+            """What it is counted in by then; the key may have been changed, or be gone."""
+            if key is None:
+                return self._charges(request, None, _now_ms())
+            current = self.key_of(key.token)
+            return None if current is None else self._charges(request, current, _now_ms())
+
         wanted = Wanted(
             request.request_id,
-            key,
+            key.tenant if key is not None else caller.tenant,
+            Whom(
+                caller.key_alias,
+                caller.user_id,
+                caller.team_id,
+                caller.organization_id,
+                caller.end_user,
+                caller.tags,
+            ),
+            charges,
             ask,
             request.model,
             now_ms,
             request.deadline_ms + self._rules.hold_grace_ms,
             min(now_ms + HOLD_WAIT_MS, request.deadline_ms),
+            again,
         )
 
         def done(answer: Answer) -> None:
@@ -266,10 +308,10 @@ class Admission:
         answer: Answer,
     ) -> None:
         now_ms = _now_ms()
-        if isinstance(answer, Standing):
+        if isinstance(answer, Denied):
             self._bodies.drop(request.request_id)
-            status = self._rules.budget_status
-            self._replies.deny(request, "budget", over_budget(wanted.key, answer, status, now_ms / 1000))
+            refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000)
+            self._replies.deny(request, "budget", refusal)
         elif answer is None:
             self._refuse(request, Unavailable("the budget could not be decided; nothing was spent", retry_after_s=1))
         elif now_ms - wanted.now_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
@@ -277,7 +319,7 @@ class Admission:
             self._partitions.release(partition.number, request.request_id)
             self._refuse(request, Unavailable("the budget took too long to be decided", retry_after_s=1))
         else:
-            self._send_on(partition.number, request, body, applied, now_ms, answer, wanted.ask)
+            self._send_on(partition.number, request, body, applied, now_ms, answer, wanted)
 
     def _send_on(
         self,
@@ -286,13 +328,18 @@ class Admission:
         body: _Body,
         applied: tuple[str, ...],
         admitted_ms: int,
-        placed: Placed | None,
-        ask: Ask = NOTHING,
+        placed: Placed | None = None,
+        wanted: Wanted | None = None,
     ) -> None:
         """Send it to a router. The command leaves last: whatever fails before that has sent nothing."""
         hold_pico, max_tokens = (placed.amount, placed.max_tokens) if placed else (None, None)
+        bound: Bound | None = None
+        excluded: tuple[str, ...] = ()
+        if placed is not None and wanted is not None:
+            bound = bound_of(wanted.ask, placed)
+            excluded = tuple(wanted.charges.providers[index].holder for index in placed.excluded)
         call = Complete(
-            request, number, admitted_ms, hold_pico, max_tokens, applied, body.ref, body.changed, bound_of(ask, placed)
+            request, number, admitted_ms, hold_pico, max_tokens, applied, body.ref, body.changed, bound, excluded
         )
         command = pack(call, body.data)
         fact = admitted_fact(

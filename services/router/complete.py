@@ -166,6 +166,7 @@ class Completer:
             with_fallbacks=not request.disable_fallbacks,
             cooling=lambda deployment: self._health.cooling(deployment, now),
             chance=self._chance,
+            excluded_providers=job.call.excluded_providers,
         )
 
     async def _try(self, job: Job, deployment: Deployment) -> Ending | Failed:

@@ -1,6 +1,6 @@
 """The tries of one request: deployments in turn, again with growing pauses, then the fallback models. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -48,11 +48,14 @@ class Plan:
         with_fallbacks: bool,
         cooling: Cooling,
         chance: Random,
+        excluded_providers: Collection[str] = (),
     ) -> None:
+        """Deployments of `excluded_providers` are left out."""
         self._groups = groups
         self._num_retries = num_retries
         self._cooling = cooling
         self._chance = chance
+        self._excluded = excluded_providers
         self._names = [group, *(groups.fallbacks.get(group, ()) if with_fallbacks else ())]
         self._longer = groups.context_fallbacks.get(group, ()) if with_fallbacks else ()
         self._next_name = 0
@@ -101,8 +104,11 @@ class Plan:
         groups = self._groups
         self._fallback = number
         self._tried = self._left = 0
+        deployments = groups.deployments.get(self._names[number], ())
+        if self._excluded:
+            deployments = tuple(one for one in deployments if one.provider not in self._excluded)
         self._order = ordered_attempts(
-            groups.deployments.get(self._names[number], ()),
+            deployments,
             balanced=groups.balanced,
             cooling=self._cooling,
             chance=self._chance,

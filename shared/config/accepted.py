@@ -57,7 +57,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
             disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
             enable_end_user_cost_tracking_prometheus_only request_correlation_in_logs""",
         "answers are not cached yet": """cache cache_params enable_redis_auth_cache force_redis_hash_tag_grouping""",
-        "budgets are kept by key": """max_end_user_budget max_internal_user_budget default_max_internal_user_budget
+        "budgets are kept by key": """max_internal_user_budget default_max_internal_user_budget
             max_ui_session_budget default_team_settings
             tag_budget_config budget_reset_time timezone key_generation_settings enable_key_alias_format_validation
             key_alias_pattern""",
@@ -128,8 +128,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
         "requests are limited by key": """max_parallel_requests global_max_parallel_requests token_rate_limit_type
             max_in_flight_requests_per_worker max_queued_requests_per_worker admission_queue_timeout_seconds
             disable_retry_on_max_parallel_request_limit_error disable_batch_input_file_rate_limiting
-            skip_batch_input_file_rate_limiting_for_providers skip_batch_input_file_rate_limiting_for_models
-            apply_user_budget_to_team_keys""",
+            skip_batch_input_file_rate_limiting_for_providers skip_batch_input_file_rate_limiting_for_models""",
         "requests are taken as the client wrote them": """enforce_user_param enforced_params user_header_name
             user_header_mappings reject_clientside_metadata_tags missing_session_id completion_model
             image_generation_model embedding_model moderation_model infer_model_from_keys

@@ -56,4 +56,7 @@ class GeneralSettings(Section):
     cancel_on_disconnect: bool = Field(
         False, description="As `meterhouse.client_disconnect: cancel`, where that is not set."
     )
+    apply_user_budget_to_team_keys: bool = Field(
+        False, description="A user's own budget also counts what is spent with the user's keys of teams."
+    )
     meterhouse: MeterhouseSettings = Field(default_factory=MeterhouseSettings, description="Meterhouse's own settings.")

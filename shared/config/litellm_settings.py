@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.config.router_settings import Fallbacks
 from shared.config.section import NO_EFFECT, Section
-from shared.config.values import Count, Names, Number, Seconds, Share, Usd
+from shared.config.values import Count, Duration, Names, Number, Seconds, Share, Usd
 
 
 class Margin(Section):
@@ -54,7 +54,10 @@ class LiteLLMSettings(Section):
         default_factory=dict,
         description="Share added after that, by provider or `global`: `0.1`, or `percentage` and `fixed_amount`.",
     )
-    max_budget: Usd | None = Field(None, json_schema_extra=NO_EFFECT, description="USD the whole gateway may spend.")
-    budget_duration: str | None = Field(
-        None, json_schema_extra=NO_EFFECT, description="Window of that budget, such as 30d."
+    max_budget: Usd | None = Field(None, description="USD the whole gateway may spend.")
+    budget_duration: Duration | None = Field(
+        None, description="Window of that budget, such as 30d; without one it never resets."
+    )
+    max_end_user_budget: Usd | None = Field(
+        None, description="USD each end user may spend who has no budget of its own."
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from shared.config.section import NO_EFFECT, Section
-from shared.config.values import Count, Names, Number, Seconds, Usd, listed
+from shared.config.values import Count, Duration, Names, Number, Seconds, Usd, listed
 
 RoutingStrategy = Literal[
     "ordered",
@@ -36,7 +36,7 @@ def _alias(value: Any) -> Any:
 
 class ProviderBudget(Section):
     budget_limit: Usd = Field(description="USD a window.")
-    time_period: str = Field("1d", description="The window, such as 1d or 30d.")
+    time_period: Duration = Field("1d", description="The window, such as 1d or 30d.")
 
 
 class RouterSettings(Section):
@@ -80,7 +80,7 @@ class RouterSettings(Section):
         default_factory=dict, json_schema_extra=NO_EFFECT, description="Failures before a cooldown, by kind."
     )
     provider_budget_config: dict[str, ProviderBudget] = Field(
-        default_factory=dict, json_schema_extra=NO_EFFECT, description="USD each provider may be paid in a window."
+        default_factory=dict, description="USD each provider may be paid in a window; one without money is skipped."
     )
     default_litellm_params: dict[str, Any] = Field(
         default_factory=dict, json_schema_extra=NO_EFFECT, description="Parameters added to every call."

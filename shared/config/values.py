@@ -1,5 +1,6 @@
 """The kinds of value a setting can have, strict where a slip would otherwise be read as something else."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator
@@ -26,6 +27,15 @@ def _variable(value: Any) -> Any:
     return str(value) if isinstance(value, bool) else value  # as LiteLLM exports them: "True"
 
 
+_DURATION = re.compile(r"0*[1-9]\d{0,9}(mo|[smhdw])\Z", re.ASCII)
+
+
+def _duration(value: Any) -> str:
+    if isinstance(value, str) and _DURATION.match(value.strip()):
+        return value.strip()
+    raise PydanticCustomError("duration", "must be a number and one of s, m, h, d, w, mo, such as 30d")
+
+
 def listed(value: Any) -> Any:
     """Return a lone name as a list of one: LiteLLM takes `callbacks: prometheus` as well."""
     return [value] if isinstance(value, str) else value
@@ -40,3 +50,4 @@ Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
 Usd = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Duration = Annotated[str, PlainValidator(_duration)]

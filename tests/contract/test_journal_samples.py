@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.policy.budgets.accounts import Account, Books, Expired, Held, Hold, Lost, Opened, Released
+from services.policy.budgets.accounts import Account, Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
 from services.policy.partitions import journal
 
 SAMPLES = Path(__file__).parent / "journal"
@@ -18,6 +18,18 @@ def hold(amount: int) -> Hold:
     return Hold(f"{REQUEST}p", KEY, 4, amount, 1795435830000, AT_MS, "team-frontend", "gpt-4o")
 
 
+OF_MANY = Hold(
+    f"{REQUEST}s",
+    KEY,
+    4,
+    1350000000,
+    1795435830000,
+    AT_MS,
+    "org-1",
+    "gpt-4o",
+    (Share("team:team-frontend", 2), Share("member@1h:5f0c", 1), Share("provider:openai", 7)),
+    Whom("frontend", "ann", "team-frontend", "org-1", "customer-7", ("batch", "nightly")),
+)
 OVERDUE = Hold(f"{REQUEST}q", KEY, 3, 99000000, 1795391000000, 1795390000000, "team-frontend", "gpt-4o")
 SAID = {
     "group": journal.Group(
@@ -29,6 +41,9 @@ SAID = {
             Expired(f"{REQUEST}q", 1795435199000),
             Released(f"{REQUEST}r"),
         ],
+    ),
+    "group_of_many_accounts": journal.Group(
+        OWNER, AT_MS, [Opened(KEY, 4, 1795392000000, 1795478400000, "1d Europe/Berlin"), Held(OF_MANY)]
     ),
     "snapshot": journal.Snapshot(
         OWNER,
@@ -43,6 +58,16 @@ SAID = {
     "snapshot_part": journal.Snapshot(
         OWNER, AT_MS, Books(lost={f"{REQUEST}q": Lost(OVERDUE, 1795391001000, told=True)}, facts_seq=48213), 1, 3
     ),
+    "snapshot_of_many_accounts": journal.Snapshot(
+        OWNER,
+        AT_MS,
+        Books(
+            {"team:team-frontend": Account(2, 0, 0, "", 7, 1350000000)},
+            {f"{REQUEST}s": OF_MANY},
+            {f"{REQUEST}s": Lost(OF_MANY, AT_MS)},
+            48213,
+        ),
+    ),
 }
 
 
@@ -56,17 +81,17 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
 
 
 def test_a_group_is_written_as_its_sample() -> None:
-    said = SAID["group"]
+    said = SAID["group_of_many_accounts"]
     assert isinstance(said, journal.Group)
     written = journal.encode_group(OWNER, AT_MS, [journal.encode_entry(entry) for entry in said.entries])
-    assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / "group.json").read_bytes())
+    assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / "group_of_many_accounts.json").read_bytes())
 
 
-def test_a_part_of_a_snapshot_is_written_as_its_sample() -> None:
-    said = SAID["snapshot_part"]
+def test_a_snapshot_is_written_as_its_sample() -> None:
+    said = SAID["snapshot_of_many_accounts"]
     assert isinstance(said, journal.Snapshot)
     [written] = journal.encode_snapshot(OWNER, AT_MS, said.books)
-    sample = msgspec.json.decode((SAMPLES / "snapshot_part.json").read_bytes())
+    sample = msgspec.json.decode((SAMPLES / "snapshot_of_many_accounts.json").read_bytes())
     assert msgspec.json.decode(written) == {**sample, "part": 0, "parts": 1}
 
 

@@ -12,6 +12,7 @@ import pytest
 from services.policy.admit import Admission, Rules
 from services.policy.budgets.accounts import Released
 from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.guardrails import Chain
 from services.policy.partitions.open_partitions import OpenPartitions
 from shared import subjects, tokens
@@ -43,6 +44,7 @@ async def admission(bus: Bus, owner: Opened) -> Admission:
         bus,
         Outbox(bus),
         keys=owner.keys,
+        tree=BudgetTree({}, TreeRules(partitions=1)),
         partitions=partitions,
         ceilings=Ceilings([sim], {}, {}, 4_096),
         chain=Chain.build((), base_dir=Path()),

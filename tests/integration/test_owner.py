@@ -19,7 +19,6 @@ from services.policy.partitions.ownership import Leases
 from services.policy.partitions.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, BusError, Message, NotStored, Outbox, newest, read
-from shared.keys import Key
 from tests.budgets import cost, decided, entries_of, finish, key_of_budget, until, wanted
 from tests.nats_server import NatsServer
 
@@ -56,7 +55,6 @@ async def process(nats: NatsServer, name: str, *, partitions: int = 2) -> AsyncI
     bus = await Bus.connect(nats.url, name=f"policy-{name}")
     outbox, leases, settlements = Outbox(bus), Leases(bus, name, partitions), Settlements(bus)
     opened = OpenPartitions()
-    keys: dict[str, Key] = {"key": KEY}
     made = Process(bus, None, opened, leases, outbox, [])  # type: ignore[arg-type]
     made.owner = Owner(
         bus,
@@ -65,7 +63,6 @@ async def process(nats: NatsServer, name: str, *, partitions: int = 2) -> AsyncI
         settlements,
         opened,
         lambda number, message: made.got.append((number, message)),
-        key_of=keys.get,
     )
     await leases.start()
     made.tasks = [asyncio.create_task(settlements.run()), asyncio.create_task(made.owner.run())]

@@ -7,13 +7,15 @@ import random
 import pytest
 
 from services.policy.budgets.accounts import Account, Books, Held, Settled
-from services.policy.budgets.admission import NOTHING, Ask, Placed
+from services.policy.budgets.admission import NOTHING, Ask, Placed, Standing
 from services.policy.partitions import journal_writer, partition
+from services.policy.partitions.decision import Answer
 from services.policy.partitions.journal_reader import ReadJournal, read_journal
-from services.policy.partitions.partition import Answer, Partition, Standing
+from services.policy.partitions.partition import Partition
 from services.policy.partitions.undispatched import Undispatched
 from shared.bus import Bus
 from tests.budgets import (
+    charges_of,
     cost,
     decided,
     deciding,
@@ -334,14 +336,14 @@ async def test_another_duration_moves_the_end_of_a_window_that_has_open_holds(bu
 async def test_a_key_without_a_budget_opens_its_windows_too(bus: Bus) -> None:
     free = key_of_budget(None, budget_duration="1d", budget_anchor=NOON)
     async with opened(bus, free) as owner:
-        assert owner.partition.needs_window(free, int(NOON * 1000))
+        assert owner.partition.needs_window(charges_of(free), int(NOON * 1000))
         opening = wanted(free, NOTHING, now=NOON)
         assert await decided(owner.partition, opening) == Placed(0, None)
-        assert not owner.partition.needs_window(free, int((MIDNIGHT - 0.001) * 1000))
+        assert not owner.partition.needs_window(charges_of(free), int((MIDNIGHT - 0.001) * 1000))
         await finish(bus, opening.request, 40)
         await finish(bus, "second", 30, held=False, admitted_ms=int(NOON * 1000))
         await until(lambda: owner.figures() == (70, 0))
-        assert owner.partition.needs_window(free, int(MIDNIGHT * 1000))
+        assert owner.partition.needs_window(charges_of(free), int(MIDNIGHT * 1000))
         await decided(owner.partition, wanted(free, NOTHING, now=MIDNIGHT))
         await finish(bus, "late", 30, held=False, admitted_ms=int(NOON * 1000))
         await finish(bus, "fresh", 20, held=False, admitted_ms=int(MIDNIGHT * 1000))
@@ -439,7 +441,7 @@ async def test_a_successor_has_the_same_books(bus: Bus) -> None:
                 if fate < 0.3:
                     owner.partition.release(request.request)
                 else:
-                    token = request.key.token
+                    token = request.charges.must[0].account
                     await finish(bus, request.request, chance.randint(0, answer.amount), key=token)
                     if fate < 0.4:
                         await bus.store("evt.completion.finished.v1.x", b'{"poison":')
@@ -464,7 +466,6 @@ async def test_a_snapshot_too_large_for_one_message_is_written_in_parts(bus: Bus
         bus,
         0,
         ReadJournal(many, 0, groups=2_000),
-        key_of={}.get,
         undispatched=undispatched,
         on_lost=lambda number, loss: None,
     )
@@ -520,7 +521,6 @@ async def test_facts_of_a_stream_that_lost_its_end_are_counted_all_the_same(bus:
         bus,
         0,
         ReadJournal(Books(facts_seq=1_000), 0, 0),
-        key_of={}.get,
         undispatched=Undispatched(),
         on_lost=lambda number, loss: None,
     )
@@ -543,7 +543,6 @@ async def test_partitions_that_share_a_reader_each_count_a_fact_once(bus: Bus) -
             bus,
             1,
             await read_journal(bus, 1),
-            key_of={}.get,
             undispatched=Undispatched(),
             on_lost=lambda number, loss: None,
         )

@@ -7,7 +7,8 @@ import pytest
 
 from services.policy.budgets.accounts import Held, Released
 from services.policy.budgets.admission import Placed
-from services.policy.partitions.partition import Answer, Partition, Wanted
+from services.policy.partitions.decision import Answer, Wanted
+from services.policy.partitions.partition import Partition
 from services.policy.partitions.undispatched import Undispatched
 from shared import subjects
 from shared.bus import Bus

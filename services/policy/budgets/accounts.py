@@ -5,6 +5,7 @@ before the facts gives the books of the owner that folded them as they came: a c
 was admitted in, which a hold names and which an unheld request's time of admission tells.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,10 @@ import msgspec
 DAY_MS = 24 * 3_600_000
 LOST_KEPT_MS = 7 * DAY_MS
 """How long after a loss a fact of its request may be stored and still correct it."""
+
+
+PROVIDER = "provider:"
+"""What the name of a provider's account begins with."""
 
 
 class Account(msgspec.Struct):
@@ -25,8 +30,29 @@ class Account(msgspec.Struct):
     held: int = 0
 
 
+class Share(msgspec.Struct, array_like=True, frozen=True):
+    """An account that a hold is placed in besides its key's, and the window it was placed in."""
+
+    account: str
+    window: int
+
+
+class Whom(msgspec.Struct, array_like=True, frozen=True):
+    """Who besides the key's token a request is counted to: what a fact of its loss has to say."""
+
+    key_alias: str = ""
+    user_id: str = ""
+    team_id: str = ""
+    organization_id: str = ""
+    end_user: str = ""
+    tags: tuple[str, ...] = ()
+
+
 class Hold(msgspec.Struct, array_like=True, frozen=True):
-    """What a request may cost at most, until it is settled. `window` is the account's window it was placed in."""
+    """What a request may cost at most, until it is settled: the whole amount in each of its accounts.
+
+    `account` is the key's, `window` its window the hold was placed in; the others are in `also`.
+    """
 
     request: str
     account: str
@@ -36,6 +62,13 @@ class Hold(msgspec.Struct, array_like=True, frozen=True):
     admitted_ms: int
     tenant: str
     model: str
+    also: tuple[Share, ...] = ()
+    whom: Whom | None = None
+
+    @property
+    def accounts(self) -> list[str]:
+        """The names of all its accounts, the key's first."""
+        return [self.account, *[share.account for share in self.also]]
 
 
 class Held(msgspec.Struct, tag="held", frozen=True):
@@ -71,7 +104,10 @@ Entry = Held | Opened | Expired | Released
 
 
 class Settled(NamedTuple):
-    """From the fact of a finished request: what it cost in truth. `stored_ms` is when the stream got the fact."""
+    """From the fact of a finished request: what it cost in truth. `stored_ms` is when the stream got the fact.
+
+    `account` is the key's; `also` are those that count what was spent without a hold, too. `provider` is who was paid.
+    """
 
     request: str
     account: str
@@ -79,6 +115,8 @@ class Settled(NamedTuple):
     cost: int
     admitted_ms: int
     stored_ms: int
+    also: tuple[str, ...] = ()
+    provider: str = ""
 
 
 class Lost(msgspec.Struct, array_like=True, frozen=True):
@@ -104,8 +142,7 @@ class Books(msgspec.Struct):
                 if hold.request in self.holds:
                     return
                 self.holds[hold.request] = hold
-                account = self.account(hold.account)
-                if account.window == hold.window:
+                for account in self._still(hold):
                     account.held += hold.amount
             case Opened(name, window, starts_ms, ends_ms, duration):
                 account = self.account(name)
@@ -118,7 +155,8 @@ class Books(msgspec.Struct):
                 if overdue is not None:
                     self._take_off(overdue)
                     self.lost[request] = Lost(overdue, at_ms)
-                    self._count(overdue, overdue.amount)
+                    for account in self._still(overdue):
+                        account.spent += overdue.amount
             case Released(request):
                 undelivered = self.holds.pop(request, None)
                 if undelivered is not None:
@@ -130,19 +168,23 @@ class Books(msgspec.Struct):
             hold = self.holds.pop(settled.request, None)
             if hold is not None:
                 self._take_off(hold)
-                self._count(hold, settled.cost)
+                self._count(hold, settled, instead_of=0)
                 return True
             lost = self.lost.get(settled.request)
             if lost is not None and settled.stored_ms <= lost.at_ms + LOST_KEPT_MS:
                 del self.lost[settled.request]
-                self._count(lost.hold, settled.cost - lost.hold.amount)
+                self._count(lost.hold, settled, instead_of=lost.hold.amount)
                 return True
             return False
-        account = self.account(settled.account)
-        if settled.cost and settled.admitted_ms >= account.starts_ms:
-            account.spent += settled.cost
-            return True
-        return False
+        if not settled.cost:
+            return False
+        changed = False
+        for name in (settled.account, *settled.also):
+            account = self.account(name)
+            if settled.admitted_ms >= account.starts_ms:
+                account.spent += settled.cost
+                changed = True
+        return changed
 
     def told(self, request: str) -> None:
         """The fact of a loss is stored."""
@@ -170,11 +212,27 @@ class Books(msgspec.Struct):
             del self.lost[request]
 
     def _take_off(self, hold: Hold) -> None:
-        account = self.account(hold.account)
-        if account.window == hold.window:
+        for account in self._still(hold):
             account.held -= hold.amount
 
-    def _count(self, hold: Hold, amount: int) -> None:
+    def _count(self, hold: Hold, settled: Settled, *, instead_of: int) -> None:
+        """Of the providers that might have served a request, only the one that did is paid."""
+        spent = settled.cost - instead_of
         account = self.account(hold.account)
         if account.window == hold.window:
-            account.spent += amount
+            account.spent += spent
+        for share in hold.also:
+            account = self.account(share.account)
+            if account.window == share.window:
+                unpaid = share.account.startswith(PROVIDER) and share.account != PROVIDER + settled.provider
+                account.spent += -instead_of if unpaid else spent
+
+    def _still(self, hold: Hold) -> Iterator[Account]:
+        """Yield those of its accounts that are still in the window the hold was placed in."""
+        account = self.account(hold.account)
+        if account.window == hold.window:
+            yield account
+        for share in hold.also:
+            account = self.account(share.account)
+            if account.window == share.window:
+                yield account

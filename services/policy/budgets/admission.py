@@ -1,5 +1,6 @@
-"""Does a request fit its budget, and how large may its answer become? Pure: figures in, decision out."""
+"""Does a request fit all its budgets, and how large may its answer become? Pure: figures in, decision out."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.policy.budgets.accounts import Account
@@ -20,17 +21,33 @@ class Ask(NamedTuple):
 NOTHING = Ask(0, 0, 0, 1, True)
 
 
+class Stand(NamedTuple):
+    """An account as it stands, and what may be spent in its window, pico-dollars; None: whatever it may be."""
+
+    account: Account
+    limit: int | None
+
+
 class Placed(NamedTuple):
-    """`max_tokens` must be sent to the provider; None leaves the request as it is."""
+    """`max_tokens` must be sent to the provider; None leaves the request as it is.
+
+    `excluded` are the places among the alternatives that have no room for `amount`.
+    """
 
     amount: int
     max_tokens: int | None
+    excluded: tuple[int, ...] = ()
 
 
 class Refused(NamedTuple):
-    """`only_holds` says that it would fit if the requests in flight cost nothing: worth waiting a moment."""
+    """`by`: the place of the account that said no; `alternative`: it is one of the alternatives.
 
+    `only_holds` says that it would fit if the requests in flight cost nothing: worth waiting a moment.
+    """
+
+    by: int
     only_holds: bool
+    alternative: bool = False
 
 
 class Standing(NamedTuple):
@@ -43,28 +60,66 @@ class Standing(NamedTuple):
     only_holds: bool
 
 
-def place(account: Account, limit: int | None, ask: Ask) -> Placed | Refused:
-    """Decide whether `ask` fits into `limit` (None: there is none), lowering the answer's size where only a shorter
-    one does.
+def place(stands: Sequence[Stand], ask: Ask, alternatives: Sequence[Stand] = ()) -> Placed | Refused:
+    """Decide whether `ask` fits into all of `stands`, and into one of the alternatives where there are any, lowering
+    the answer's size where only a shorter one does.
 
-    An answer is shortened only when the money is spent, never because another request holds it for a moment. What
+    An answer is shortened only because money is spent, never because another request holds it for a moment. What
     costs nothing always fits, but for a limit of 0, which allows nothing at all.
     """
+    decision = _in_all(stands, ask)
+    if not alternatives or isinstance(decision, Refused):
+        return decision
+    return _in_one(stands, ask, alternatives, decision)
+
+
+def _in_all(stands: Sequence[Stand], ask: Ask) -> Placed | Refused:
     full = ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
-    whole = Placed(full, None if ask.capped or full == 0 else ask.output_tokens)
-    if limit is None:
-        return whole
-    if limit <= 0:
-        return Refused(only_holds=False)
-    unspent = limit - account.spent
-    if full == 0 or full <= unspent - account.held:
-        return whole
-    affordable = _tokens_within(unspent, ask)
-    if affordable < 1:
-        return Refused(only_holds=False)
-    if full <= unspent or account.held:
-        return Refused(only_holds=True)
-    return Placed(ask.input_pico + ask.output_pico_per_token * affordable * ask.n, affordable)
+    tokens = ask.output_tokens
+    tight = False  # some account has not enough left beside what is held
+    for place_of, (account, limit) in enumerate(stands):
+        if limit is None:
+            continue
+        if limit <= 0:
+            return Refused(place_of, only_holds=False)
+        unspent = limit - account.spent
+        if full == 0 or full <= unspent - account.held:
+            continue
+        affordable = _tokens_within(unspent, ask)
+        if affordable < 1:
+            return Refused(place_of, only_holds=False)
+        tokens, tight = min(tokens, affordable), True
+    if not tight:
+        return Placed(full, None if ask.capped or full == 0 else ask.output_tokens)
+    amount = ask.input_pico + ask.output_pico_per_token * tokens * ask.n
+    for place_of, (account, limit) in enumerate(stands):
+        if limit is not None and amount > limit - account.spent - account.held:
+            return Refused(place_of, only_holds=True)
+    return Placed(amount, tokens if tokens < ask.output_tokens or not ask.capped else None)
+
+
+def _in_one(stands: Sequence[Stand], ask: Ask, alternatives: Sequence[Stand], decision: Placed) -> Placed | Refused:
+    """Exclude the alternatives without room; where none has enough, shorten the answer for the one with the most."""
+    excluded = tuple(index for index, stand in enumerate(alternatives) if not _has_room(stand, decision.amount))
+    if len(excluded) < len(alternatives):
+        return decision._replace(excluded=excluded)
+    most = max(range(len(alternatives)), key=lambda index: _unspent(alternatives[index]))
+    shorter = _in_all([*stands, alternatives[most]], ask)
+    if isinstance(shorter, Placed):
+        return shorter._replace(excluded=tuple(index for index in excluded if index != most))
+    if shorter.by == len(stands):
+        return Refused(most, shorter.only_holds, alternative=True)
+    return shorter
+
+
+def _has_room(stand: Stand, amount: int) -> bool:
+    if stand.limit is None:
+        return True
+    return stand.limit > 0 and amount <= stand.limit - stand.account.spent - stand.account.held
+
+
+def _unspent(stand: Stand) -> int:
+    return 0 if stand.limit is None else stand.limit - stand.account.spent
 
 
 def covers(account: Account, limit: int | None, ask: Ask) -> bool:

@@ -78,6 +78,7 @@ class GroupCeiling(NamedTuple):
     template: Template = OTHER_TEMPLATE
     unit_rates: tuple[int, ...] = ()  # of the kind's units
     per_ms: int = 0  # of the call's duration
+    providers: tuple[str, ...] = ()  # who may come to serve it, each once
 
 
 class Ceilings:
@@ -110,6 +111,10 @@ class Ceilings:
             if group in self._groups:
                 self._cache[(group, with_fallbacks, kind)] = ceiling
         return ceiling
+
+    def providers_of(self, group: str, *, with_fallbacks: bool, now: float) -> tuple[str, ...]:
+        """Return who may come to serve a request to `group`."""
+        return self.of_group(group, with_fallbacks=with_fallbacks, now=now).providers
 
     def ask_for(
         self, request: Admit, now: float, *, grown: int = 0, text: TextTokens | None = None
@@ -183,6 +188,7 @@ class Ceilings:
             unit_rates=tuple(
                 max((ceil(unit_rate_ceiling(row, name)) for row in rows), default=0) for name in kind.units
             ),
+            providers=tuple(dict.fromkeys(deployment.provider for deployment in candidates)),
         )
 
     def _reachable(self, group: str, with_fallbacks: bool) -> Iterator[str]:

@@ -4,26 +4,26 @@ from datetime import UTC, datetime
 from math import ceil
 
 from services.policy.budgets.admission import Standing
+from services.policy.budgets.charges import Charge
 from shared.errors import BudgetExceeded, GatewayError
-from shared.keys import Key
 from shared.money import usd_text
 
 SOON_S = 1
 """When to come again for money that requests in flight hold."""
 
+PROVIDERS_STATUS = 429
+"""Whatever status other budgets have: LiteLLM's router says that no deployment is left."""
 
-def over_budget(key: Key, standing: Standing, status: int, now: float) -> GatewayError:
-    """Return the refusal. LiteLLM's clients look for "Budget has been exceeded!" and the two figures."""
+
+def over_budget(charge: Charge, standing: Standing, status: int, now: float) -> GatewayError:
+    """Return the refusal. LiteLLM's clients look for its words and the two figures."""
     spent, maximum = usd_text(standing.spent), usd_text(standing.limit)
-    message = (
-        f"Budget has been exceeded! Key={key.key_alias or 'key'} ({key.key_name}) "
-        f"Current cost: {spent}, Max budget: {maximum}"
-    )
+    message = _words(charge, spent, maximum)
     if standing.only_holds:
         message += f", held by requests in flight: {usd_text(standing.held)}"
     elif standing.spent < standing.limit:
         message += ". What is left does not cover this request's input and one token of answer"
-    fields: dict[str, object] = {"spend": spent, "max_budget": maximum, "budget_reset_at": None}
+    fields: dict[str, object] = {"spend": spent, "max_budget": maximum, "budget_reset_at": None, "budget": charge.kind}
     retry_after = SOON_S if standing.only_holds else None
     if standing.ends_ms:
         resets = datetime.fromtimestamp(standing.ends_ms / 1000, UTC)
@@ -31,7 +31,24 @@ def over_budget(key: Key, standing: Standing, status: int, now: float) -> Gatewa
         fields["budget_reset_at"] = resets.isoformat()
         if retry_after is None:
             retry_after = max(SOON_S, ceil(standing.ends_ms / 1000 - now))
+    status = PROVIDERS_STATUS if charge.kind == "provider" else status
     return BudgetExceeded(message, status=status, retry_after_s=retry_after, fields=fields)
+
+
+def _words(charge: Charge, spent: str, maximum: str) -> str:
+    """LiteLLM's, which differ by whose budget it is."""
+    figures = f"Current cost: {spent}, Max budget: {maximum}"
+    if charge.kind == "provider":
+        return f"No deployments available - crossed budget: {charge.holder}. {figures}"
+    if charge.kind in ("user", "end_user"):
+        who = "User" if charge.kind == "user" else "End User"
+        of_model = f" for model={charge.model}" if charge.model else ""
+        return f"ExceededBudget: {who}={charge.holder} over budget{of_model}. Spend={spent}, Budget={maximum}"
+    if charge.kind == "global":
+        return f"Budget has been exceeded! {figures}"
+    if charge.model:
+        return f"{charge.holder}, exceeded budget for model={charge.model}. {figures}"
+    return f"Budget has been exceeded! {charge.holder} {figures}"
 
 
 def unpriced_models(model: str, unpriced: tuple[str, ...]) -> GatewayError:

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from services.policy.budgets.accounts import Lost
+from services.policy.budgets.accounts import Lost, Whom
 from services.policy.partitions.journal_reader import read_journal
 from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.ownership import Leases
@@ -18,7 +18,6 @@ from services.policy.partitions.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, BusError, Message, Outbox
 from shared.facts import CompletionLost, encode_fact
-from shared.keys import Key
 
 log = structlog.get_logger()
 
@@ -55,16 +54,13 @@ class Owner:
         settlements: Settlements,
         partitions: OpenPartitions,
         on_admit: Callable[[int, Message], None],
-        *,
-        key_of: Callable[[str], Key | None],
     ) -> None:
-        """`partitions` has those that are open, `on_admit` gets their requests; `key_of` gives keys that may call."""
+        """`partitions` has those that are open, `on_admit` gets their requests."""
         self._bus = bus
         self._outbox = outbox
         self._leases = leases
         self._settlements = settlements
         self._on_admit = on_admit
-        self._key_of = key_of
         self._partitions = partitions
         self._undispatched = partitions.undispatched
         self._lives: dict[int, asyncio.Task[None]] = {}
@@ -121,7 +117,6 @@ class Owner:
                 self._bus,
                 number,
                 await read_journal(self._bus, number),
-                key_of=self._key_of,
                 undispatched=self._undispatched,
                 on_lost=self._publish_lost,
                 on_wait=self._settlements.hurry,
@@ -214,9 +209,9 @@ class Owner:
             with contextlib.suppress(BusError, TimeoutError):
                 await self._settlements.catch_up(ACCOUNT_WAIT_S)
             answer = {}
-            for token in wanted:
-                account = partition.standing(token)
-                answer[token] = {
+            for name in wanted:
+                account = partition.standing(name)
+                answer[name] = {
                     "spend_pico": account.spent,
                     "held_pico": account.held,
                     "window_start": account.starts_ms / 1000 if account.starts_ms else None,
@@ -249,13 +244,19 @@ class Owner:
                 self._undispatched.discard(number, request)
 
     def _publish_lost(self, number: int, lost: Lost) -> None:
-        hold = lost.hold
+        hold, whom = lost.hold, lost.hold.whom or Whom()
         fact = CompletionLost(
             id=f"lost_{hold.request}",
             ts_ms=lost.at_ms,
             tenant=hold.tenant,
             request_id=hold.request,
             key=hold.account,
+            key_alias=whom.key_alias,
+            user_id=whom.user_id,
+            team_id=whom.team_id,
+            organization_id=whom.organization_id,
+            end_user=whom.end_user,
+            tags=whom.tags,
             partition=number,
             model=hold.model,
             cost_pico=hold.amount,

@@ -5,20 +5,31 @@ lost. Whoever owns the partition then reads the journal anew.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
 
-from services.policy.budgets.accounts import Account, Expired, Held, Hold, Lost, Released, Settled
-from services.policy.budgets.admission import Ask, Placed, Refused, Standing, covers, place
+from services.policy.budgets.accounts import (
+    Account,
+    Expired,
+    Held,
+    Hold,
+    Lost,
+    Opened,
+    Released,
+    Settled,
+    Share,
+)
+from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place
+from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.resets import due
+from services.policy.partitions.decision import Answer, Denied, Done, Wanted
 from services.policy.partitions.journal_reader import ReadJournal
 from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter
 from services.policy.partitions.undispatched import Undispatched
 from services.policy.partitions.waiting import WaitingRoom
 from shared.bus import Bus, Conflict
-from shared.keys import Key
 
 log = structlog.get_logger()
 
@@ -27,22 +38,15 @@ BACKLOG_MAX = 20_000
 """Decisions that may wait for one group to be stored; beyond that none is taken."""
 
 
-class Wanted(NamedTuple):
-    """A request that needs a hold on its key's budget. Times in milliseconds since 1970."""
+class _Waiting(NamedTuple):
+    """A request in the queue of the account of `charge`, which is in its way."""
 
-    request: str
-    key: Key
-    ask: Ask
-    model: str
-    now_ms: int
-    expires_ms: int
-    give_up_ms: int  # how long it may wait for money that others only hold
+    wanted: Wanted
+    done: Done
+    charge: Charge
 
 
-Answer = Placed | Standing | None
-"""Placed: journalled, go ahead. Standing: refused. None: it could not be decided; nothing is held."""
-
-Done = Callable[[Answer], None]
+_UNUSED = Account()
 
 
 class Partition:
@@ -54,7 +58,6 @@ class Partition:
         number: int,
         journal: ReadJournal,
         *,
-        key_of: Callable[[str], Key | None],
         undispatched: Undispatched,
         on_lost: Callable[[int, Lost], None],
         on_wait: Callable[[], None] = lambda: None,
@@ -62,21 +65,19 @@ class Partition:
         clock: Callable[[], float] = time.time,
         snapshot_every_groups: int = SNAPSHOT_EVERY_GROUPS,
     ) -> None:
-        """`key_of` gives a key as it is now, None if it may not call any more; `on_lost` hears of each hold that
-        expired, for the fact; `on_wait` of each request that begins to wait for money; `on_closed` when a failed write
-        closed the partition.
+        """`on_lost` hears of each hold that expired, for the fact; `on_wait` of each request that begins to wait for
+        money; `on_closed` when a failed write closed the partition.
         """
         self.number = number
         self.books = journal.books
         self.open = False
         self.conflict = False  # closed because somebody else wrote the journal
-        self._key_of = key_of
         self._undispatched = undispatched
         self._on_lost = on_lost
         self._on_wait = on_wait
         self._on_closed = on_closed
         self._clock = clock
-        self._waiting: WaitingRoom[tuple[Wanted, Done]] = WaitingRoom()
+        self._waiting: WaitingRoom[_Waiting] = WaitingRoom()
         self._facts_before = 0  # facts folded since the last snapshot, before it was open
         self._writer = JournalWriter(
             bus,
@@ -104,8 +105,8 @@ class Partition:
             return
         self.open = False
         self._writer.close()
-        for _, done in self._waiting.take_all():
-            _answer(done, None)
+        for waiting in self._waiting.take_all():
+            _answer(waiting.done, None)
 
     async def finished(self) -> None:
         """Wait until the last decision is answered."""
@@ -119,33 +120,54 @@ class Partition:
         if not self.open or self._writer.backlog >= BACKLOG_MAX or wanted.request in self.books.holds:
             _answer(done, None)
             return True
-        token, ask = wanted.key.token, wanted.ask
-        costs_nothing = not (ask.input_pico or ask.output_pico_per_token)
-        if (costs_nothing or token not in self._waiting) and self._try(wanted, wanted.key, wanted.now_ms, done):
-            return True
+        in_the_way = self._queue_of(wanted) if self._waiting.size else None
+        if in_the_way is None:
+            in_the_way = self._try(wanted, wanted.charges, wanted.now_ms, done)
+            if in_the_way is None:
+                return True
         if self._waiting.size >= WAITING_MAX:
-            _answer(done, self._standing(wanted.key, only_holds=True))
+            _answer(done, self._denied(in_the_way, wanted.now_ms, only_holds=True))
             return True
-        self._waiting.add(token, (wanted, done), wanted.give_up_ms)
+        self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
         self._on_wait()
         return False
+
+    def _queue_of(self, wanted: Wanted) -> Charge | None:
+        """Return the account where others wait already: what costs something must not go before them."""
+        if not (wanted.ask.input_pico or wanted.ask.output_pico_per_token):
+            return None
+        return next((charge for charge in wanted.charges.must if charge.account in self._waiting), None)
 
     @property
     def has_waiting(self) -> bool:
         return self._waiting.size > 0
 
-    def needs_window(self, key: Key, now_ms: int) -> bool:
-        """Return whether a window of `key` has to be opened before anything may be counted in it."""
-        account = self.standing(key.token)
-        return due(key.token, account, key.budget_duration, key.budget_anchor, now_ms) is not None
+    def needs_window(self, charges: Charges, now_ms: int) -> bool:
+        """Return whether a window has to be opened before anything may be counted in these accounts."""
+        return any(self._due(charge, now_ms) is not None for charge in charges.must)
 
-    def covers(self, key: Key, ask: Ask) -> bool:
+    def counts_from(self, charges: Charges) -> int:
+        """Return when the newest window of these accounts began: what is admitted belongs to it."""
+        return max(self.standing(charge.account).starts_ms for charge in charges.must)
+
+    def covers(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
         """Return whether `ask` fits beside what is spent and held, as it is."""
-        return covers(self.standing(key.token), key.max_budget_pico, ask)
+        return all(
+            covers(self.standing(charge.account), charge.limit_at(now_ms), ask)
+            for charge in charges.must
+            if charge.home == self.number
+        )
 
-    def may_cover(self, key: Key, ask: Ask) -> bool:
+    def may_cover(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
         """Return whether `ask` fits in some way: now or once holds are settled, whole or with a shorter answer."""
-        decision = place(self.standing(key.token), key.max_budget_pico, ask)
+        decision = place(
+            [
+                Stand(self.standing(charge.account), charge.limit_at(now_ms))
+                for charge in charges.must
+                if charge.home == self.number
+            ],
+            ask,
+        )
         return isinstance(decision, Placed) or decision.only_holds
 
     def release(self, request: str) -> None:
@@ -162,17 +184,18 @@ class Partition:
         entry = Released(request)
         self.books.apply(entry)
         self._writer.write(entry, then)
-        self._try_waiting(hold.account, self._now_ms())
+        self._try_those_who_wait(hold.accounts)
 
     def settle(self, seq: int, settled: Settled) -> None:
         """Fold the fact stored at `seq`; one that is in the books already changes nothing."""
         if seq <= self.books.facts_seq:
             return
-        hold = self.books.holds.get(settled.request)
+        lost = self.books.lost.get(settled.request)
+        hold = self.books.holds.get(settled.request, lost.hold if lost is not None else None)
         if hold is not None and settled.cost > hold.amount and self.open:
             log.error("a request cost more than it could", request=hold.request, held=hold.amount, cost=settled.cost)
-        if self.books.settle(settled) and settled.account in self._waiting and self.open:
-            self._try_waiting(settled.account, self._now_ms())
+        if self.books.settle(settled) and self._waiting.size and self.open:
+            self._try_those_who_wait(hold.accounts if hold is not None else [settled.account, *settled.also])
 
     def told(self, seq: int, request: str) -> None:
         """The fact of a loss is stored at `seq`."""
@@ -197,11 +220,11 @@ class Partition:
         self.books.forget_old_losses(now_ms)
         for account in self._waiting.accounts():
             self._try_waiting(account, now_ms)
-            for wanted, done in self._waiting.take_overdue(account, now_ms):
-                _answer(done, self._standing(wanted.key, only_holds=True))
+            for waiting in self._waiting.take_overdue(account, now_ms):
+                _answer(waiting.done, self._denied(waiting.charge, now_ms, only_holds=True))
 
-    def standing(self, token: str) -> Account:
-        return self.books.accounts.get(token) or Account()
+    def standing(self, account: str) -> Account:
+        return self.books.accounts.get(account) or Account()
 
     def _expire(self, hold: Hold, now_ms: int) -> None:
         log.warning("a hold expired and counts as spent", request=hold.request, pico=hold.amount)
@@ -215,28 +238,37 @@ class Partition:
         self.books.apply(entry)
         self._writer.write(entry, then)
 
-    def _try(self, wanted: Wanted, key: Key, now_ms: int, done: Done) -> bool:
-        """Decide now if it can be; False means that only other holds are in the way."""
-        opened = due(key.token, self.standing(key.token), key.budget_duration, key.budget_anchor, now_ms)
-        if opened is not None:
-            self.books.apply(opened)
-            self._writer.write(opened)
-        account = self.books.account(key.token)
-        decision = place(account, key.max_budget_pico, wanted.ask)
+    def _try(self, wanted: Wanted, charges: Charges, now_ms: int, done: Done) -> Charge | None:
+        """Decide now if it can be; else return the account in which only other holds are in the way."""
+        must, providers = charges.must, charges.providers
+        stands = [self._stand(charge, now_ms) for charge in must]
+        decision = place(stands, wanted.ask, [self._stand(charge, now_ms) for charge in providers])
         if isinstance(decision, Refused):
-            if not decision.only_holds:
-                _answer(done, self._standing(key, only_holds=False))
-            return not decision.only_holds
+            charge = providers[decision.by] if decision.alternative else must[decision.by]
+            if decision.only_holds:
+                return charge
+            _answer(done, self._denied(charge, now_ms, only_holds=False))
+            return None
+        also = [
+            Share(charge.account, stand.account.window)
+            for charge, stand in zip(must[1:], stands[1:], strict=True)
+            if charge.home == self.number
+        ]
+        for place_of, charge in enumerate(providers):
+            if charge.limit is not None and charge.home == self.number and place_of not in decision.excluded:
+                also.append(Share(charge.account, self.standing(charge.account).window))
         entry = Held(
             Hold(
                 wanted.request,
-                key.token,
-                account.window,
+                must[0].account,
+                stands[0].account.window,
                 decision.amount,
                 wanted.expires_ms,
                 now_ms,
-                key.tenant,
+                wanted.tenant,
                 wanted.model,
+                tuple(also),
+                wanted.whom,
             )
         )
 
@@ -247,22 +279,50 @@ class Partition:
 
         self.books.apply(entry)
         self._writer.write(entry, then)
-        return True
+        return None
+
+    def _stand(self, charge: Charge, now_ms: int) -> Stand:
+        """Return how an account stands in its present window, which is opened where it has to be."""
+        if charge.home != self.number:
+            return Stand(_UNUSED, None)  # what other partitions count is not decided here
+        account = self.books.accounts.get(charge.account, _UNUSED)
+        if charge.pattern != account.duration or 0 < account.ends_ms <= now_ms:
+            opened = self._due(charge, now_ms)
+            if opened is not None:
+                self.books.apply(opened)
+                self._writer.write(opened)
+                account = self.books.account(charge.account)
+        return Stand(account, charge.limit_at(now_ms))
+
+    def _due(self, charge: Charge, now_ms: int) -> Opened | None:
+        return due(charge.account, self.standing(charge.account), charge.pattern, charge.anchor, now_ms)
+
+    def _try_those_who_wait(self, accounts: Sequence[str]) -> None:
+        now_ms = self._now_ms()
+        for account in accounts:
+            if account in self._waiting:
+                self._try_waiting(account, now_ms)
 
     def _try_waiting(self, account: str, now_ms: int) -> None:
-        """Let those who wait on an account try again, in their order, until one still has to wait."""
+        """Let those who wait on an account try again, in their order, until one still has to wait for it."""
         while (first := self._waiting.first(account)) is not None:
-            wanted, done = first
-            key = self._key_of(account)
-            if key is None:
+            wanted, done, _ = first
+            charges = wanted.again()
+            in_the_way = None
+            if charges is None:
                 _answer(done, None)
-            elif not self._try(wanted, key, now_ms, done):
+            else:
+                in_the_way = self._try(wanted, charges, now_ms, done)
+            if in_the_way is not None and in_the_way.account == account:
                 return
             self._waiting.take_first(account)
+            if in_the_way is not None:
+                self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
 
-    def _standing(self, key: Key, *, only_holds: bool) -> Standing:
-        account = self.standing(key.token)
-        return Standing(account.spent, account.held, key.max_budget_pico or 0, account.ends_ms, only_holds)
+    def _denied(self, charge: Charge, now_ms: int, *, only_holds: bool) -> Denied:
+        account = self.standing(charge.account)
+        limit = charge.limit_at(now_ms) or 0
+        return Denied(charge, Standing(account.spent, account.held, limit, account.ends_ms, only_holds))
 
     def _on_failure(self, error: BaseException) -> None:
         self.conflict = isinstance(error, Conflict)
@@ -280,6 +340,3 @@ def _answer(done: Done, answer: Answer) -> None:
         done(answer)
     except Exception:
         log.exception("a decision could not be passed on", answer=answer)
-
-
-__all__ = ["Answer", "Partition", "Placed", "Standing", "Wanted"]

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from services.policy.budgets.accounts import Settled
+from services.policy.budgets.tree import counted_without_hold
 from services.policy.partitions.partition import Partition
 from shared import subjects
 from shared.bus import Bus, NotStored, Reader, Stored, newest
@@ -29,7 +30,7 @@ _ENDS = subjects.facts_of_kind("completion")
 _LOST = subjects.facts_of_kind(CompletionLost.KIND).removesuffix(">")
 
 
-class _End(msgspec.Struct):
+class CompletionEnd(msgspec.Struct):
     """The few fields of completion.finished and completion.lost that a budget needs."""
 
     request_id: str
@@ -38,9 +39,21 @@ class _End(msgspec.Struct):
     cost_pico: Annotated[int, msgspec.Meta(ge=0)]
     admitted_ms: int
     held: bool = True
+    team_id: str = ""
+    user_id: str = ""
+    organization_id: str = ""
+    provider: str = ""
 
 
-_decode = msgspec.json.Decoder(_End).decode
+decode_end = msgspec.json.Decoder(CompletionEnd).decode
+
+
+def settled_of(end: CompletionEnd, stored_ms: int) -> Settled:
+    """Return what a finished request's fact means for the accounts of its partition."""
+    also: tuple[str, ...] = ()
+    if not end.held:
+        also = counted_without_hold(end.organization_id, end.team_id, end.user_id)
+    return Settled(end.request_id, end.key, end.held, end.cost_pico, end.admitted_ms, stored_ms, also, end.provider)
 
 
 class Settlements:
@@ -135,7 +148,7 @@ class Settlements:
 
     def _fold(self, message: Stored) -> None:
         try:
-            end = _decode(message.data)
+            end = decode_end(message.data)
         except msgspec.DecodeError as error:
             log.error("a fact cannot be read: its hold will expire", seq=message.seq, error=str(error))
             return
@@ -146,8 +159,7 @@ class Settlements:
             partition.told(message.seq, end.request_id)
             return
         stored_ms = message.time_ns // 1_000_000
-        settled = Settled(end.request_id, end.key, end.held, end.cost_pico, end.admitted_ms, stored_ms)
-        partition.settle(message.seq, settled)
+        partition.settle(message.seq, settled_of(end, stored_ms))
 
     async def _check_stream(self, partition: Partition) -> None:
         """Facts that are gone would make newer ones look like old ones: then all there are count as new."""

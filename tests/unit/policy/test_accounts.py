@@ -19,6 +19,7 @@ from services.policy.budgets.accounts import (
     Opened,
     Released,
     Settled,
+    Share,
 )
 from services.policy.budgets.resets import due
 from services.policy.partitions import journal
@@ -90,6 +91,49 @@ def test_an_account_is_what_happened_to_it(steps: list[Any], spent: int, held: i
     assert figures(folded(*steps)) == (spent, held)
 
 
+MANY = Hold("a", "key", 1, 100, 0, NOON, "", "", (Share("team:t", 1), Share("provider:p", 1), Share("provider:q", 1)))
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([], {"key": (0, 100), "team:t": (0, 100), "provider:p": (0, 100), "provider:q": (0, 100)}),
+        # only the provider that served is paid
+        (
+            [Settled("a", "key", True, 30, NOON, NOON, (), "p")],
+            {"key": (30, 0), "team:t": (30, 0), "provider:p": (30, 0), "provider:q": (0, 0)},
+        ),
+        # nobody knows who was: all of them count it
+        ([Expired("a", NOON)], dict.fromkeys(("key", "team:t", "provider:p", "provider:q"), (100, 0))),
+        (
+            [Expired("a", NOON), Settled("a", "key", True, 30, NOON, NOON, (), "q")],
+            {"key": (30, 0), "team:t": (30, 0), "provider:p": (0, 0), "provider:q": (30, 0)},
+        ),
+        ([Released("a")], dict.fromkeys(("key", "team:t", "provider:p", "provider:q"), (0, 0))),
+        # each account has windows of its own
+        (
+            [Opened("team:t", 2, NOON, NOON + 1, "1d"), Settled("a", "key", True, 30, NOON, NOON, (), "p")],
+            {"key": (30, 0), "team:t": (0, 0), "provider:p": (30, 0)},
+        ),
+    ],
+)
+def test_a_hold_is_in_all_its_accounts_until_it_is_settled_in_all(
+    steps: list[Any], expected: dict[str, tuple[int, int]]
+) -> None:
+    books = folded(Held(MANY), *steps)
+    assert {name: (books.account(name).spent, books.account(name).held) for name in expected} == expected
+
+
+def test_what_is_spent_without_a_hold_counts_in_each_account_whose_window_it_was_admitted_in() -> None:
+    books = folded(Opened("team:t", 2, NOON, NOON + 1, "1d"))
+    books.settle(Settled("a", "key", False, 30, NOON - 1, NOON, ("team:t", "organization:o")))
+    assert {name: account.spent for name, account in books.accounts.items()} == {
+        "team:t": 0,
+        "key": 30,
+        "organization:o": 30,
+    }
+
+
 def test_a_settlement_says_whether_it_changed_anything() -> None:
     books = folded(Held(hold("a")))
     assert books.settle(settled("a", 30))
@@ -126,6 +170,13 @@ def test_overdue_are_the_holds_whose_time_has_come() -> None:
     assert books.overdue(NOON + 60_000) == [hold("a")]
 
 
+COUNTED = ("key", "team:t")
+"""Those that count what is spent without a hold, too."""
+
+OTHERS = {"team:t": "1d", "team@1h:t": "1h", "user:u": "5h rolling", "provider:p": "30m", "provider:q": ""}
+"""The accounts besides the key's that each request is counted in, and how their windows follow each other."""
+
+
 class Life:
     """An owner as it lives, and beside it what the journal and the stream of facts have of that.
 
@@ -152,29 +203,37 @@ class Life:
             self.group = []
 
     def admit(self, amount: int, *, held: bool) -> None:
-        """As policy does: the window first; then a hold, or, without a budget, nothing."""
-        opened = due("key", self.books.account("key"), self.duration, self.anchor, self.now_ms)
-        if opened is not None:
-            self.write(opened)
-        account, name = self.books.account("key"), f"r{len(self.requests)}"
-        admitted_ms = max(self.now_ms, account.starts_ms)
+        """As policy does: the windows first; then a hold, or, without a budget, nothing."""
+        for account, pattern in self.patterns().items():
+            opened = due(account, self.books.account(account), pattern, self.anchor, self.now_ms)
+            if opened is not None:
+                self.write(opened)
+        windows = {account: self.books.account(account).window for account in self.patterns()}
+        name = f"r{len(self.requests)}"
+        admitted_ms = max(self.now_ms, *[self.books.account(account).starts_ms for account in COUNTED])
         if held:
-            self.write(Held(Hold(name, "key", account.window, amount, 0, admitted_ms, "", "")))
+            also = tuple(Share(account, windows[account]) for account in windows if account != "key")
+            self.write(Held(Hold(name, "key", windows["key"], amount, 0, admitted_ms, "", "", also)))
         self.requests[name] = {
             "amount": amount,
             "held": held,
-            "window": account.window,
+            "windows": windows,
             "admitted_ms": admitted_ms,
             "state": "open",
+            "provider": "pq"[len(self.requests) % 2],
         }
+
+    def patterns(self) -> dict[str, str]:
+        return {"key": self.duration, **OTHERS}
 
     def finish(self, name: str, cost: int) -> None:
         request = self.requests[name]
         if request["state"] in ("released", "finished"):
             return
         request |= {"state": "finished", "cost": min(cost, request["amount"])}
-        fact = Settled(name, "key", request["held"], request["cost"], request["admitted_ms"], self.now_ms)
-        self.facts.append(fact)
+        also = () if request["held"] else COUNTED[1:]
+        end = (name, "key", request["held"], request["cost"], request["admitted_ms"], self.now_ms)
+        self.facts.append(Settled(*end, also, request["provider"]))
 
     def repeat(self, name: str) -> None:
         again = [fact for fact in self.facts if isinstance(fact, Settled) and fact.request == name and fact.held]
@@ -215,15 +274,18 @@ class Life:
                 replay.books.facts_seq = seq
         return replay.books
 
-    def expected(self) -> tuple[int, int]:
+    def expected(self, account: str) -> tuple[int, int]:
         """What the present window has spent and holds, every fact known."""
         spent = held = 0
-        window = self.books.account("key").window
+        window = self.books.account(account).window
         for request in self.requests.values():
-            if request["window"] != window or request["state"] == "released":
+            if request["windows"][account] != window or request["state"] == "released":
+                continue
+            if not request["held"] and account not in COUNTED:
                 continue
             if request["state"] == "finished":
-                spent += request["cost"]
+                unpaid = account.startswith("provider:") and not account.endswith(request["provider"])
+                spent += 0 if unpaid else request["cost"]
             elif request.get("expired"):
                 spent += request["amount"]
             elif request["held"]:
@@ -307,8 +369,9 @@ def test_the_journal_and_then_the_facts_give_the_books_of_the_owner_that_lived_t
 def test_no_money_appears_and_none_is_lost(script: list[tuple[Any, ...]]) -> None:
     life = lived(script)
     life.read(len(life.facts))
-    account = life.books.account("key")
-    assert (account.spent, account.held) == life.expected()
+    for name in life.patterns():
+        account = life.books.account(name)
+        assert (account.spent, account.held) == life.expected(name), name
 
 
 @settings(max_examples=100, deadline=None)

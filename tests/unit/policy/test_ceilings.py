@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.budgets.accounts import Account
-from services.policy.budgets.admission import Ask, Placed, place
+from services.policy.budgets.admission import Ask, Placed, Stand, place
 from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import Admit, Caller
@@ -205,8 +205,8 @@ def test_an_answer_whose_size_the_deployment_sets_itself_is_held_in_full_and_not
     ask, _ = ceilings(forced).ask_for(request(max_tokens=10), NOW)
     added = len('{"max_tokens":500}')
     assert most(ask) == (INPUT_TOKENS + added) * IN + 500 * OUT
-    assert place(Account(), most(ask), ask) == Placed(most(ask), None)
-    assert not isinstance(place(Account(), most(ask) - 1, ask), Placed)
+    assert place([Stand(Account(), most(ask))], ask) == Placed(most(ask), None)
+    assert not isinstance(place([Stand(Account(), most(ask) - 1)], ask), Placed)
 
 
 def test_a_call_that_is_paid_for_as_such_counts() -> None:
@@ -328,7 +328,7 @@ def test_no_answer_costs_more_than_its_hold_whoever_serves_it(
 ) -> None:
     deployments, asked, now, takes_s, shares = case
     ask, _ = ceilings(*deployments).ask_for(asked, now)
-    placed = place(Account(), None, ask)
+    placed = place([Stand(Account(), None)], ask)
     assert isinstance(placed, Placed)
     longest = ask.output_tokens if placed.max_tokens is None else placed.max_tokens
     read = asked.input_bytes + asked.images * 5_000 + TEMPLATE_TOKENS + asked.has_tools * TOOL_TOKENS
@@ -390,9 +390,9 @@ def test_a_call_that_writes_nothing_needs_a_price_of_its_input_alone() -> None:
     ask, unpriced = ceilings(one).ask_for(asked, NOW)
     assert (ask.input_pico, ask.output_pico_per_token, unpriced) == ((1_000 + TEMPLATE_TOKENS) * 1_000_000, 0, ())
     assert ceilings(one).ask_for(request(), NOW)[1] == ("simulated/ada",)
-    assert place(Account(spent=0, held=0), ask.input_pico, ask) == Placed(ask.input_pico, None)
-    assert not isinstance(place(Account(spent=1, held=0), ask.input_pico, ask), Placed)
-    waits = place(Account(spent=0, held=1), ask.input_pico, ask)
+    assert place([Stand(Account(), ask.input_pico)], ask) == Placed(ask.input_pico, None)
+    assert not isinstance(place([Stand(Account(spent=1), ask.input_pico)], ask), Placed)
+    waits = place([Stand(Account(held=1), ask.input_pico)], ask)
     assert not isinstance(waits, Placed)
     assert waits.only_holds
 

@@ -6,37 +6,58 @@ from typing import Any
 import pytest
 
 from services.policy.budgets.admission import Standing
+from services.policy.budgets.charges import Charge
 from services.policy.budgets.refusals import over_budget, unpriced_models
 from shared.errors import GatewayError
-from shared.keys import Key
 
 USD = 10**12
 NOW = datetime(2026, 11, 23, 23, 59, 58, 500_000, tzinfo=UTC).timestamp()
 MIDNIGHT_MS = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp() * 1000)
 
 
-def key(**fields: Any) -> Key:
-    return Key(token="t", version=1, tenant="t", key_name="sk-...abcd", created_at=0.0, updated_at=0.0, **fields)
+def charge(kind: str = "key", holder: str = "Key=key (sk-...abcd)", **fields: Any) -> Charge:
+    return Charge("t", 1, 0, kind, holder, **fields)
 
 
 def refusal(spent: int, held: int, limit: int, *, ends_ms: int = 0, only_holds: bool = False) -> GatewayError:
-    return over_budget(key(), Standing(spent, held, limit, ends_ms, only_holds), 422, NOW)
+    return over_budget(charge(), Standing(spent, held, limit, ends_ms, only_holds), 422, NOW)
 
 
 def test_a_spent_budget_is_told_as_litellm_tells_it() -> None:
-    told = over_budget(key(key_alias="frontend"), Standing(50 * USD, 0, 50 * USD, 0, False), 422, NOW)
+    told = over_budget(charge(holder="Key=frontend (sk-...abcd)"), Standing(50 * USD, 0, 50 * USD, 0, False), 422, NOW)
     assert told.message == ("Budget has been exceeded! Key=frontend (sk-...abcd) Current cost: 50, Max budget: 50")
     assert (told.status, told.type, told.param, told.retry_after_s) == (422, "budget_exceeded", None, None)
-    assert told.fields == {"spend": "50", "max_budget": "50", "budget_reset_at": None}
+    assert told.fields == {"spend": "50", "max_budget": "50", "budget_reset_at": None, "budget": "key"}
 
 
-def test_a_key_without_an_alias_is_called_key() -> None:
-    assert "Key=key (sk-...abcd)" in refusal(USD, 0, USD).message
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (charge("team", "Team=core"), "Budget has been exceeded! Team=core Current cost: 1, Max budget: 2"),
+        (charge("key", "Key=hash:1h"), "Budget has been exceeded! Key=hash:1h Current cost: 1, Max budget: 2"),
+        (charge("global", ""), "Budget has been exceeded! Current cost: 1, Max budget: 2"),
+        (charge("user", "ann"), "ExceededBudget: User=ann over budget. Spend=1, Budget=2"),
+        (charge("end_user", "ann"), "ExceededBudget: End User=ann over budget. Spend=1, Budget=2"),
+        (
+            charge("key", "LiteLLM Virtual Key: hash, key_alias: a", model="gpt-4o"),
+            "LiteLLM Virtual Key: hash, key_alias: a, exceeded budget for model=gpt-4o. Current cost: 1, Max budget: 2",
+        ),
+        (
+            charge("provider", "openai"),
+            "No deployments available - crossed budget: openai. Current cost: 1, Max budget: 2",
+        ),
+    ],
+)
+def test_each_holder_is_told_in_litellms_words(told: Charge, words: str) -> None:
+    refused = over_budget(told, Standing(USD, 0, 2 * USD, 0, False), 422, NOW)
+    assert refused.message.startswith(words)
+    assert refused.status == (429 if told.kind == "provider" else 422)
+    assert refused.type == "budget_exceeded"
 
 
 @pytest.mark.parametrize("status", [400, 422, 429])
 def test_the_status_is_the_one_that_is_set(status: int) -> None:
-    assert over_budget(key(), Standing(1, 0, 1, 0, False), status, NOW).status == status
+    assert over_budget(charge(), Standing(1, 0, 1, 0, False), status, NOW).status == status
 
 
 @pytest.mark.parametrize(

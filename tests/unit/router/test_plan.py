@@ -44,6 +44,23 @@ def test_a_lone_deployment_is_tried_once_and_then_again_until_the_retries_are_us
     assert of.next() is None
 
 
+def test_providers_whose_budgets_have_no_room_are_left_out_of_fallbacks_too() -> None:
+    paid = deployment("paid", provider="azure")
+    spent = deployment("spent", group="other", provider="azure")
+    known = groups(paid, A, fallbacks={"m": ("other", "long")}, retries=0)
+    known.deployments["other"] = (spent,)
+    of = Plan(
+        known,
+        "m",
+        num_retries=None,
+        with_fallbacks=True,
+        cooling=lambda _: False,
+        chance=Random(1),
+        excluded_providers=("azure",),
+    )
+    assert rest(of) == ["a", "long"]
+
+
 def test_each_deployment_is_tried_once_whatever_the_retries() -> None:
     assert rest(plan(groups(A, B, C, retries=0))) == ["a", "b", "c"]
 

@@ -1,0 +1,49 @@
+"""In which accounts a request is counted, and which limits they have. Pure."""
+
+from typing import NamedTuple
+
+from shared.holders import Window
+
+
+class Charge(NamedTuple):
+    """One account a request is counted in. Pico-dollars; `anchor` in seconds since 1970.
+
+    `pattern` says all of how its windows follow each other; where it changes, the present window's end moves.
+    """
+
+    account: str
+    limit: int | None  # None: only counted
+    home: int  # the partition that decides for it
+    kind: str  # "key", "team", ..., "provider", "global"
+    holder: str  # as a refusal names it
+    model: str = ""  # counts calls to this model alone
+    pattern: str = ""
+    anchor: float = 0.0
+    increase: int = 0  # on top of the limit
+    increase_until_ms: int = 0
+
+    def limit_at(self, now_ms: int) -> int | None:
+        if self.limit is None or not self.increase or now_ms >= self.increase_until_ms:
+            return self.limit
+        return self.limit + self.increase
+
+
+class Charges(NamedTuple):
+    """All of `must` must have room, the key's account first; and one of the `providers` where there are any.
+
+    `budgeted`: one of them has a limit, so that the request needs a hold.
+    """
+
+    must: tuple[Charge, ...]
+    providers: tuple[Charge, ...] = ()
+    budgeted: bool = False
+
+
+def pattern_of(window: Window) -> str:
+    """Return how windows like it follow each other, as one text: "1d", "1d Europe/Berlin", "5h rolling"."""
+    if not window.duration:
+        return ""
+    pattern = window.duration
+    if window.rolling:
+        return f"{pattern} rolling"
+    return pattern if window.timezone in ("", "UTC") else f"{pattern} {window.timezone}"

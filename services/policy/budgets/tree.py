@@ -1,0 +1,245 @@
+"""The budget tree: from whom a request is counted to, to the accounts it is counted in.
+
+A key's accounts are found once and kept until the key or any holder changes: a request finds them by one look-up.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.policy.budgets.charges import Charge, Charges, pattern_of
+from shared import subjects
+from shared.calls import Caller
+from shared.holders import (
+    GLOBAL_ACCOUNT,
+    AccountKind,
+    Holder,
+    HolderKind,
+    Window,
+    account_of,
+    entry_name,
+    home_of,
+    home_of_provider,
+    member_id,
+)
+from shared.keys import MASTER_KEY_ID, Key
+
+_entry_name = lru_cache(maxsize=65_536)(entry_name)
+member_id_of = lru_cache(maxsize=65_536)(member_id)
+
+KNOWN_MAX = 100_000
+"""So many keys' accounts are kept at most."""
+
+
+class TreeRules(NamedTuple):
+    """What the configuration says about budgets. `providers` by provider."""
+
+    partitions: int
+    global_budget: Window | None = None
+    providers: Mapping[str, Window] = {}
+    end_user_budget: Window | None = None  # of those without an entry
+    user_budget_on_team_keys: bool = False
+
+
+class _Known(NamedTuple):
+    """What is known of a key. `by_model`: the accounts that count one model's calls alone."""
+
+    key: Key | None
+    generation: int
+    charges: Charges
+    by_model: Mapping[str, tuple[Charge, ...]]
+
+
+class BudgetTree:
+    """One instance serves all partitions of a process."""
+
+    def __init__(self, holders: Mapping[str, Holder], rules: TreeRules) -> None:
+        """`holders` mirrors the HOLDERS bucket; `changed` must be called when it changes."""
+        self._holders = holders
+        self._rules = rules
+        self._generation = 0
+        self._known: dict[str, _Known] = {}
+        self._global: tuple[Charge, ...] = ()
+        if rules.global_budget is not None:
+            self._global = (self._of_config("global", "", rules.global_budget),)
+        self._providers = {name: self._of_config("provider", name, window) for name, window in rules.providers.items()}
+
+    @property
+    def budgets_providers(self) -> bool:
+        """Whether it matters who may come to serve a request."""
+        return bool(self._providers)
+
+    def changed(self, name: str = "", holder: Holder | None = None) -> None:
+        """An entry of the bucket has changed: what is known of keys may be wrong."""
+        self._generation += 1
+
+    def charges(
+        self, caller: Caller, key: Key | None, model: str, group: str, providers: tuple[str, ...] = ()
+    ) -> Charges:
+        """Return what a request to `model` is counted in; `group` is the configuration's name of that model.
+
+        `providers` are those that may come to serve it. `key` None is the master key, which no budget binds but the
+        end user's, the providers' and the global one.
+        """
+        known = self._known.get(caller.key)
+        if known is None or known.key is not key or known.generation != self._generation:
+            known = self._know(caller.key, key)
+        is_plain = not (known.by_model or self._global or caller.tags or caller.end_user)
+        if is_plain and not self._providers:
+            return known.charges
+        must = list(known.charges.must)
+        for name in dict.fromkeys((group, model)) if known.by_model else ():
+            must += known.by_model.get(name, ())
+        for tag in dict.fromkeys(caller.tags) if key is not None else ():
+            must += self._limited("tag", tag, f"Tag={tag}", model, group)
+        if caller.end_user:
+            must += self._of_end_user(caller.end_user, model, group)
+        must += self._global
+        paid: tuple[Charge, ...] = ()
+        if any(name in self._providers for name in providers):
+            paid = tuple(self._providers.get(name) or self._unlimited(name) for name in providers)
+        return Charges(tuple(must), paid, bool(paid) or any(charge.limit is not None for charge in must))
+
+    def _know(self, token: str, key: Key | None) -> _Known:
+        every = list(self._levels(key))
+        by_model: dict[str, tuple[Charge, ...]] = {}
+        for charge in every:
+            if charge.model:
+                by_model[charge.model] = (*by_model.get(charge.model, ()), charge)
+        always = tuple(charge for charge in every if not charge.model)
+        charges = Charges(always, (), any(charge.limit is not None for charge in always))
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        known = self._known[token] = _Known(key, self._generation, charges, by_model)
+        return known
+
+    def _levels(self, key: Key | None) -> Iterator[Charge]:
+        """Yield the accounts of the key and of all above it: those with a limit, and those that count without one.
+
+        Without a limit, an account counts where it is at home; elsewhere what was spent before a limit was set is not
+        known.
+        """
+        if key is None:
+            yield Charge(MASTER_KEY_ID, None, self._home(MASTER_KEY_ID), "key", "Key=master")
+            return
+        home = self._home(key.tenant)
+        yield from self._of_key(key, home)
+        if key.organization_id:
+            yield from self._counted("organization", key.organization_id, f"Organization={key.organization_id}", home)
+        if key.team_id:
+            yield from self._counted("team", key.team_id, f"Team={key.team_id}", home)
+            if key.user_id:
+                member = member_id_of(key.team_id, key.user_id)
+                yield from self._counted("member", member, f"TeamMember={key.user_id}:{key.team_id}", home)
+        if key.user_id and (not key.team_id or self._rules.user_budget_on_team_keys):
+            yield from self._limited("user", key.user_id, key.user_id)
+
+    def _of_key(self, key: Key, home: int) -> Iterator[Charge]:
+        name = f"Key={key.key_alias or 'key'} ({key.key_name})"
+        windows = key.budgets or self._shared(key.budget_id)
+        main = next((window for window in windows if _is_main(window)), None)
+        limit, own = key.max_budget_pico, Window(0, key.budget_duration or "", key.budget_anchor)
+        if main is not None:
+            limit, own = main.limit_pico, main
+        increase, until_ms = key.increase_pico, int(key.increase_until * 1000)
+        yield Charge(key.token, limit, home, "key", name, "", pattern_of(own), own.anchor, increase, until_ms)
+        for window in windows:
+            if _is_main(window):
+                continue
+            if window.model:
+                name = f"LiteLLM Virtual Key: {key.token}, key_alias: {key.key_alias}"
+            else:
+                name = f"Key={key.token}:{window.duration}"
+            yield Charge(
+                account_of("key", key.token, window),
+                window.limit_pico,
+                home,
+                "key",
+                name,
+                window.model,
+                pattern_of(window),
+                window.anchor,
+                increase,
+                until_ms,
+            )
+
+    def _counted(self, kind: HolderKind, holder_id: str, name: str, home: int) -> Iterator[Charge]:
+        charges = list(self._limited(kind, holder_id, name))
+        main = account_of(kind, holder_id)
+        if all(charge.account != main for charge in charges):
+            holder = self._holders.get(_entry_name(kind, holder_id))
+            if holder is None or self._home(holder.tenant) == home:
+                yield Charge(main, None, home, kind, name)
+        yield from charges
+
+    def _limited(
+        self, kind: HolderKind, holder_id: str, name: str, model: str | None = None, group: str = ""
+    ) -> Iterator[Charge]:
+        """Yield the accounts that have a limit; with `model`, only those that count calls to it."""
+        holder = self._holders.get(_entry_name(kind, holder_id))
+        if holder is None:
+            return
+        for window in holder.budgets or self._shared(holder.budget_id):
+            if model is None or window.model in ("", model, group):
+                yield self._charge(kind, holder_id, name, window, holder.tenant, holder)
+
+    def _of_end_user(self, end_user: str, model: str, group: str) -> Iterable[Charge]:
+        found = tuple(self._limited("end_user", end_user, end_user, model, group))
+        default = self._rules.end_user_budget
+        if found or default is None or _entry_name("end_user", end_user) in self._holders:
+            return found
+        return (self._charge("end_user", end_user, end_user, default, home_of("end_user", end_user)),)
+
+    def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
+        shared = self._holders.get(_entry_name("budget", budget_id)) if budget_id else None
+        return shared.budgets if shared is not None else ()
+
+    def _charge(
+        self, kind: AccountKind, holder_id: str, name: str, window: Window, tenant: str, holder: Holder | None = None
+    ) -> Charge:
+        return Charge(
+            account_of(kind, holder_id, window),
+            window.limit_pico,
+            self._home(tenant),
+            kind,
+            f"{name}:{window.duration}" if window.listed else name,
+            window.model,
+            pattern_of(window),
+            window.anchor,
+            holder.increase_pico if holder is not None else 0,
+            int(holder.increase_until * 1000) if holder is not None else 0,
+        )
+
+    def _of_config(self, kind: str, name: str, window: Window) -> Charge:
+        account, tenant = (
+            (GLOBAL_ACCOUNT, GLOBAL_ACCOUNT)
+            if kind == "global"
+            else (account_of("provider", name), home_of_provider(name))
+        )
+        return Charge(account, window.limit_pico, self._home(tenant), kind, name, "", pattern_of(window), window.anchor)
+
+    def _unlimited(self, provider: str) -> Charge:
+        return Charge(account_of("provider", provider), None, -1, "provider", provider)
+
+    def _home(self, tenant: str) -> int:
+        return subjects.partition_of(tenant, self._rules.partitions)
+
+
+def counted_without_hold(organization_id: str, team_id: str, user_id: str) -> tuple[str, ...]:
+    """Return the accounts, besides the key's, that count what a request without a hold costs.
+
+    They are counted in the partition that admitted it: where they are at home, what was spent before a budget was set
+    is known when it is.
+    """
+    accounts = []
+    if organization_id:
+        accounts.append(account_of("organization", organization_id))
+    if team_id:
+        accounts.append(account_of("team", team_id))
+        if user_id:
+            accounts.append(account_of("member", member_id_of(team_id, user_id)))
+    return tuple(accounts)
+
+
+def _is_main(window: Window) -> bool:
+    return not window.listed and not window.model

@@ -1,0 +1,186 @@
+"""From a caller to the accounts a request is counted in, each with its limit, and only those that LiteLLM counts."""
+
+from typing import Any
+
+import pytest
+
+from services.policy.budgets.charges import Charge, Charges
+from services.policy.budgets.tree import BudgetTree, TreeRules
+from shared.holders import Holder, HolderKind, Window, entry_name, home_of, member_id
+from shared.keys import MASTER_KEY_ID, Key
+from shared.subjects import partition_of
+from tests.budgets import caller_of, key_of_budget
+
+PARTITIONS = 8
+DAY, HOUR = Window(500, "1d"), Window(50, "1h", listed=True)
+GPT = Window(70, "1d", model="gpt")
+MEMBER = member_id("core", "ann")
+
+
+def holder(kind: HolderKind, holder_id: str, *windows: Window, tenant: str = "", **fields: Any) -> Holder:
+    return Holder(
+        kind=kind,
+        id=holder_id,
+        version=1,
+        tenant=tenant or home_of(kind, holder_id),
+        created_at=0.0,
+        updated_at=0.0,
+        budgets=windows,
+        **fields,
+    )
+
+
+def entries(*holders: Holder) -> dict[str, Holder]:
+    return {entry_name(one.kind, one.id): one for one in holders}
+
+
+ALL = entries(
+    holder("organization", "acme", DAY),
+    holder("team", "core", Window(100, "30d"), HOUR, tenant="acme"),
+    holder("member", MEMBER, Window(20), tenant="acme"),
+    holder("user", "ann", Window(30)),
+    holder("end_user", "bob", Window(5)),
+    holder("tag", "batch", Window(7)),
+)
+OF_TEAM = key_of_budget(10, token="k", tenant="acme", organization_id="acme", team_id="core", user_id="ann")
+
+
+def charges(
+    key: Key | None = OF_TEAM, holders: dict[str, Holder] = ALL, *, model: str = "gpt", group: str = "", **given: Any
+) -> Charges:
+    tree = BudgetTree(holders, TreeRules(PARTITIONS, **given.pop("rules", {})))
+    providers = given.pop("providers", ())
+    caller = caller_of(key or key_of_budget(None, token=MASTER_KEY_ID), **given)
+    return tree.charges(caller, key, model, group or model, providers)
+
+
+def told(found: tuple[Charge, ...]) -> dict[str, int | None]:
+    return {charge.account: charge.limit for charge in found}
+
+
+def test_a_request_is_counted_at_every_level_above_its_key() -> None:
+    assert told(charges(end_user="bob", tags=("batch", "batch", "free")).must) == {
+        "k": 10,
+        "organization:acme": 500,
+        "team:core": 100,
+        "team@1h:core": 50,
+        f"member:{MEMBER}": 20,
+        "tag:batch": 7,
+        "end_user:bob": 5,
+    }
+
+
+def test_each_account_says_where_it_is_at_home() -> None:
+    homes = {charge.account: charge.home for charge in charges(end_user="bob", tags=("batch",)).must}
+    assert homes["team:core"] == homes["k"] == partition_of("acme", PARTITIONS)
+    assert homes["end_user:bob"] == partition_of("end_user:bob", PARTITIONS)
+    assert homes["tag:batch"] == partition_of("tag:batch", PARTITIONS)
+
+
+def test_a_users_own_budget_counts_own_keys_and_those_of_teams_only_where_that_is_set() -> None:
+    own = key_of_budget(None, token="k", user_id="ann")
+    assert told(charges(own).must) == {"k": None, "user:ann": 30}
+    assert "user:ann" not in told(charges().must)
+    assert told(charges(rules={"user_budget_on_team_keys": True}).must)["user:ann"] == 30
+
+
+def test_without_a_limit_an_account_counts_where_it_is_at_home() -> None:
+    unlimited = entries(holder("team", "core"), holder("organization", "acme"))
+    key = key_of_budget(None, token="k", tenant="acme", organization_id="acme", team_id="core", user_id="ann")
+    found = charges(key, unlimited)
+    assert told(found.must) == {"k": None, "organization:acme": None, f"member:{MEMBER}": None}
+    assert not found.budgeted
+    assert not charges(key, {}).budgeted
+
+
+def test_a_key_has_its_windows_and_those_of_one_model() -> None:
+    key = key_of_budget(10, token="k", budgets=(Window(10, "30d", 5.0), HOUR, GPT), increase_pico=3, increase_until=9.0)
+    found = charges(key, {})
+    assert told(found.must) == {"k": 10, "key@1h:k": 50, "key~gpt:k": 70}
+    assert [charge.pattern for charge in found.must] == ["30d", "1h", "1d"]
+    assert [charge.limit_at(8_999) for charge in found.must] == [13, 53, 73]
+    assert [charge.limit_at(9_000) for charge in found.must] == [10, 50, 70]
+    assert told(charges(key, {}, model="other").must) == {"k": 10, "key@1h:k": 50}
+    assert "key~gpt:k" in told(charges(key, {}, model="alias", group="gpt").must)
+    assert "key~gpt:k" in told(charges(key, {}, model="gpt", group="target").must)
+
+
+def test_a_key_written_before_windows_were_named_has_its_budget() -> None:
+    key = key_of_budget(10, token="k", budgets=(), budget_duration="1d", budget_anchor=4.0)
+    [charge] = charges(key, {}).must
+    assert (charge.limit, charge.pattern, charge.anchor) == (10, "1d", 4.0)
+
+
+def test_a_key_without_a_limit_keeps_its_windows() -> None:
+    [charge] = charges(key_of_budget(None, budget_duration="1d"), {}).must
+    assert (charge.limit, charge.pattern) == (None, "1d")
+
+
+def test_a_shared_budget_fills_in_what_a_holder_does_not_say() -> None:
+    shared = holder("budget", "small", Window(1, "1d"), HOUR)
+    team = holder("team", "core", budget_id="small", tenant="t")
+    found = told(charges(key_of_budget(None, tenant="t", team_id="core"), entries(shared, team)).must)
+    assert found == {"key": None, "team:core": 1, "team@1h:core": 50}
+    key = key_of_budget(None, budget_id="small")
+    assert told(charges(key, entries(shared)).must) == {"key": 1, "key@1h:key": 50}
+    assert told(charges(key, {}).must) == {"key": None}
+
+
+def test_end_users_without_an_entry_have_the_default() -> None:
+    rules = {"end_user_budget": Window(9)}
+    assert told(charges(None, end_user="eve", rules=rules).must) == {MASTER_KEY_ID: None, "end_user:eve": 9}
+    assert told(charges(None, end_user="bob", rules=rules).must)["end_user:bob"] == 5
+    unlimited = entries(holder("end_user", "eve"))
+    assert told(charges(None, unlimited, end_user="eve", rules=rules).must) == {MASTER_KEY_ID: None}
+    assert not charges(None, unlimited, end_user="eve", rules=rules).budgeted
+
+
+def test_the_master_key_is_bound_by_end_user_provider_and_global_budgets_alone() -> None:
+    found = charges(
+        None,
+        end_user="bob",
+        tags=("batch",),
+        providers=("openai",),
+        rules={"global_budget": Window(99, "30d"), "providers": {"openai": Window(8, "1d")}},
+    )
+    assert told(found.must) == {MASTER_KEY_ID: None, "end_user:bob": 5, "global": 99}
+    assert told(found.providers) == {"provider:openai": 8}
+
+
+def test_providers_without_a_budget_are_an_alternative_where_another_has_one() -> None:
+    rules = {"providers": {"openai": Window(8, "1d")}}
+    assert told(charges(providers=("azure", "openai"), rules=rules).providers) == {
+        "provider:azure": None,
+        "provider:openai": 8,
+    }
+    assert charges(providers=("azure",), rules=rules).providers == ()
+
+
+@pytest.mark.parametrize(
+    ("window", "pattern"),
+    [
+        (Window(1), ""),
+        (Window(1, "1d"), "1d"),
+        (Window(1, "1d", timezone="Europe/Berlin"), "1d Europe/Berlin"),
+        (Window(1, "5h", rolling=True), "5h rolling"),
+        (Window(1, "5h", rolling=True, timezone="Europe/Berlin"), "5h rolling"),
+    ],
+)
+def test_how_windows_follow_each_other_is_one_text(window: Window, pattern: str) -> None:
+    assert charges(key_of_budget(None, token="k", budgets=(window,)), {}).must[0].pattern == pattern
+
+
+def test_what_is_known_of_a_key_is_found_anew_when_key_or_holders_change() -> None:
+    holders = dict(ALL)
+    tree = BudgetTree(holders, TreeRules(PARTITIONS))
+
+    def limits(key: Key) -> dict[str, int | None]:
+        return told(tree.charges(caller_of(key), key, "m", "m").must)
+
+    assert limits(OF_TEAM)["team:core"] == 100
+    assert tree.charges(caller_of(OF_TEAM), OF_TEAM, "m", "m") is tree.charges(caller_of(OF_TEAM), OF_TEAM, "m", "m")
+    name = entry_name("team", "core")
+    holders[name] = holder("team", "core", Window(7), tenant="acme")
+    tree.changed(name, holders[name])
+    assert limits(OF_TEAM)["team:core"] == 7
+    assert limits(key_of_budget(11, token="k"))["k"] == 11
