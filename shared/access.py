@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from shared.errors import AccessDenied, AuthenticationFailed, GatewayError
 from shared.keys import Key
+from shared.model_names import fits, provider_told_by
 
 _EVERY_MODEL = {"all-proxy-models", "all-team-models", "*"}
 _LLM_ROUTES = (
@@ -52,11 +53,20 @@ def model_allowed(key: Key, model: str, access_groups: Mapping[str, Collection[s
     for allowed in key.models:
         if allowed == model or allowed in _EVERY_MODEL:
             return True
-        if "*" in allowed and fnmatchcase(model, allowed):
+        if "*" in allowed and _covers(allowed, model):
             return True
-        if model in access_groups.get(allowed, ()):
+        members = access_groups.get(allowed)
+        if members and (model in members or any("*" in member and _covers(member, model) for member in members)):
             return True
     return False
+
+
+def _covers(pattern: str, model: str) -> bool:
+    """Return whether a wildcard covers a model; `openai/*` covers gpt-4o too, whose name tells its provider."""
+    if fits(pattern, model):
+        return True
+    told = None if "/" in model else provider_told_by(model)
+    return told is not None and fits(pattern, f"{told}/{model}")
 
 
 def refusal_of_model(model: str) -> GatewayError:

@@ -9,16 +9,18 @@ from typing import Any
 from shared.config import Config, MissingVariable, ModelEntry, provider_and_model
 from shared.config.litellm_settings import LiteLLMSettings, Margin
 from shared.config.model_list import LiteLLMParams
-from shared.config.router_settings import Fallbacks
 from shared.money import usd_to_pico
 from shared.prices.terms import Terms
 
 Text = str | MissingVariable | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Deployment:
-    """One entry of model_list. A MissingVariable is a reference to a variable that is not set: told when it is used."""
+    """One entry of model_list. A MissingVariable is a reference to a variable that is not set: told when it is used.
+
+    Several may have one id: the models of a wildcard, and one request's with the client's own credentials.
+    """
 
     id: str
     group: str  # model_name: what clients ask for
@@ -45,38 +47,14 @@ class Deployment:
     terms: Terms | None = None  # what the operator takes off the provider's prices and adds to them
     geo: str = ""  # the region its processing is bound to, where that costs more; "" where it is not
     max_output_tokens: int | None = None
+    client_sets: Mapping[str, str | None] = field(default_factory=dict)  # credentials of theirs, and how they must look
+    of_client: bool = False  # has a client's own credentials, for one request
+    wildcard: str = ""  # the model name with a star that it was found by
 
 
 def deployments_of(config: Config) -> tuple[Deployment, ...]:
     """Return the deployments in the order of the file."""
     return tuple(_deployment(entry, config.litellm_settings) for entry in config.model_list)
-
-
-def fallbacks_of(config: Config) -> dict[str, tuple[str, ...]]:
-    """Return the model names to try when one fails, by model name; those of "*" and the defaults are filled in."""
-    settings = config.router_settings
-    named = _targets(settings.fallbacks)
-    default = named.pop("*", ()) or settings.default_fallbacks
-    groups = {entry.model_name for entry in config.model_list}
-    return {
-        group: tuple(target for target in named.get(group, default) if target != group and target in groups)
-        for group in groups
-    }
-
-
-def context_fallbacks_of(config: Config) -> dict[str, tuple[str, ...]]:
-    """Return the model names to try when a prompt is too long for one, by model name."""
-    return _targets(config.router_settings.context_window_fallbacks)
-
-
-def _targets(fallbacks: Fallbacks) -> dict[str, tuple[str, ...]]:
-    """A target may be a mapping that names its model and overrides parameters; the overrides have no effect yet."""
-    named: dict[str, tuple[str, ...]] = {}
-    for entry in fallbacks:
-        for group, targets in entry.items():
-            names = [target if isinstance(target, str) else target.get("model") for target in targets]
-            named[group] = tuple(name for name in names if isinstance(name, str))
-    return named
 
 
 def access_groups_of(config: Config) -> dict[str, frozenset[str]]:
@@ -139,4 +117,5 @@ def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
         terms=terms_of(provider, settings),
         geo=_geo(params),
         max_output_tokens=info.max_output_tokens or info.max_tokens,
+        client_sets=params.client_sets(),
     )

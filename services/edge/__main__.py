@@ -31,6 +31,7 @@ from shared.deployments import access_groups_of
 from shared.heartbeat import Pulse
 from shared.holders import decode_holder
 from shared.keys import decode_key
+from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
 
 log = structlog.get_logger()
@@ -140,7 +141,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
 def _names(config: Config) -> ModelNames:
     aliases = config.router_settings.model_group_alias
     return ModelNames(
-        [entry.model_name for entry in config.model_list],
+        model_groups_of(config),
         {name: alias.model for name, alias in aliases.items()},
         {name for name, alias in aliases.items() if alias.hidden},
         access_groups_of(config),

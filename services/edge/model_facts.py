@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.config import Config, MissingVariable, ModelEntry
 from shared.deployments import Deployment, deployments_of
+from shared.model_groups import ModelGroups
 from shared.prices import PriceBook, max_output_tokens
 from shared.prices.catalogue import context_window
 
@@ -46,6 +47,8 @@ class ModelFacts:
 
     def __init__(self, config: Config) -> None:
         self._deployments = tuple(zip(config.model_list, deployments_of(config), strict=True))
+        self._entries = {one.id: entry for entry, one in self._deployments}
+        self._groups = ModelGroups(one for _, one in self._deployments)
         self._prices = PriceBook()
 
     def deployments(self, groups: Iterable[str]) -> list[dict[str, Any]]:
@@ -55,7 +58,7 @@ class ModelFacts:
 
     def group(self, group: str) -> dict[str, Any] | None:
         """Return what is known of a model name over all its deployments, None where none serves it."""
-        members = [(entry, one) for entry, one in self._deployments if one.group == group]
+        members = [(self._entries[one.id], one) for one in self._groups.get(group)]
         if not members:
             return None
         infos = [self._info(entry, one) for entry, one in members]

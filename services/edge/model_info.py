@@ -19,9 +19,10 @@ def model_info_routes(
     router = APIRouter(tags=["models"])
 
     def groups(request: Request) -> dict[str, str]:
-        """Return the model names the caller may use, with the configuration's name of each."""
+        """Return the model names the caller may use, wildcards too, with the configuration's name of each."""
         key = key_of(dict(request.scope["headers"]), request.url.path)
-        return {name: names.group_of(name, key.aliases if key else {}) for name in names.usable_by(key)}
+        usable = {name: names.group_of(name, key.aliases if key else {}) for name in names.usable_by(key)}
+        return usable | {pattern: pattern for pattern in names.patterns_usable_by(key)}
 
     @router.get("/model/info", summary="The deployments behind the models this key may use")
     @router.get("/v1/model/info", include_in_schema=False)

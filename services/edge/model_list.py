@@ -29,14 +29,17 @@ def model_routes(
     @router.get("/v1/models/", include_in_schema=False)
     @router.get("/models", include_in_schema=False)
     @router.get("/models/", include_in_schema=False)
-    async def models(request: Request) -> dict[str, Any]:
-        return {"object": "list", "data": [_model(name) for name in names.usable_by(caller(request))]}
+    async def models(request: Request, return_wildcard_routes: bool = False) -> dict[str, Any]:
+        key = caller(request)
+        listed = [*names.usable_by(key), *(names.patterns_usable_by(key) if return_wildcard_routes else ())]
+        return {"object": "list", "data": [_model(name) for name in listed]}
 
     @router.get("/v1/models/{model:path}", summary="One model")
     @router.get("/models/{model:path}", include_in_schema=False)
     async def model(model: str, request: Request) -> dict[str, Any]:
         key = caller(request)
-        if model not in names.usable_by(key):
+        served = names.serves(names.group_of(model, {})) and (key is None or names.allows(key, model))
+        if not served and model not in names.usable_by(key):
             raise NotFound(f"The model `{model}` does not exist or is not accessible", param="model")
         known = facts.group(names.group_of(model, key.aliases if key else {})) or {}
         return {**_model(model), **{name: known[name] for name in _DETAILS if known.get(name) is not None}}

@@ -34,7 +34,7 @@ def config_report(path: Path, config: Config, environ: Mapping[str, str]) -> Rep
     deployments = deployments_of(config)
     variables = {name: value for name, value in config.environment_variables.items() if isinstance(value, str)}
     providers = load_providers({**environ, **variables})
-    unserved = sorted({each.provider for each in deployments if each.provider not in providers})
+    unserved = sorted({each.provider for each in deployments} - providers.keys() - {"*"})
     models = count(len({deployment.group for deployment in deployments}), "model")
     rows = [("model", "deployment", "state")]
     rows += [(each.group, f"{each.provider}/{each.model}", _state(each, providers)) for each in deployments]
@@ -46,6 +46,8 @@ def config_report(path: Path, config: Config, environ: Mapping[str, str]) -> Rep
 
 
 def _state(deployment: Deployment, providers: Mapping[str, Provider]) -> str:
+    if deployment.provider == "*":
+        return "ready for every provider whose key is set"
     provider = providers.get(deployment.provider)
     if provider is None:
         return f"Meterhouse has no adapter for the provider {deployment.provider}"

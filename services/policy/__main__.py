@@ -24,10 +24,12 @@ from services.policy.settings import PolicySettings
 from shared import subjects
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config
-from shared.deployments import access_groups_of, context_fallbacks_of, deployments_of, fallbacks_of
+from shared.deployments import access_groups_of
+from shared.fallbacks import context_fallbacks_of, fallbacks_of
 from shared.heartbeat import beat
 from shared.holders import decode_holder
 from shared.keys import decode_key
+from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
 
 log = structlog.get_logger()
@@ -53,6 +55,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     tree = BudgetTree(holders.entries, tree_rules_of(config))
     holders.on_change(tree.changed)
     partitions = OpenPartitions()
+    models = model_groups_of(config)
     admission = Admission(
         bus,
         outbox,
@@ -60,9 +63,9 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
         tree=tree,
         partitions=partitions,
         ceilings=Ceilings(
-            deployments_of(config),
-            fallbacks_of(config),
-            context_fallbacks_of(config),
+            models,
+            fallbacks_of(config, models),
+            context_fallbacks_of(config, models),
             own.default_max_output_tokens,
         ),
         chain=chain,

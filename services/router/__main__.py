@@ -18,8 +18,9 @@ from services.router.settings import RouterSettings
 from services.router.transports import Transports
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
-from shared.deployments import Deployment, context_fallbacks_of, deployments_of, fallbacks_of
+from shared.fallbacks import context_fallbacks_of, fallbacks_of
 from shared.heartbeat import beat
+from shared.model_groups import ModelGroups, model_groups_of
 from shared.observe import run_service, set_up_logging
 from shared.prices import PriceBook
 
@@ -30,9 +31,9 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
     config = load_config(settings.config, os.environ)
     environ = {**os.environ, **_variables(config)}
     providers = load_providers(environ)
-    groups = _groups(config)
-    for deployment in _all(groups):
-        if deployment.provider not in providers:
+    models = model_groups_of(config)
+    for deployment in models:
+        if deployment.provider not in providers and deployment.provider != "*":
             log.warning(f"calls of '{deployment.group}' will fail: {no_adapter(deployment).message}")
     calls = Transports(environ)
     bus = await Bus.connect(settings.nats_url, name="router")
@@ -40,7 +41,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
     outbox = Outbox(bus)
     router = config.router_settings
     prices = PriceBook()
-    for deployment in _all(groups):  # the first look into the catalogue takes 30 ms, which no request has to wait for
+    for deployment in models:  # the first look into the catalogue takes 30 ms, which no request has to wait for
         prices.row_for(deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time())
     async with calls as transports:
         completer = Completer(
@@ -48,7 +49,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
             outbox,
             transports,
             providers,
-            groups,
+            _groups(config, models),
             Health(allowed_fails=router.allowed_fails, cooldown_s=router.cooldown_time),
             prices,
             timeout_s=router.timeout,
@@ -73,23 +74,16 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
     return 0
 
 
-def _groups(config: Config) -> Groups:
-    members: dict[str, list[Deployment]] = {}
-    for deployment in deployments_of(config):
-        members.setdefault(deployment.group, []).append(deployment)
+def _groups(config: Config, models: ModelGroups) -> Groups:
     router = config.router_settings
     return Groups(
-        {group: tuple(deployments) for group, deployments in members.items()},
-        fallbacks_of(config),
-        context_fallbacks_of(config),
+        models,
+        fallbacks_of(config, models),
+        context_fallbacks_of(config, models),
         router.routing_strategy != "ordered",
         router.num_retries,
         router.retry_after,
     )
-
-
-def _all(groups: Groups) -> list[Deployment]:
-    return [deployment for members in groups.deployments.values() for deployment in members]
 
 
 def _variables(config: Config) -> dict[str, str]:

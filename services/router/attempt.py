@@ -5,6 +5,7 @@ import time
 import httpx
 import structlog
 
+from services.router.client_credentials import brings_credentials, with_clients_own
 from services.router.job import Ending, Job, now_ms
 from services.router.money_line import MoneyLine
 from services.router.outcome import (
@@ -60,6 +61,27 @@ class Attempts:
         the configuration's; at `line` a stream is ended. A failure after the answer has begun is an Ending: it cannot
         be tried again.
         """
+        if deployment.client_sets and brings_credentials(call):
+            try:
+                call, deployment = with_clients_own(call, deployment)
+            except Rejected as reason:
+                return rejected(reason)
+        outcome = await self._call(job, provider, deployment, call, timeout_s, own_limit=own_limit, line=line)
+        if deployment.of_client and isinstance(outcome, Failed):
+            return outcome._replace(counts=False)  # it says nothing of the deployment as others use it
+        return outcome
+
+    async def _call(
+        self,
+        job: Job,
+        provider: Provider,
+        deployment: Deployment,
+        call: ProviderCall,
+        timeout_s: float,
+        *,
+        own_limit: bool,
+        line: MoneyLine | None,
+    ) -> Ending | Failed:
         try:
             request, reader = prepared(provider, call, deployment)
         except CredentialMissing as missing:

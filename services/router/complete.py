@@ -203,7 +203,7 @@ class Completer:
         )
         if failure is None:
             self._health.succeeded(deployment)
-        elif isinstance(outcome, Ending) or outcome.counts:
+        elif not _of_client(outcome) if isinstance(outcome, Ending) else outcome.counts:
             alone = len(self._groups.deployments.get(deployment.group, ())) == 1
             self._health.failed(deployment, failure.status, alone=alone, now=time.monotonic())
         return outcome
@@ -300,6 +300,10 @@ class Completer:
             headers = whole_headers(job, ending.deployment, ending.body, priced, content_type)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000
             answer.head(Head(200, headers, False, self._bus.process, provider_us), ending.body, last=True)
+
+
+def _of_client(ending: Ending) -> bool:
+    return ending.deployment is not None and ending.deployment.of_client
 
 
 def _failure_to_show(failures: list[_Tried], job: Job) -> Ending:

@@ -7,6 +7,7 @@ import orjson
 
 from services.router.job import Ending, Job
 from services.router.price_call import Priced
+from shared.deployments import Deployment
 from shared.facts import CompletionFinished, PriceUsed
 from shared.facts.header import caller_fields, unchecked
 
@@ -34,7 +35,7 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         deployment=deployment.id if deployment else "",
         provider=deployment.provider if deployment else "",
         provider_model=deployment.model if deployment else "",
-        api_base=deployment.api_base if deployment and isinstance(deployment.api_base, str) else "",
+        api_base=_address_of(deployment) if deployment else "",
         stream=request.stream,
         outcome="failure" if failure else "success",
         client_left=job.client_left,
@@ -81,6 +82,11 @@ def _metadata(text: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return metadata if isinstance(metadata, dict) else {}
+
+
+def _address_of(deployment: Deployment) -> str:
+    """Return the address that the operator has configured; one that a client brought is none of ours to keep."""
+    return deployment.api_base if isinstance(deployment.api_base, str) and not deployment.of_client else ""
 
 
 def shortened(fact: CompletionFinished) -> CompletionFinished:

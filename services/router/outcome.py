@@ -50,7 +50,13 @@ def unsent(reason: GatewayError) -> Failed:
 
 
 def no_adapter(deployment: Deployment) -> GatewayError:
-    """Nothing here speaks to the deployment's provider."""
+    """Nothing here speaks to the deployment's provider; under `*` it is the client who named it."""
+    if deployment.wildcard == "*":
+        return InvalidRequest(
+            f"the model '{deployment.group}' cannot be called: '{deployment.provider}' is no provider known here; "
+            "write it as provider/model, as in openai/gpt-4o",
+            param="model",
+        )
     return GatewayError(
         f"the deployment '{deployment.provider}/{deployment.model}' cannot be called: there is no adapter for the "
         f"provider '{deployment.provider}'; where it speaks OpenAI's API, write the model as openai/{deployment.model} "

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from services.router.route import Cooling, ordered_attempts
 from shared.deployments import Deployment
+from shared.model_groups import DeploymentsByName, NamesByName
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 8.0
@@ -24,9 +25,9 @@ class Try(NamedTuple):
 class Groups(NamedTuple):
     """The configuration as routing needs it."""
 
-    deployments: dict[str, tuple[Deployment, ...]]
-    fallbacks: dict[str, tuple[str, ...]]
-    context_fallbacks: dict[str, tuple[str, ...]]
+    deployments: DeploymentsByName
+    fallbacks: NamesByName
+    context_fallbacks: NamesByName
     balanced: bool
     num_retries: int
     retry_after_s: float = 0.0  # the least pause before a retry

@@ -15,7 +15,6 @@ ACCEPTED: dict[str, dict[str, str]] = {
         "tools, files, vector stores and prompts are not served yet": """mcp_servers mcp_tools search_tools
             vector_store_registry prompts files_settings finetune_settings assistant_settings""",
         "guardrails are attached by request or by default": "policies policy_attachments",
-        "credentials stand with the deployments": "credential_list",
         "callbacks other than prometheus are not called yet": "callback_settings",
         "one gateway is managed at a time": "worker_registry",
     },
@@ -35,8 +34,6 @@ ACCEPTED: dict[str, dict[str, str]] = {
         "`extra_headers` and `extra_body` add to a call": """headers default_headers allowed_openai_params
             cache_control_injection_points merge_reasoning_content_in_choices""",
         "guardrails are attached by request or by default": "guardrails",
-        "clients cannot change a deployment's credentials": """configurable_clientside_auth_params
-            litellm_credential_name""",
         "streams are sent as the provider sends them": "keepalive_seconds allow_client_keepalive_override",
         "every call takes the chat route": "use_in_pass_through use_litellm_proxy use_chat_completions_api",
         "the `simulated` provider answers without a key": "mock_response litellm_trace_id",

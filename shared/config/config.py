@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from shared.config.credential_list import Credential
 from shared.config.general_settings import GeneralSettings
 from shared.config.guardrails import Guardrail
 from shared.config.litellm_settings import LiteLLMSettings
@@ -19,6 +20,7 @@ class ConfigFile(Section):
     litellm_settings: LiteLLMSettings = Field(default_factory=LiteLLMSettings, description="How calls behave.")
     router_settings: RouterSettings = Field(default_factory=RouterSettings, description="Which deployment serves.")
     general_settings: GeneralSettings = Field(default_factory=GeneralSettings, description="The gateway itself.")
+    credential_list: tuple[Credential, ...] = Field((), description="Credentials that deployments refer to by name.")
     guardrails: tuple[Guardrail, ...] = Field((), description="Checks on requests and answers.")
     environment_variables: dict[str, VariableText] = Field(
         default_factory=dict, repr=False, description="Variables set before references are read; they win."

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from shared.config.model_list import LiteLLMParams, ModelEntry
 from shared.config.references import PREFIX, MissingVariable
+from shared.model_names import provider_told_by
 
 SECRETS = {
     "api_key",
@@ -23,8 +23,6 @@ SECRETS = {
     "vertex_credentials",
 }
 """Parameters that may hold a credential: no part of an id, unless they only name a variable."""
-
-_OPENAI_NAMES = re.compile(r"(ft:)?(gpt-|chatgpt-|o[134](-|$)|text-embedding-|whisper-|tts-|dall-e-)")
 
 
 def provider_and_model(params: LiteLLMParams) -> tuple[str, str]:
@@ -43,10 +41,9 @@ def provider_and_model(params: LiteLLMParams) -> tuple[str, str]:
     provider, slash, name = model.partition("/")
     if slash and provider and name:
         return provider, name
-    if _OPENAI_NAMES.match(model):
-        return "openai", model
-    if model.startswith("claude"):
-        return "anthropic", model
+    told = provider_told_by(model)
+    if told is not None:
+        return told, model
     if model == "*":
         return "*", "*"  # the provider is part of the name the client asks for
     if params.api_base is not None:

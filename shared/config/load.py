@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from shared.config.config import Config, ConfigFile
 from shared.config.consequences import general_settings_of, remarks, router_settings_of
+from shared.config.credential_list import with_credentials
 from shared.config.failure import ConfigError
 from shared.config.identity import deployment_ids, deployments, provider_and_model
 from shared.config.include import read_with_includes
@@ -48,7 +49,7 @@ def parse_config(raw: Mapping[str, Any], environ: Mapping[str, str], path: Path 
     _refuse_nameless(raw, path)
     variables = _variables(raw, environ)
     environ = {**environ, **{name: str(value) for name, value in variables.items() if _is_set(value)}}
-    values = resolved(dict(raw), environ)
+    values = with_credentials(resolved(dict(raw), environ), path)
     _refuse_missing_master_key(values, path)
     sifted, warnings = sift(values, ConfigFile)
     try:

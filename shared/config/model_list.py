@@ -1,14 +1,16 @@
 """`model_list`: the deployments, each a provider's model with its credential behind one of our model names."""
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from shared.config.call_defaults import CallDefaults
 from shared.config.operator_prices import OperatorPrices
 from shared.config.references import MissingVariable, missing_in
 from shared.config.section import Section
-from shared.config.values import Count, Names, Number, Seconds, Text, Whole
+from shared.config.values import Count, Names, Number, Seconds, Text, Whole, listed
 
 
 class DeploymentParams(Section):
@@ -42,6 +44,39 @@ class DeploymentParams(Section):
         None, description="Drop parameters the provider does not know; else the global one."
     )
     additional_drop_params: Names = Field((), description="Parameters never sent to this deployment.")
+    litellm_credential_name: str | None = Field(
+        None, description="The entry of `credential_list` whose values hold where nothing else is set here."
+    )
+    configurable_clientside_auth_params: Annotated[tuple[str | dict[str, str], ...], BeforeValidator(listed)] = Field(
+        (),
+        description="`api_key`, `api_base`: what a request may bring of its own, in its body. "
+        "`api_base: PATTERN` only where the whole address fits; without a pattern it takes an `api_key` beside it.",
+    )
+
+    @field_validator("configurable_clientside_auth_params")
+    @classmethod
+    def _known(cls, given: tuple[str | dict[str, str], ...]) -> tuple[str | dict[str, str], ...]:
+        for name, pattern in _client_sets(given).items():
+            if name not in ("api_key", "api_base"):
+                raise PydanticCustomError("client_sets", "must name api_key or api_base")
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                raise PydanticCustomError(
+                    "client_sets", "must have a regular expression: {reason}", {"reason": str(error)}
+                ) from error
+        return given
+
+    def client_sets(self) -> dict[str, str | None]:
+        """Return the credentials that a request may bring, and the pattern that each must fit."""
+        return _client_sets(self.configurable_clientside_auth_params)
+
+
+def _client_sets(given: tuple[str | dict[str, str], ...]) -> dict[str, str | None]:
+    sets: dict[str, str | None] = {}
+    for entry in given:
+        sets |= {entry: None} if isinstance(entry, str) else entry
+    return sets
 
 
 class LiteLLMParams(CallDefaults, OperatorPrices, DeploymentParams):

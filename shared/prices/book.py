@@ -11,6 +11,8 @@ from shared.prices.uplift import uplift_of
 
 _PERIOD_S = PERIOD.total_seconds()
 
+ROWS_KEPT = 10_000
+
 
 class PriceBook:
     """Finds rows and remembers them for the day, or for the quarter of an hour where a provider prices by the hour."""
@@ -51,6 +53,8 @@ class PriceBook:
         if row is None:
             row = _with_uplift(catalogue_row(provider, model, _at(now), tier), provider, model, geo, _at(now))
             period = int(now // _PERIOD_S) if changes_by_the_hour(provider, model) else None
+        if len(self._rows) >= ROWS_KEPT:
+            self._rows = {}  # a wildcard serves any number of models, which clients choose
         self._rows[asked] = (row, period)
         return row
 

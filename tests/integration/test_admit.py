@@ -20,6 +20,7 @@ from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, Outbox
 from shared.calls import Admit, pack
 from shared.deployments import Deployment
+from shared.model_groups import ModelGroups
 from tests.budgets import Opened, entries_of, key_of_budget, opened, until
 from tests.nats_server import NatsServer
 from tests.policy_service import Neighbours, neighbours
@@ -46,7 +47,7 @@ async def admission(bus: Bus, owner: Opened) -> Admission:
         keys=owner.keys,
         tree=BudgetTree({}, TreeRules(partitions=1)),
         partitions=partitions,
-        ceilings=Ceilings([sim], {}, {}, 4_096),
+        ceilings=Ceilings(ModelGroups([sim]), {}, {}, 4_096),
         chain=Chain.build((), base_dir=Path()),
         rules=Rules(1, {}, False, 1_000, 422, PATIENCE_MS),
     )

@@ -15,7 +15,7 @@ from services.edge.error_response import error_event, id_headers, send_error
 from services.edge.exchange import Exchange, Exchanges
 from services.edge.identify import Identities, key_in
 from services.edge.metrics import Metrics
-from services.edge.model_names import ModelNames
+from services.edge.model_names import ModelNames, some_of
 from services.edge.peeks.peek import Peek
 from services.edge.request_body import ClientLeft, read_request_body
 from services.edge.request_headers import ID_MAX, Wishes, wishes_in
@@ -140,11 +140,11 @@ class Journey:
                 return "key", refusal
             if not model_allowed(key, request.group, self._names.access_groups):
                 return "model", refusal_of_model(request.model)
-        if request.group not in self._names.groups:
-            usable = self._names.usable_by(key)
+        if not self._names.serves(request.group):
+            usable = some_of(self._names.usable_by(key))
             return "model", InvalidRequest(
                 f"{endpoint.name}: Invalid model name passed in model={request.model}. Call `/v1/models` to view "
-                f"available models for your key. Available: {', '.join(usable) or 'none'}.",
+                f"available models for your key. Available: {usable}.",
                 param="model",
             )
         return None

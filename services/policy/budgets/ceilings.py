@@ -1,7 +1,7 @@
 """The most a request can cost at a model group: at the dearest of the deployments that may end up serving it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from services.policy.budgets.admission import Ask
 from services.policy.budgets.count_input import TextTokens
 from shared.calls import WRITING, Admit
 from shared.deployments import Deployment
+from shared.model_groups import ModelGroups, NamesByName
 from shared.prices import PriceRow, ceiling_pico, dearest_rows, max_output_tokens
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 
@@ -44,6 +45,7 @@ OPENAI_TEMPLATE = Template(3, 5)
 OTHER_TEMPLATE = Template(12, 8)
 _TALKATIVE = (("gpt-oss", Template(160, 8)), ("llama", Template(64, 8)), ("qwen", Template(64, 8)))
 """Templates with a system message of their own, in their published tokenizer_config.json."""
+CEILINGS_KEPT = 10_000
 
 _DAY_S = 86_400
 
@@ -86,15 +88,13 @@ class Ceilings:
 
     def __init__(
         self,
-        deployments: Sequence[Deployment],
-        fallbacks: Mapping[str, Sequence[str]],
-        context_fallbacks: Mapping[str, Sequence[str]],
+        groups: ModelGroups,
+        fallbacks: NamesByName,
+        context_fallbacks: NamesByName,
         default_output: int,
     ) -> None:
         """`default_output` is the answer size taken, and sent as the maximum, where nothing else says one."""
-        self._groups: dict[str, list[Deployment]] = {}
-        for deployment in deployments:
-            self._groups.setdefault(deployment.group, []).append(deployment)
+        self._groups = groups
         self._fallbacks = fallbacks
         self._context_fallbacks = context_fallbacks
         self._default_output = default_output
@@ -108,7 +108,9 @@ class Ceilings:
         ceiling = self._cache.get((group, with_fallbacks, kind))
         if ceiling is None:
             ceiling = self._compute(group, with_fallbacks, day * _DAY_S, kind)
-            if group in self._groups:
+            if len(self._cache) >= CEILINGS_KEPT:
+                self._cache = {}  # a wildcard serves any number of names, which clients choose
+            if self._groups.get(group):
                 self._cache[(group, with_fallbacks, kind)] = ceiling
         return ceiling
 
@@ -156,7 +158,7 @@ class Ceilings:
 
     def _compute(self, group: str, with_fallbacks: bool, start: float, kind: Kind) -> GroupCeiling:
         candidates = [
-            deployment for name in self._reachable(group, with_fallbacks) for deployment in self._groups.get(name, [])
+            deployment for name in self._reachable(group, with_fallbacks) for deployment in self._groups.get(name)
         ]
         rows: list[PriceRow] = []
         unpriced: list[str] = []

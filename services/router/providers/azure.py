@@ -14,6 +14,7 @@ from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, ou
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
+from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 
@@ -43,15 +44,13 @@ class Azure:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._requests: dict[str, _Request] = {}  # by deployment, made once
+        self._requests = Prepared(self._request)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type in PATHS
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
-        request = self._requests.get(deployment.id)
-        if request is None:
-            request = self._requests[deployment.id] = self._request(deployment)
+        request = self._requests.of(deployment)
         url = f"{request.base}{PATHS[call.call_type]}{request.query}"
         if call.call_type != CHAT:
             return other_call(call, deployment, url, request.headers)

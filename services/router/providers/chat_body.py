@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from services.router.providers.base import ProviderCall
-from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS
+from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, refuse_credentials
 from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 
@@ -15,9 +15,11 @@ def chat_body(call: ProviderCall, deployment: Deployment, *, keep: Collection[st
     """Return the call's body, decoded. Fields that speak to the gateway are left out, but for those in `keep`.
 
     Raises:
-        InvalidField: it is not JSON that can be translated.
+        InvalidField: it is not JSON that can be translated, or brings credentials.
     """
-    body = {name: value for name, value in _loaded(call.body).items() if name not in OURS or name in keep}
+    fields = _loaded(call.body)
+    refuse_credentials(fields.keys())
+    body = {name: value for name, value in fields.items() if name not in OURS or name in keep}
     defaults = deployment.defaults
     if call.max_tokens_field:
         defaults = {name: value for name, value in defaults.items() if name not in MAX_TOKENS_FIELDS}

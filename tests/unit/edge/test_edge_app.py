@@ -19,6 +19,8 @@ from shared.bus.client import FastClient
 from shared.config import parse_config
 from shared.heartbeat import Pulse
 from shared.keys import Key, token_of
+from shared.model_groups import ModelGroups
+from tests.router_calls import deployment
 
 MASTER = {"Authorization": "Bearer sk-master"}
 
@@ -48,7 +50,7 @@ def app() -> FastAPI:
         bus,
         Pulse(bus),
         Identities({entry.token: entry for entry in KEYS}, "sk-master"),
-        ModelNames(["gpt-4", "a/b"], {}, set(), {}),
+        ModelNames(ModelGroups(deployment(name, group=name) for name in ("gpt-4", "a/b")), {}, set(), {}),
         ModelFacts(parse_config({"model_list": []}, {})),
         Metrics(Outbox(bus)),
         endpoints=ENDPOINTS,

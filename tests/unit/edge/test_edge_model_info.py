@@ -15,8 +15,10 @@ from services.edge.model_info import model_info_routes
 from services.edge.model_list import model_routes
 from services.edge.model_names import ModelNames
 from shared.config import parse_config
+from shared.deployments import deployments_of
 from shared.errors import GatewayError
 from shared.keys import Key
+from shared.model_groups import ModelGroups
 
 CONFIG = """
 model_list:
@@ -36,7 +38,8 @@ KEY = Key(token="t", version=1, tenant="t", key_name="sk-...", created_at=0.0, u
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     config = parse_config(yaml.safe_load(CONFIG), {})
-    facts, names = ModelFacts(config), ModelNames(["fast", "own"], {"quick": "fast"}, set(), {})
+    facts = ModelFacts(config)
+    names = ModelNames(ModelGroups(deployments_of(config)), {"quick": "fast"}, set(), {})
     app = FastAPI()
 
     def key_of(headers: Mapping[bytes, bytes], _: str) -> Key | None:
@@ -119,3 +122,22 @@ async def test_one_model_is_told_with_its_mode_and_sizes(client: httpx.AsyncClie
     told = await got(client, "/v1/models/own")
     assert (told["mode"], told["max_input_tokens"], told["max_output_tokens"]) == ("embedding", 8000, 900)
     assert (await got(client, "/v1/models/fast"))["mode"] == "chat"
+
+
+async def test_a_wildcard_is_told_as_it_is_configured_and_its_models_with_their_prices() -> None:
+    raw = {"model_list": [{"model_name": "openai/*", "litellm_params": {"model": "openai/*"}}]}
+    config = parse_config(raw, {})
+    names = ModelNames(ModelGroups(deployments_of(config)), {}, set(), {})
+    app = FastAPI()
+    for routes in (model_routes, model_info_routes):
+        arguments = (names, ModelFacts(config)) if routes is model_routes else (ModelFacts(config), names)
+        app.include_router(routes(*arguments, lambda headers, route: None))  # type: ignore[operator]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge") as client:
+        assert [row["model_name"] for row in (await got(client, "/model/info"))["data"]] == ["openai/*"]
+        rows = (await got(client, "/model_group/info?model_group=openai/gpt-4o"))["data"]
+        assert rows[0]["model_group"] == "openai/gpt-4o"
+        assert rows[0]["input_cost_per_token"] > 0
+        assert (await got(client, "/v1/models/openai/gpt-4o"))["id"] == "openai/gpt-4o"
+        listed = [row["id"] for row in (await got(client, "/v1/models?return_wildcard_routes=true"))["data"]]
+        assert {"openai/*", "openai/gpt-4o"} <= set(listed)
+        assert "openai/*" not in [row["id"] for row in (await got(client, "/v1/models"))["data"]]

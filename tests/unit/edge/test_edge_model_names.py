@@ -4,9 +4,11 @@ from typing import Any
 
 from services.edge.model_names import ModelNames
 from shared.keys import Key
+from shared.model_groups import ModelGroups
+from tests.router_calls import deployment
 
 NAMES = ModelNames(
-    ["gpt-4", "fast", "gpt-4"],
+    ModelGroups(deployment(name, group=name.rstrip("2")) for name in ("gpt-4", "fast", "gpt-42")),
     {"smart": "gpt-4", "secret": "gpt-4", "dangling": "nowhere"},
     {"secret"},
     {"beta": frozenset({"fast"})},
@@ -29,7 +31,9 @@ def test_an_alias_of_the_router_means_its_model_hidden_or_not() -> None:
 def test_an_unknown_name_stays_as_it_is_and_is_no_group() -> None:
     assert NAMES.group_of("gpt-9", {}) == "gpt-9"
     assert NAMES.group_of("dangling", {}) == "nowhere"
-    assert not {"gpt-9", "nowhere"} & NAMES.groups
+    assert not NAMES.serves("gpt-9")
+    assert not NAMES.serves("nowhere")
+    assert NAMES.serves("gpt-4")
 
 
 def test_an_alias_of_a_key_goes_before_all_others() -> None:

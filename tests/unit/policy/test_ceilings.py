@@ -15,6 +15,7 @@ from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import Admit, Caller
 from shared.config.price_names import VARIED
 from shared.deployments import Deployment
+from shared.model_groups import ModelGroups
 from shared.prices import PriceBook, PriceRow, Terms, charged, cost_of
 from shared.prices.operator import OPERATOR_PRICES
 from shared.prices.terms import ROUNDED_PICO
@@ -64,7 +65,7 @@ def deployment(
 
 
 def ceilings(*deployments: Deployment, context: dict[str, tuple[str, ...]] | None = None, **fallbacks: Any) -> Ceilings:
-    return Ceilings(deployments, fallbacks, context or {}, default_output=4_096)
+    return Ceilings(ModelGroups(deployments), fallbacks, context or {}, default_output=4_096)
 
 
 def most(ask: Ask) -> int:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, max_tokens_fields, outgoing_body
-from services.router.providers.rejection import InvalidField
+from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from tests.router_calls import provider_call
 
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -184,3 +184,29 @@ def test_messages_that_are_none_are_the_providers_to_refuse() -> None:
 def test_a_body_that_is_no_object_is_the_clients_mistake(body: bytes) -> None:
     with pytest.raises(InvalidField, match="request_body"):
         outgoing_body(provider_call(body), model="sent")
+
+
+REFUSED = frozenset({"logprobs", "logit_bias", "top_logprobs"})
+
+
+def test_a_parameter_that_the_provider_refuses_is_told_with_the_remedy() -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        sent({"logprobs": True, "top_logprobs": 2}, unsupported=REFUSED, provider="groq")
+    assert caught.value.names == ("logprobs", "top_logprobs")
+    assert "groq" in caught.value.message
+    assert "drop_params" in caught.value.message
+
+
+def test_such_a_parameter_is_left_out_where_it_may_be_dropped_or_asks_for_nothing() -> None:
+    dropped = sent({"logprobs": True, "seed": 1}, call={"drop_params": True}, unsupported=REFUSED)
+    assert dropped == {"model": "sent", "messages": MESSAGES, "seed": 1}
+    nothing = {"logprobs": False, "top_logprobs": 0, "logit_bias": {}}
+    assert sent(nothing, unsupported=REFUSED) == {"model": "sent", "messages": MESSAGES}
+    assert sent({"logit_bias": None}, unsupported=REFUSED) == {"model": "sent", "messages": MESSAGES}
+
+
+@pytest.mark.parametrize("name", ["api_key", "api_base", "base_url"])
+def test_credentials_in_a_body_are_refused(name: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        sent({name: "x"})
+    assert caught.value.param == name

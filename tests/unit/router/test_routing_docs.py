@@ -14,8 +14,10 @@ from services.router.route import ordered_attempts
 from shared.config import load_config
 from shared.config.general_settings import MeterhouseSettings
 from shared.config.router_settings import RouterSettings
-from shared.deployments import Deployment, context_fallbacks_of, deployments_of, fallbacks_of
+from shared.deployments import Deployment, deployments_of
 from shared.errors import ProviderFailed
+from shared.fallbacks import context_fallbacks_of, fallbacks_of
+from shared.model_groups import ModelGroups
 
 PAGE = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -59,10 +61,16 @@ def test_two_share_three_to_one_and_the_third_waits(tmp_path: Path) -> None:
 
 def test_the_fallbacks_are_those_the_page_tells(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text(EXAMPLES[2], encoding="utf-8")
+    file.write_text(EXAMPLES[5], encoding="utf-8")
     config = load_config(file, {})
-    assert fallbacks_of(config) == {"smart": ("cheap",), "long": ("cheap",), "cheap": ()}
-    assert context_fallbacks_of(config) == {"smart": ("long",)}
+    groups = ModelGroups(deployments_of(config))
+    fallbacks, longer = fallbacks_of(config, groups), context_fallbacks_of(config, groups)
+    assert {name: fallbacks.get(name) for name in groups.names} == {
+        "smart": ("cheap",),
+        "long": ("cheap",),
+        "cheap": (),
+    }
+    assert {name: longer.get(name) for name in groups.names} == {"smart": ("long",), "long": (), "cheap": ()}
 
 
 @pytest.mark.parametrize(

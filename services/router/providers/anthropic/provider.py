@@ -14,6 +14,7 @@ from services.router.providers.broken_answer import BrokenAnswer, ProviderStream
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
+from services.router.providers.prepared import Prepared
 from services.router.providers.sse import SseParser
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
@@ -30,20 +31,17 @@ class Anthropic:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: URL and headers, made once
+        self._requests = Prepared(self._request)  # URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type == CHAT
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
-        http = self._requests.get(deployment.id)
-        if http is None:
-            http = self._requests[deployment.id] = self._request(deployment)
+        url, headers = self._requests.of(deployment)
         body = chat_body(call, deployment, keep=("metadata",))
         default = deployment.max_output_tokens or own_output_limit(deployment.model) or DEFAULT_MAX_TOKENS
         request = to_messages(body, model=deployment.model, drop_params=call.drop_params, default_max_tokens=default)
         request |= deployment.extra_body
-        url, headers = http
         return HttpCall(url, headers, orjson.dumps(request)), AnthropicAnswer(
             call.model, call.include_usage, created=int(time.time())
         )

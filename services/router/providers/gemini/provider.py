@@ -14,6 +14,7 @@ from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
+from services.router.providers.prepared import Prepared
 from services.router.providers.sse import SseParser
 from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
@@ -30,16 +31,13 @@ class Gemini:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: the model's URL and headers
+        self._requests = Prepared(self._request)  # the model's URL, and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type == CHAT
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
-        http = self._requests.get(deployment.id)
-        if http is None:
-            http = self._requests[deployment.id] = self._request(deployment)
-        url, headers = http
+        url, headers = self._requests.of(deployment)
         body = generate_content(call, deployment)
         return HttpCall(url + method_of(call), headers, orjson.dumps(body)), reader_of(call, deployment, body)
 

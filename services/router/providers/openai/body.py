@@ -1,16 +1,19 @@
 """The body to send: the client's bytes with a few fields set, the rest never decoded."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import msgspec
 
 from services.router.providers.base import ProviderCall
-from services.router.providers.rejection import InvalidField
+from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.thought_ids import MARK
 
-OURS = {
+CREDENTIALS = {"api_base", "api_key", "base_url"}
+"""Where LiteLLM's clients put their own credentials. Deployments that take them have taken them out by now."""
+
+OURS = CREDENTIALS | {
     "cache",
     "caching_groups",
     "content_policy_fallbacks",
@@ -35,6 +38,8 @@ MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
 _THOUGHT_MARK = MARK.encode()
 _THOUGHT_IN_ID = re.compile(rb'("(?:tool_call_)?id"\s*:\s*"[^"\\]*?)' + _THOUGHT_MARK + rb'[^"]*"')
 
+_ASKS_FOR_NOTHING = {b"null", b"false", b"0", b"0.0", b"{}", b"[]"}
+
 _REASONING = re.compile(r"(?:.*/)?(?:o\d|gpt-5)")
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -49,6 +54,8 @@ def outgoing_body(
     max_tokens_fields: tuple[str, ...] = MAX_TOKENS_FIELDS,
     stream_usage: bool = True,
     developer_role: bool = True,
+    unsupported: frozenset[str] = frozenset(),
+    provider: str = "",
     defaults: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
     drop: tuple[str, ...] = (),
@@ -57,19 +64,25 @@ def outgoing_body(
 
     `max_tokens_fields` are the names the provider knows for the maximum, the first where the client used none of them;
     `stream_usage` whether it can be asked for usage at a stream's end; without `developer_role` developer messages
-    become system messages; `defaults` fill what the client left out, `extra` is added, `drop` removed.
+    become system messages; `unsupported` are parameters it refuses; `defaults` fill what the client left out,
+    `extra` is added, `drop` removed.
 
     Raises:
-        InvalidField: the body is not a JSON object.
+        InvalidField: the body is not a JSON object, or brings credentials.
+        UnsupportedParameter: it has what `provider` refuses, and drop_params does not say to drop it.
     """
     try:
         fields: dict[str, Any] = _decode(_without_thoughts(call.body))
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidField("request_body", f"is not a JSON object: {error}") from error
-    for name in fields.keys() & OURS:
-        del fields[name]
+    if ours := fields.keys() & OURS:
+        refuse_credentials(ours)
+        for name in ours:
+            del fields[name]
     for name in drop:
         fields.pop(name, None)
+    if unsupported and (refused := fields.keys() & unsupported):
+        _leave_out(fields, refused, call.drop_params, provider)
     used = call.max_tokens_field
     if defaults:
         _fill_in(fields, call, defaults)
@@ -90,6 +103,25 @@ def outgoing_body(
 def _without_thoughts(body: bytes) -> bytes:
     """Return the body without the signatures that Gemini's tool calls carry in their ids."""
     return _THOUGHT_IN_ID.sub(rb'\1"', body) if _THOUGHT_MARK in body else body
+
+
+def _leave_out(fields: dict[str, Any], names: Set[str], drop_params: bool, provider: str) -> None:
+    """Remove what the provider refuses; what asks for something is told, unless it may be dropped."""
+    asking = [name for name in sorted(names) if bytes(fields[name]).strip() not in _ASKS_FOR_NOTHING]
+    if asking and not drop_params:
+        raise UnsupportedParameter(asking, provider=provider)
+    for name in names:
+        del fields[name]
+
+
+def refuse_credentials(names: Set[str]) -> None:
+    """Raise InvalidField where credentials are among the names of a body's fields."""
+    for name in sorted(names & CREDENTIALS):
+        raise InvalidField(
+            name,
+            "is not taken from requests: the gateway calls with its own credentials. To let clients bring theirs, list "
+            "it in configurable_clientside_auth_params of the deployment's litellm_params.",
+        )
 
 
 def max_tokens_fields(model: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from services.router.providers.base import ProviderCall
-from services.router.providers.openai.body import OURS
+from services.router.providers.openai.body import OURS, refuse_credentials
 from services.router.providers.rejection import InvalidField
 from shared.forms import BadForm, Field, read_form, write_form
 
@@ -25,12 +25,13 @@ def plain_body(
     """Return the JSON body for `model`; `defaults` fill what the client left out, `extra` is added, `drop` removed.
 
     Raises:
-        InvalidField: the body is not a JSON object.
+        InvalidField: the body is not a JSON object, or brings credentials.
     """
     try:
         fields: dict[str, Any] = _decode(call.body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidField("request_body", f"is not a JSON object: {error}") from error
+    refuse_credentials(fields.keys())
     for name in (*(fields.keys() & OURS), *drop):
         fields.pop(name, None)
     for name, value in (defaults or {}).items():
@@ -47,12 +48,13 @@ def plain_form(
     """Return the form for `model`, and its content type.
 
     Raises:
-        InvalidField: the body is not a form.
+        InvalidField: the body is not a form, or brings credentials.
     """
     try:
         fields = read_form(call.body, call.content_type)
     except BadForm as error:
         raise InvalidField("request_body", f"is not a form: {error}") from error
+    refuse_credentials({field.name for field in fields})
     out = OURS | {"model", *drop, *(extra or ())}
     kept = [field for field in fields if field.name not in out]
     added = [Field(name, value if isinstance(value, bytes) else _text(value)) for name, value in (extra or {}).items()]

@@ -10,6 +10,7 @@ from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
+from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 
@@ -19,16 +20,14 @@ class OpenAICompatible:
         self.name = row.name
         self._row = row
         self._environ = environ
-        self._requests: dict[str, tuple[str, dict[str, str]]] = {}  # by deployment: base URL and headers, made once
+        self._unsupported = frozenset(row.unsupported)
+        self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type in PATHS
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
-        request = self._requests.get(deployment.id)
-        if request is None:
-            request = self._requests[deployment.id] = self._request(deployment)
-        url, headers = request
+        url, headers = self._requests.of(deployment)
         if call.call_type != CHAT:
             return other_call(call, deployment, url + PATHS[call.call_type], headers)
         row = self._row
@@ -38,6 +37,8 @@ class OpenAICompatible:
             max_tokens_fields=self._max_tokens_fields(deployment),
             stream_usage=row.stream_options,
             developer_role=row.developer_role,
+            unsupported=self._unsupported,
+            provider=row.name,
             defaults=deployment.defaults,
             extra=deployment.extra_body,
             drop=deployment.drop_always,
