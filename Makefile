@@ -39,9 +39,10 @@ format: $(DEV) ## format the code and repair what can be repaired
 bench: $(DEV) $(PROJECT) ## measure the gateway on this machine
 	$(BIN)/python -m bench $(ARGS)
 
-docs: $(DEV) $(PROJECT) ## write the tables of docs/settings.md anew
+docs: $(DEV) $(PROJECT) ## write the tables of docs/settings.md and docs/providers.md anew
 	$(BIN)/python -m shared.config.document docs/settings.md
 	$(BIN)/python -m services.local.settings_page docs/settings.md
+	$(BIN)/python -m services.local.providers_page docs/providers.md
 
 lock: $(DEV) ## write the lock files anew from pyproject.toml
 	$(LOCK) --output-file requirements.lock pyproject.toml

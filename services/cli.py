@@ -151,6 +151,19 @@ def check_config(file: Annotated[Path, typer.Argument(help="LiteLLM's config.yam
     raise typer.Exit(0 if report.usable else RUNTIME_EXIT)
 
 
+@app.command()
+def providers(name: Annotated[str | None, typer.Argument(help="One of them, in full.")] = None) -> None:
+    """List the supported providers and what each needs: variables, settings, what it can be asked for."""
+    from services.local.providers_report import UnknownProvider, provider_lines, providers_list
+
+    try:
+        lines = providers_list() if name is None else provider_lines(name)
+    except UnknownProvider as error:
+        _complain(str(error))
+        raise typer.Exit(USAGE_EXIT) from None
+    print("\n".join(lines))
+
+
 @contextmanager
 def _failures_as_sentences() -> Iterator[None]:
     """What an operator can put right is one sentence on stderr and an exit code; all else is a fault of ours."""

@@ -6,6 +6,7 @@ A provider gets a module of its own only where it needs behaviour that no field 
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,10 @@ import msgspec
 
 _ROWS = Path(__file__).with_name("compatible.toml")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+Call = Literal["chat", "completions", "embeddings", "images", "moderations", "rerank", "speech", "transcriptions"]
+"""What a provider can be asked for."""
 
 
 class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,9 +30,11 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     base_suffix: str = ""
     key_env: tuple[str, ...]
     key_optional: bool = False
-    auth: Literal["bearer", "api-key", "x-api-key"] = "bearer"
+    auth: Literal["bearer", "plain", "api-key", "x-api-key", "api-subscription-key"] = "bearer"
     max_completion_tokens: bool = True
     stream_options: bool = True
+    unsupported: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ("chat",)
     developer_role: bool = False
 
 
@@ -40,6 +47,7 @@ class BadRow(Exception):
         self.field = field
 
 
+@cache
 def load_rows(text: str | None = None) -> dict[str, CompatibleProvider]:
     """Return the rows by name, from `text` or from the file beside this module.
 
@@ -72,7 +80,9 @@ def key_headers(row: CompatibleProvider, key: str | None) -> dict[str, str]:
     """Return the headers that carry `key`."""
     if key is None:
         return {}
-    return {"authorization": f"Bearer {key}"} if row.auth == "bearer" else {row.auth: key}
+    if row.auth in ("bearer", "plain"):
+        return {"authorization": f"Bearer {key}" if row.auth == "bearer" else key}
+    return {row.auth: key}
 
 
 def _row(name: str, table: Any) -> CompatibleProvider:

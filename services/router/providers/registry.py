@@ -9,6 +9,7 @@ from services.router.providers.compatible import CompatibleProvider, load_rows
 from services.router.providers.gemini.provider import Gemini
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.simulated import SIMULATED_URL
+from services.router.providers.supported import ALIASES
 
 _SIMULATED = CompatibleProvider(
     name="simulated",
@@ -22,9 +23,10 @@ _SIMULATED = CompatibleProvider(
 def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     """Return every adapter by LiteLLM's name of the provider."""
     providers: dict[str, Provider] = {name: OpenAICompatible(row, environ) for name, row in load_rows().items()}
-    providers["custom_openai"] = providers["openai_like"] = providers["openai"]
     providers["azure"] = Azure(environ)
     providers["anthropic"] = Anthropic(environ)
     providers["gemini"] = Gemini(environ)
     providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
+    for alias, name in ALIASES.items():
+        providers[alias] = providers[name]
     return providers

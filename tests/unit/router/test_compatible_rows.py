@@ -33,7 +33,7 @@ def row(**fields: Any) -> CompatibleProvider:
 def test_the_providers_used_most_have_a_row() -> None:
     rows = load_rows()
     assert not set(USED_MOST) - set(rows)
-    assert len(rows) >= 45
+    assert len(rows) >= 80
 
 
 @pytest.mark.parametrize("name", load_rows())
@@ -68,6 +68,8 @@ def test_a_row_is_priced_by_the_list_that_claims_its_address() -> None:
         (f"[x]\n{SOUND}colour = 1", "colour"),
         (f"[x]\n{SOUND}stream_options = 'no'", "stream_options"),
         (f"[x]\n{SOUND}auth = 'basic'", "auth"),
+        (f"[x]\n{SOUND}unsupported = 'seed'", "unsupported"),
+        (f"[x]\n{SOUND}calls = ['dance']", "calls[0]"),
         (f"[x]\n{SOUND}".replace("/v1", "/v1/"), "base_url"),
         (f"[x]\n{SOUND}".replace("https://api", "ftp://api"), "base_url"),
         ('[x]\ndocs = "https://x.example"\nkey_env = ["K"]', "base_url"),
@@ -121,4 +123,6 @@ def test_the_key_is_the_configured_one_before_the_environments() -> None:
 def test_the_key_goes_into_the_header_of_the_row() -> None:
     assert key_headers(row(), "k") == {"authorization": "Bearer k"}
     assert key_headers(row(auth="api-key"), "k") == {"api-key": "k"}
+    assert key_headers(row(auth="plain"), "k") == {"authorization": "k"}
+    assert key_headers(load_rows()["sarvam"], "k") == {"api-subscription-key": "k"}
     assert key_headers(row(key_optional=True), None) == {}

@@ -4,10 +4,10 @@ import gc
 from dataclasses import replace
 
 import pytest
-from services.router.providers.supported import supported_providers
 
 from services.router.providers.prepared import Prepared
 from services.router.providers.registry import load_providers
+from services.router.providers.supported import supported_providers
 from shared.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 

@@ -7,7 +7,7 @@ import pytest
 from shared.config import parse_config
 from shared.deployments import deployments_of
 from shared.fallbacks import context_fallbacks_of, fallbacks_of
-from shared.model_groups import ModelGroups
+from shared.model_groups import ModelGroups, model_groups_of
 from shared.model_names import Wildcards, fits
 
 
@@ -119,3 +119,14 @@ def test_a_pattern_covers_any_text_where_its_star_is() -> None:
     assert fits("a*", "a\nb")
     assert not fits("a.c", "abc")
     assert not fits("*b", "abc")
+
+
+def test_a_star_for_all_providers_has_each_ones_discount() -> None:
+    raw = {
+        "model_list": [{"model_name": "*", "litellm_params": {"model": "*"}}],
+        "litellm_settings": {"cost_discount_config": {"groq": 0.1}},
+    }
+    models = model_groups_of(parse_config(raw, {}))
+    terms = models.get("groq/llama")[0].terms
+    assert terms is not None
+    assert models.get("openai/gpt-4o")[0].terms is None

@@ -1,0 +1,56 @@
+"""docs/providers.md and the command line say what the code does, and every adapter stands in their list."""
+
+from pathlib import Path
+
+import pytest
+
+from services.local.providers_page import rewritten
+from services.local.providers_report import UnknownProvider, provider_lines, providers_list
+from services.router.providers.registry import load_providers
+from services.router.providers.supported import Supported, supported_providers
+from shared.errors import CredentialMissing
+from tests.router_calls import deployment, provider_call
+
+PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
+HELLO = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def test_the_page_is_that_of_the_code() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert rewritten(page) == page, "run: make docs"
+
+
+def test_every_adapter_is_listed_and_every_listed_provider_has_one() -> None:
+    names = [name for each in supported_providers() for name in (each.name, *each.other_names)]
+    assert len(names) == len(set(names))
+    assert set(names) == load_providers({}).keys(), "a provider of its own needs a table in own_protocols.toml"
+
+
+ASKING = [each for each in supported_providers() if "chat" in each.calls and each.key_env and not each.key_optional]
+
+
+@pytest.mark.parametrize("each", ASKING, ids=lambda each: str(each.name))
+def test_what_a_provider_is_said_to_need_is_what_its_adapter_asks_for(each: Supported) -> None:
+    of = deployment(provider=each.name, model="m", api_key=None, api_base="https://own.example")
+    with pytest.raises(CredentialMissing) as caught:
+        load_providers({})[each.name].prepare(provider_call(HELLO), of)
+    assert any(variable in caught.value.message for variable in (*each.key_env, *each.needs)), caught.value.message
+
+
+def test_the_list_names_every_provider_with_its_variables() -> None:
+    text = "\n".join(providers_list())
+    for each in supported_providers():
+        assert each.name in text
+        assert all(variable in text for variable in each.key_env)
+
+
+def test_one_provider_is_told_in_full_also_by_another_name_of_it() -> None:
+    text = "\n".join(provider_lines("groq"))
+    for told in ("GROQ_API_KEY", "https://api.groq.com/openai/v1", "GROQ_API_BASE", "https://console.groq.com"):
+        assert told in text
+    assert "OPENAI_API_KEY" in "\n".join(provider_lines("openai_like"))
+
+
+def test_a_name_that_is_none_is_told_with_those_that_come_near() -> None:
+    with pytest.raises(UnknownProvider, match="groq"):
+        provider_lines("grok")
