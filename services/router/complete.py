@@ -285,7 +285,8 @@ class Completer:
         if reader.usage is not None:
             ending.usage, ending.usage_source = reader.usage, "provider"
         elif ending.failure is None or job.answer.begun:
-            ending.usage = await counted_usage(job.body, reader.text_so_far())
+            own = await asyncio.to_thread(reader.counted) if isinstance(reader, OwnForm) else None
+            ending.usage = own or await counted_usage(job.body, reader.text_so_far())
             ending.usage_source = "counted"
 
     def _write_end(self, job: Job, ending: Ending, priced: Priced | None) -> None:

@@ -32,7 +32,7 @@ def _usage(request_body: bytes, answer_text: str) -> Usage:
         for message in messages if isinstance(messages, list) else ():
             if isinstance(message, dict):
                 prompt += MESSAGE_TOKENS + sum(tokens.count(text) for text in _texts(message))
-        for name in ("prompt", "input"):
+        for name in ("prompt", "input", "query", "documents"):
             prompt += _count_all(body.get(name))
         for name in ("tools", "functions", "response_format"):
             if body.get(name):
@@ -41,9 +41,11 @@ def _usage(request_body: bytes, answer_text: str) -> Usage:
 
 
 def _count_all(value: Any) -> int:
-    """Count a text, or a list of them; numbers in it are tokens already."""
+    """Count a text, or a list of them or of objects with texts; numbers in a list are tokens already."""
     if isinstance(value, list):
         return sum(1 if isinstance(each, int) else _count_all(each) for each in value)
+    if isinstance(value, dict):
+        return sum(tokens.count(text) for text in value.values() if isinstance(text, str))
     return tokens.count(value) if isinstance(value, str) else 0
 
 

@@ -14,10 +14,15 @@ from tests.journey.recording_provider import RecordingProvider
 from tests.running_gateway import RunningGateway, is_gone
 
 PRICED = {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.000002}
+BY_UNIT = {
+    "input_cost_per_character": 0.00001,
+    "input_cost_per_query": 0.001,
+    "input_cost_per_audio_per_second": 0.0001,
+}
 
 
 def _config(provider: RecordingProvider) -> dict[str, Any]:
-    recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED}
+    recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED, **BY_UNIT}
     return {
         "model_list": [
             {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},

@@ -25,10 +25,24 @@ def _json(**fields: Any) -> Callable[[str, str], dict[str, Any]]:
     return made
 
 
+def _form(file: str, filename: str, text_field: str) -> Callable[[str, str], dict[str, Any]]:
+    def made(model: str, text: str) -> dict[str, Any]:
+        return {"files": {file: (filename, bytes(2_000))}, "data": {"model": model, text_field: text}}
+
+    return made
+
+
 SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "/chat/completions": _json(model="MODEL", messages=[{"role": "user", "content": "TEXT"}]),
     "/completions": _json(model="MODEL", prompt="TEXT"),
     "/embeddings": _json(model="MODEL", input=["TEXT"]),
+    "/images/generations": _json(model="MODEL", prompt="TEXT"),
+    "/images/edits": _form("image", "a.png", "prompt"),
+    "/audio/speech": _json(model="MODEL", input="TEXT", voice="alloy"),
+    "/audio/transcriptions": _form("file", "a.mp3", "prompt"),
+    "/audio/translations": _form("file", "a.mp3", "prompt"),
+    "/moderations": _json(model="MODEL", input="TEXT"),
+    "/rerank": _json(model="MODEL", query="TEXT", documents=["one", "two"]),
 }
 """By the endpoint's name. An endpoint without one fails the walk: it would not be checked."""
 

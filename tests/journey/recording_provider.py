@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from shared.forms import is_form, read_form
+from tests.journey.media_answers import media_answer
+
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 WORDS = ["Hello", " from", " the", " provider"]
 
@@ -22,11 +25,15 @@ class RecordingProvider:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                raw = self.rfile.read(int(self.headers["content-length"]))
+                content_type = self.headers["content-type"]
+                body = _form(raw, content_type) if is_form(content_type) else json.loads(raw)
                 provider.requests.append(body)
-                answer = _answer(self.path, body)
+                media = media_answer(self.path, body)
+                answer_type = "text/event-stream" if body.get("stream") else "application/json"
+                answer, answer_type = (_answer(self.path, body), answer_type) if media is None else media
                 self.send_response(200)
-                self.send_header("content-type", "text/event-stream" if body.get("stream") else "application/json")
+                self.send_header("content-type", answer_type)
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
@@ -52,6 +59,15 @@ class RecordingProvider:
     def asked_with(self, text: str) -> list[dict[str, Any]]:
         """Return the requests whose messages hold `text`: other tests ask the same provider."""
         return [request for request in self.requests if text in json.dumps(request)]
+
+
+def _form(raw: bytes, content_type: str) -> dict[str, Any]:
+    """Return the fields by name; of a file, its name and its bytes."""
+    fields = read_form(raw, content_type)
+    return {
+        field.name: field.value.decode() if field.filename is None else f"{field.filename}:{field.value.hex()}"
+        for field in fields
+    }
 
 
 def _answer(path: str, body: dict[str, Any]) -> bytes:

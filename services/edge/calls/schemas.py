@@ -62,3 +62,29 @@ EMBEDDINGS = body_schema(
     dimensions=_COUNT,
     encoding_format={"type": "string", "enum": ["float", "base64"]},
 )
+
+IMAGE = body_schema(
+    ["prompt"],
+    prompt={"type": "string", "example": "A lighthouse in the fog"},
+    n=_COUNT,
+    size={"type": "string", "example": "1024x1024"},
+    quality={"type": "string"},
+    stream={"type": "boolean"},
+)
+
+SPEECH = body_schema(
+    ["input", "voice"],
+    input={"type": "string", "example": "Hello"},
+    voice={"type": "string", "example": "alloy"},
+    response_format={"type": "string", "enum": ["mp3", "opus", "aac", "flac", "wav", "pcm"]},
+    speed={"type": "number", "minimum": 0.25, "maximum": 4},
+)
+
+MODERATION = body_schema(["input"], input={"description": "A text, several, or parts", "example": "Hello"})
+
+RERANK = body_schema(
+    ["query", "documents"],
+    query={"type": "string", "example": "What is a lighthouse for?"},
+    documents={"type": "array", "minItems": 1, "items": {}, "example": ["It warns ships.", "It is tall."]},
+    top_n=_COUNT,
+)

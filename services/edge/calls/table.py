@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from services.edge.calls.endpoint import Endpoint
-from services.edge.calls.schemas import CHAT, COMPLETION, EMBEDDINGS
+from services.edge.calls.schemas import CHAT, COMPLETION, EMBEDDINGS, IMAGE, MODERATION, RERANK, SPEECH
+from services.edge.peeks.audio import peek_speech, peek_transcription, peek_translation
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.completions import peek_completion
 from services.edge.peeks.embeddings import peek_embeddings
+from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
+from services.edge.peeks.moderations import peek_moderation
+from services.edge.peeks.rerank import peek_rerank
 
 
 def _under(path: str) -> tuple[str, ...]:
@@ -47,6 +51,66 @@ ENDPOINTS = (
         templates=_azure("/embeddings"),
         peek=peek_embeddings,
         schema=EMBEDDINGS,
+    ),
+    Endpoint(
+        name="/images/generations",
+        summary="Pictures, OpenAI's API, streamed or not",
+        call_type="aimage_generation",
+        paths=_under("/images/generations"),
+        templates=_azure("/images/generations"),
+        peek=peek_image,
+        schema=IMAGE,
+    ),
+    Endpoint(
+        name="/images/edits",
+        summary="Pictures made of others, OpenAI's API: a form with files, or JSON that refers to them",
+        call_type="aimage_edit",
+        paths=_under("/images/edits"),
+        templates=_azure("/images/edits"),
+        peek=peek_edit,
+        peek_form=peek_edit_form,
+        schema=IMAGE,
+    ),
+    Endpoint(
+        name="/audio/speech",
+        summary="Speech of a text, OpenAI's API",
+        call_type="aspeech",
+        paths=_under("/audio/speech"),
+        templates=_azure("/audio/speech"),
+        peek=peek_speech,
+        schema=SPEECH,
+    ),
+    Endpoint(
+        name="/audio/transcriptions",
+        summary="The text of a recording, OpenAI's API: a form with a file",
+        call_type="atranscription",
+        paths=_under("/audio/transcriptions"),
+        templates=_azure("/audio/transcriptions"),
+        peek_form=peek_transcription,
+    ),
+    Endpoint(
+        name="/audio/translations",
+        summary="The English text of a recording, OpenAI's API: a form with a file",
+        call_type="atranslation",
+        paths=_under("/audio/translations"),
+        templates=_azure("/audio/translations"),
+        peek_form=peek_translation,
+    ),
+    Endpoint(
+        name="/moderations",
+        summary="Whether a text is harmful, OpenAI's API",
+        call_type="amoderation",
+        paths=_under("/moderations"),
+        peek=peek_moderation,
+        schema=MODERATION,
+    ),
+    Endpoint(
+        name="/rerank",
+        summary="Which documents answer a query best, Cohere's API",
+        call_type="arerank",
+        paths=("/v1/rerank", "/rerank", "/v2/rerank"),
+        peek=peek_rerank,
+        schema=RERANK,
     ),
 )
 

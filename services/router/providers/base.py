@@ -98,6 +98,10 @@ class OwnForm:
     stream_type: str = "text/event-stream; charset=utf-8"
     is_events: bool = True
 
+    def counted(self) -> Usage | None:
+        """Return what can be counted here of an answer whose provider reports no usage; called in a thread."""
+        return None
+
 
 class Provider(Protocol):
     name: str

@@ -1,11 +1,19 @@
 """What OpenAI's API answers beside chat: the request for each type of call, and the reader of its answer."""
 
+import msgspec
+
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, outgoing_body
+from services.router.providers.openai.images import ImagesAnswer
 from services.router.providers.openai.json_answer import JsonAnswer
-from services.router.providers.openai.plain_body import plain_body
+from services.router.providers.openai.plain_body import plain_body, plain_form
+from services.router.providers.openai.rerank import RerankAnswer
+from services.router.providers.openai.speech import SpeechAnswer
+from services.router.providers.openai.transcription import TranscriptionAnswer
+from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
+from shared.forms import BadForm, Field, read_form
 
 _COMPLETION_DEFAULTS = frozenset(
     {"best_of", "frequency_penalty", "logit_bias", "max_tokens", "n", "presence_penalty", "seed", "stop"}
@@ -13,7 +21,22 @@ _COMPLETION_DEFAULTS = frozenset(
 )
 """The call parameters of a deployment that /completions knows: the others are of chats."""
 
-_EMBEDDING_DEFAULTS = frozenset({"dimensions", "encoding_format", "user"})
+_DEFAULTS = {
+    "aembedding": frozenset({"dimensions", "encoding_format", "user"}),
+    "aimage_generation": frozenset({"user"}),
+    "aimage_edit": frozenset({"user"}),
+    "aspeech": frozenset({"response_format", "voice", "speed"}),
+}
+"""The same of the other types; of those that are not here, none."""
+
+
+class _Speech(msgspec.Struct):
+    input: str
+    response_format: str | None = None
+    stream_format: str | None = None
+
+
+_decode_speech = msgspec.json.Decoder(_Speech).decode
 
 
 def other_call(
@@ -25,18 +48,72 @@ def other_call(
         InvalidField
     """
     if call.call_type == "atext_completion":
-        defaults = {name: value for name, value in deployment.defaults.items() if name in _COMPLETION_DEFAULTS}
-        body = outgoing_body(
-            call,
-            model=deployment.model,
-            max_tokens_fields=MAX_TOKENS_FIELDS[:1],
-            defaults=defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
+        return HttpCall(url, headers, _completion_body(call, deployment)), OpenAIAnswer(
+            call.model, include_usage=call.include_usage
         )
-        return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
-    defaults = {name: value for name, value in deployment.defaults.items() if name in _EMBEDDING_DEFAULTS}
+    if call.content_type:
+        body, content_type = plain_form(
+            call, model=deployment.model, extra=deployment.extra_body, drop=deployment.drop_always
+        )
+        return HttpCall(url, {**headers, "content-type": content_type}, body), _form_reader(call)
+    allowed = _DEFAULTS.get(call.call_type, frozenset())
+    defaults = {name: value for name, value in deployment.defaults.items() if name in allowed}
     body = plain_body(
         call, model=deployment.model, defaults=defaults, extra=deployment.extra_body, drop=deployment.drop_always
     )
-    return HttpCall(url, headers, body), JsonAnswer(call.model, "data")
+    return HttpCall(url, headers, body), _reader(call, deployment, body)
+
+
+def _completion_body(call: ProviderCall, deployment: Deployment) -> bytes:
+    defaults = {name: value for name, value in deployment.defaults.items() if name in _COMPLETION_DEFAULTS}
+    return outgoing_body(
+        call,
+        model=deployment.model,
+        max_tokens_fields=MAX_TOKENS_FIELDS[:1],
+        defaults=defaults,
+        extra=deployment.extra_body,
+        drop=deployment.drop_always,
+    )
+
+
+def _reader(call: ProviderCall, deployment: Deployment, body: bytes) -> AnswerReader:
+    match call.call_type:
+        case "aimage_generation" | "aimage_edit":
+            return ImagesAnswer()
+        case "aspeech":
+            return _speech_reader(body, by_token=deployment.priced_as.rsplit("/", 1)[-1].startswith("gpt-"))
+        case "amoderation":
+            return JsonAnswer(call.model, "results")
+        case "arerank":
+            return RerankAnswer(call.model)
+        case _:
+            return JsonAnswer(call.model, "data")
+
+
+def _form_reader(call: ProviderCall) -> AnswerReader:
+    """Raises: InvalidField: the body is not a form with a file."""
+    if call.call_type == "aimage_edit":
+        return ImagesAnswer()
+    try:
+        fields = read_form(call.body, call.content_type)
+    except BadForm as error:
+        raise InvalidField("request_body", f"is not a form: {error}") from error
+    wanted = [field.value.decode() for field in fields if field.name == "response_format"]
+    return TranscriptionAnswer(wanted[-1] if wanted else "json", _file(fields))
+
+
+def _speech_reader(body: bytes, *, by_token: bool) -> AnswerReader:
+    """`body` is what the provider gets, with the deployment's own settings in it."""
+    try:
+        asked = _decode_speech(body)
+    except msgspec.DecodeError as error:
+        raise InvalidField("request_body", f"cannot be spoken: {error}") from error
+    by_events = asked.stream_format == "sse"
+    return SpeechAnswer(asked.input, asked.response_format or "mp3", by_events=by_events, by_token=by_token)
+
+
+def _file(fields: tuple[Field, ...]) -> bytes:
+    for field in fields:
+        if field.name == "file":
+            return field.value
+    raise InvalidField("file", "is missing")

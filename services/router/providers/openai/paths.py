@@ -6,4 +6,11 @@ PATHS = {
     CHAT: "/chat/completions",
     "atext_completion": "/completions",
     "aembedding": "/embeddings",
+    "aimage_generation": "/images/generations",
+    "aimage_edit": "/images/edits",
+    "aspeech": "/audio/speech",
+    "atranscription": "/audio/transcriptions",
+    "atranslation": "/audio/translations",
+    "amoderation": "/moderations",
+    "arerank": "/rerank",
 }

@@ -1,0 +1,79 @@
+"""POST /audio/speech, /audio/transcriptions and /audio/translations."""
+
+import msgspec
+
+from services.edge.peeks.form import is_true, ours_in, required, texts_bytes
+from services.edge.peeks.json_body import decoded
+from services.edge.peeks.peek import Ours, Peek, peek_of
+from shared.audio import duration_bound_ms
+from shared.errors import InvalidRequest
+from shared.forms import Field
+
+SPEECH = "/audio/speech"
+TRANSCRIPTIONS = "/audio/transcriptions"
+TRANSLATIONS = "/audio/translations"
+
+SPOKEN_TOKENS_PER_CHARACTER = 30
+"""A minute of speech has 1,250 tokens and, at the slowest that can be asked for, hardly fewer than 150 characters."""
+SPOKEN_TOKENS_AROUND = 2_000
+HEARD_TOKENS_PER_S = 30
+"""A second of audio is 10 tokens to OpenAI's realtime models, 17 to its transcription models and 32 to Gemini's."""
+WRITTEN_TOKENS_PER_S = 20
+WRITTEN_TOKENS_AROUND = 500
+
+
+class _Speech(Ours, kw_only=True):
+    input: str
+    stream_format: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Speech).decode
+
+
+def peek_speech(body: bytes) -> Peek:
+    """Return what is asked for: the answer is always passed on as it comes.
+
+    Raises:
+        InvalidRequest
+    """
+    asked = decoded(_decode, body, SPEECH)
+    if not asked.input:
+        raise InvalidRequest(f"{SPEECH}: 'input' must hold a text.", param="input")
+    characters = len(asked.input)
+    return peek_of(
+        asked,
+        SPEECH,
+        len(body),
+        stream=True,
+        units=(
+            ("input_characters", characters),
+            ("audio_output", SPOKEN_TOKENS_AROUND + characters * SPOKEN_TOKENS_PER_CHARACTER),
+        ),
+    )
+
+
+def peek_transcription(fields: tuple[Field, ...], _: int) -> Peek:
+    """Raises: InvalidRequest."""
+    return _listening(fields, TRANSCRIPTIONS)
+
+
+def peek_translation(fields: tuple[Field, ...], _: int) -> Peek:
+    """Raises: InvalidRequest."""
+    return _listening(fields, TRANSLATIONS)
+
+
+def _listening(fields: tuple[Field, ...], route: str) -> Peek:
+    audio = required(fields, "file", route=route)
+    milliseconds = duration_bound_ms(audio.value)
+    seconds = -(-milliseconds // 1000)
+    return peek_of(
+        ours_in(fields, route),
+        route,
+        texts_bytes(fields),
+        stream=is_true(fields, "stream"),
+        units=(
+            ("audio_input_ms", milliseconds),
+            ("audio_input", seconds * HEARD_TOKENS_PER_S),
+            ("output", WRITTEN_TOKENS_AROUND + seconds * WRITTEN_TOKENS_PER_S),
+        ),
+    )

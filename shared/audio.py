@@ -1,0 +1,39 @@
+"""How long a recording is: at most, for what it may cost; and as it says itself, where nobody else says it."""
+
+import io
+import wave
+
+from tinytag import TinyTag, TinyTagException
+
+LEAST_BYTES_PER_S = 750
+"""Speech in Opus at 6 kbit/s, the least that any format in use is recorded with."""
+
+
+def duration_bound_ms(audio: bytes) -> int:
+    """Return how long `audio` can be at most, in milliseconds, whatever its headers claim.
+
+    PCM in a WAVE file has as many bytes a second as its header says, for whoever plays it; all else is bound by size.
+    """
+    return -(-len(audio) * 1000 // (_pcm_bytes_per_s(audio) or LEAST_BYTES_PER_S))
+
+
+def duration_ms(audio: bytes) -> int | None:
+    """Return how long `audio` is by its own headers, in milliseconds; None where they do not say it.
+
+    Reads MP3, MP4, Ogg, FLAC, WAVE, AIFF and WMA.
+    """
+    try:
+        seconds = TinyTag.get(file_obj=io.BytesIO(audio), tags=False).duration
+    except (TinyTagException, ValueError, ArithmeticError, LookupError):
+        return None
+    return round(seconds * 1000) if seconds else None
+
+
+def _pcm_bytes_per_s(audio: bytes) -> int | None:
+    if not audio.startswith(b"RIFF"):
+        return None
+    try:
+        with wave.open(io.BytesIO(audio)) as file:
+            return file.getframerate() * file.getnchannels() * file.getsampwidth() or None
+    except (wave.Error, EOFError):
+        return None
