@@ -10,10 +10,12 @@ from shared.usage.reading import count, count_or_0, first_count
 from shared.usage.tier import tier_of
 
 
-def usage_from_bedrock(usage: object, *, tier: object = None) -> Usage | None:
+def usage_from_bedrock(usage: object, *, tier: object = None, cache_in_input: bool = False) -> Usage | None:
     """Return the counts of Converse's `usage`, None if it is none. `tier` is `serviceTier.type` of the answer.
 
-    inputTokens excludes the cache. totalTokens has counted it for some models and not for others: both add up.
+    inputTokens excludes the cache. totalTokens has counted it for some models and not for others: both add up. With
+    `cache_in_input` it is taken out where it can be: the streams of OpenAI's models count it in inputTokens
+    (https://github.com/maximhq/bifrost/pull/6942).
     """
     if not isinstance(usage, dict):
         return None
@@ -34,6 +36,8 @@ def usage_from_bedrock(usage: object, *, tier: object = None) -> Usage | None:
     for_minutes = max(0, written - for_an_hour)
     parts = went + came
     with_cache = parts + cached + max(written, for_an_hour)
+    if cache_in_input and went >= cached + written:
+        went -= cached + written
     if total is not None and total not in (parts, with_cache):
         problem = f"totalTokens is {total}, its parts are {with_cache}"
         came += max(0, total - with_cache)

@@ -1,0 +1,104 @@
+"""Usage as providers report it, and the cost worked out by hand: tests/contract/usage/README.md."""
+
+import ast
+import operator
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+import shared.usage as readers
+from shared.money import pico_to_usd, usd_to_pico
+from shared.prices import PriceRow, Rate, cost_of
+from shared.prices.row import exact, of_search_size
+from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, UNIT_CLASSES, Usage
+
+FOLDER = Path(__file__).parent / "usage"
+FILES = {path.stem: orjson.loads(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))}
+CASES = [
+    pytest.param(case, id=f"{name}: {case['name']}") for name, document in FILES.items() for case in document["cases"]
+]
+every_case = pytest.mark.parametrize("case", CASES)
+
+_UNITS = {"K": 1_000, "M": 1_000_000}
+_OPERATORS: dict[type[ast.operator], Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+@every_case
+def test_the_cost_is_what_the_bill_says(case: dict[str, Any]) -> None:
+    usage, row = read(case), row_of(case["prices"])
+    cost = cost_of(usage, of_search_size(row, usage.search_size) if usage.search_size else row)
+    said = f"{case['name']} ({case['source']}): {usage.counts()}"
+    assert pico_to_usd(cost.pico) == Decimal(case["usd"]), f"{said} came to {pico_to_usd(cost.pico)} USD"
+    assert cost.unpriced == (), said
+
+
+@every_case
+def test_what_does_not_add_up_is_marked_and_nothing_else(case: dict[str, Any]) -> None:
+    assert bool(read(case).mismatch) == case.get("mismatch", False), read(case).mismatch
+
+
+@every_case
+def test_what_else_the_provider_says_is_read(case: dict[str, Any]) -> None:
+    usage, reported = read(case), case.get("reported_usd")
+    assert usage.tier == case.get("tier", "")
+    assert usage.reported_cost_pico == (None if reported is None else usd_to_pico(reported))
+
+
+@every_case
+def test_the_arithmetic_of_a_case_is_right(case: dict[str, Any]) -> None:
+    assert worked_out(ast.parse(case["working"], mode="eval").body) == Fraction(case["usd"])
+    assert case["source"].startswith("https://")
+
+
+def test_there_are_enough_cases_and_no_two_have_one_name() -> None:
+    names = [(name, case["name"]) for name, document in FILES.items() for case in document["cases"]]
+    assert len(names) >= 100
+    assert len(set(names)) == len(names)
+
+
+def test_every_reader_has_a_case() -> None:
+    used = {case["reader"] for document in FILES.values() for case in document["cases"]}
+    assert used == {name for name in vars(readers) if name.startswith(("usage_from_", "usage_of_"))}
+
+
+def read(case: dict[str, Any]) -> Usage:
+    usage = getattr(readers, case["reader"])(case["usage"], **case.get("args", {}))
+    assert isinstance(usage, Usage)
+    return usage
+
+
+def row_of(prices: dict[str, str]) -> PriceRow:
+    """Return the row of prices such as "3/1M > 200000: 6/1M"."""
+    known = {*INPUT_CLASSES, *OUTPUT_CLASSES, *UNIT_CLASSES, "web_searches_low", "web_searches_high"}
+    assert prices.keys() <= known
+    rates = {}
+    for usage_class, text in prices.items():
+        base, *steps = text.split(" > ")
+        tiers = [step.split(": ") for step in steps]
+        rates[usage_class] = Rate(pico_of(base), tuple((int(start), pico_of(price)) for start, price in tiers))
+    return PriceRow("case", "test", rates)
+
+
+def pico_of(price: str) -> int | Decimal:
+    """Return the pico-dollars of a unit; a price by the minute may be no finite decimal, but its cost here is one."""
+    usd, units = price.split("/")
+    count = int(units[:-1]) * _UNITS[units[-1]] if units[-1] in _UNITS else int(units)
+    return exact(Decimal(usd) * 10**12 / count)
+
+
+def worked_out(node: ast.expr) -> Fraction:
+    match node:
+        case ast.BinOp(left, op, right):
+            return _OPERATORS[type(op)](worked_out(left), worked_out(right))  # type: ignore[no-any-return]
+        case ast.Constant(value):
+            return Fraction(str(value))
+    raise AssertionError(f"not arithmetic: {ast.dump(node)}")
