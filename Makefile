@@ -13,7 +13,7 @@ WORKERS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench docs lock clean
+.PHONY: help up test torture check format bench docs lock clean
 .NOTPARALLEL:
 
 help: ## list what can be made
@@ -25,6 +25,9 @@ up: $(RUN) $(PROJECT) ## run the gateway on http://localhost:4000
 
 test: $(DEV) $(PROJECT) ## run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+torture: $(DEV) $(PROJECT) ## kill everything around 200 budgets for a minute, and look for what was broken
+	$(BIN)/python -m tests.torture $(ARGS)
 
 check: $(DEV) $(PROJECT) ## format, lint, import contracts and strict types
 	$(BIN)/ruff format --check .

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from services.local.ports import free_port
+
 BINARY = Path(sys.executable).parent / "nats-server"
 START_TIMEOUT_S = 10.0
 
@@ -17,7 +19,7 @@ class NatsServer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._port = _free_port()
+        self._port = free_port()  # of a range that no outgoing connection takes while it is down
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"nats://127.0.0.1:{self._port}"
 
@@ -61,10 +63,3 @@ def running_nats(directory: Path) -> Iterator[NatsServer]:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

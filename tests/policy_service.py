@@ -248,8 +248,12 @@ async def neighbours(url: str, *, router: bool = True) -> AsyncIterator[Neighbou
 
 async def until_served(bus: Bus, within_s: float = 20.0) -> None:
     """Wait until every partition has an owner that answers."""
+    await until_partitions_served(bus, PARTITIONS, within_s)
+
+
+async def until_partitions_served(bus: Bus, partitions: int, within_s: float) -> None:
     give_up = time.monotonic() + within_s
-    for number in range(PARTITIONS):
+    for number in range(partitions):
         while True:
             try:
                 await bus.request(subjects.account(number), b'{"accounts":[]}', timeout_s=1)

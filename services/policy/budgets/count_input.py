@@ -14,6 +14,7 @@ _NEVER_READ = frozenset(
     (
         "model", "user", "metadata", "tags", "guardrails", "stream_options", "service_tier", "tool_choice", "stop",
         "reasoning_effort", "verbosity", "prompt_cache_key", "safety_identifier", "logit_bias", "modalities", "audio",
+        "simulated",
     )
 )  # fmt: skip
 """Fields of a request of which the model reads nothing."""

@@ -1,0 +1,118 @@
+"""Kill -9 of whatever comes, again and again; and how long partitions were without an owner because of it."""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from shared import subjects
+from shared.bus import Bus, BusError, kv, newest
+from tests.torture.parts import Gateway
+
+LONG_S = 6.0
+"""For so long a policy process is sometimes left dead: another one has to take its partitions over."""
+
+ASKED_EVERY_S = 0.1
+ANSWER_WITHIN_S = 0.5
+
+
+@dataclass
+class Kills:
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: str) -> None:
+        self.counts[kind] += 1
+
+
+async def kill_at_random(
+    gateway: Gateway, kills: Kills, chance: random.Random, until: float, pause_s: tuple[float, float]
+) -> None:
+    """Until the loop's time `until`; all parts are started again, the last before it returns."""
+    loop = asyncio.get_running_loop()
+    victims = [name for name in gateway.parts if not name.startswith("ledger")] + ["nats", "nats"]
+    coming: list[asyncio.Task[None]] = []
+    down: set[str] = set()
+
+    async def back(name: str, after_s: float, start: Callable[[], None]) -> None:
+        await asyncio.sleep(after_s)
+        await asyncio.to_thread(start)
+        down.discard(name)
+
+    while loop.time() < until:
+        await asyncio.sleep(chance.uniform(*pause_s))
+        name = chance.choice(victims)
+        if name in down:
+            continue
+        if name == "nats":
+            gateway.nats.kill()
+        elif not gateway.kill(name):
+            gateway.start(name)  # it had ended by itself
+            continue
+        kind = name.rstrip("0123456789")
+        kills.add(kind)
+        down.add(name)
+        longer = kind == "policy" and until - loop.time() > LONG_S and chance.random() < 0.4
+        after_s = LONG_S if longer else chance.choice([0.0, 0.0, 0.5, 1.0])
+        start = gateway.nats.start if name == "nats" else (lambda name=name: gateway.start(name))
+        coming.append(asyncio.create_task(back(name, after_s, start)))
+    await asyncio.gather(*coming)
+
+
+class OwnerWatch:
+    """Asks every partition ten times a second whether somebody decides for it."""
+
+    def __init__(self, bus: Bus, partitions: int) -> None:
+        self._bus = bus
+        self._partitions = partitions
+        self._answered: dict[int, list[float]] = {number: [] for number in range(partitions)}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(self._partitions):
+                tasks.create_task(self._ask(number))
+
+    async def takeover_s(self, gateway: Gateway, kills: Kills) -> list[float]:
+        """Kill the policy process that owns most, and leave it dead until others own all that it had.
+
+        Returns how long nobody answered for each of its partitions.
+        """
+        owners = await self._owners()
+        name = max(set(owners.values()), key=list(owners.values()).count)
+        at = time.monotonic()
+        gateway.kill(name)
+        kills.add("policy")
+        for _ in range(int(LONG_S / ASKED_EVERY_S)):
+            if name not in (await self._owners()).values():
+                break
+            await asyncio.sleep(ASKED_EVERY_S)
+        await asyncio.sleep(2 * ASKED_EVERY_S + ANSWER_WITHIN_S)
+        now = time.monotonic()
+        gateway.start(name)
+        return [self._longest_gap_s(number, at, now) for number, owner in owners.items() if owner == name]
+
+    def _longest_gap_s(self, number: int, since: float, until: float) -> float:
+        times = [since, *[one for one in self._answered[number] if one > since], until]
+        return max(later - earlier for earlier, later in pairwise(times))
+
+    async def _owners(self) -> dict[int, str]:
+        """Return the name of each partition's owner, as the leases say."""
+        found = {}
+        for number in range(self._partitions):
+            bucket = subjects.OWNERS_BUCKET
+            stored = await newest(self._bus, kv.kv_stream(bucket), kv.kv_subject(bucket, str(number)))
+            if stored is not None:
+                found[number] = json.loads(stored.data)["name"]
+        return found
+
+    async def _ask(self, number: int) -> None:
+        while True:
+            try:
+                await self._bus.request(subjects.account(number), b'{"accounts":[]}', timeout_s=ANSWER_WITHIN_S)
+                self._answered[number].append(time.monotonic())
+            except (BusError, TimeoutError):
+                pass
+            await asyncio.sleep(ASKED_EVERY_S)

@@ -1,0 +1,105 @@
+"""What a run leaves behind, collected: journals as they are written, facts, policy's figures, ClickHouse's rows."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared import subjects
+from shared.bus import Bus, BusError, Reader, Stored, read
+from tests.integration.embedded.embedded_process import EmbeddedClickHouse
+from tests.torture.history import Row
+from tests.torture.parts import DATABASE
+
+WITHIN_S = 45.0
+_ENDS = "kind IN ('completion.finished', 'completion.lost')"
+_COST = "toString(toInt128(cost * 1000000000000))"
+
+
+class JournalWatch:
+    """Reads every message of the journals before a snapshot can remove it; `missed` says how many it did not."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._reader = Reader(bus, subjects.JOURNAL, deliver="all")
+        self.messages: list[Stored] = []
+        self.missed = 0
+
+    async def run(self) -> None:
+        try:
+            while True:
+                for message in await self._reader.next_batch(1_000, 1.0):
+                    if self.messages:
+                        self.missed += message.seq - self.messages[-1].seq - 1
+                    self.messages.append(message)
+        finally:
+            await self._reader.close()
+
+    async def has_all(self, bus: Bus) -> None:
+        """Wait until everything is read that is stored by now."""
+        last = (await bus.api(f"STREAM.INFO.{subjects.JOURNAL}", None))["state"]["last_seq"]
+        await _until(lambda: bool(self.messages) and self.messages[-1].seq >= last, "the journals were not read")
+
+
+async def facts_of(bus: Bus) -> list[Stored]:
+    """Return the facts of admitted, finished and lost requests."""
+    ends = await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("completion"), at_most=None)
+    return ends + await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("request.admitted"), at_most=None)
+
+
+async def settled_figures(bus: Bus, homes: Mapping[str, int], within_s: float) -> dict[str, int]:
+    """Return what policy says each account has spent, once nothing is held in any. `homes`: account to partition."""
+    spent: dict[str, int] = {}
+    give_up = time.monotonic() + within_s
+    while True:
+        for partition in sorted(set(homes.values())):
+            wanted = [account for account, home in homes.items() if home == partition and account not in spent]
+            if not wanted:
+                continue
+            with contextlib.suppress(BusError, TimeoutError):
+                question = json.dumps({"accounts": wanted}).encode()
+                answer = json.loads(await bus.request(subjects.account(partition), question, timeout_s=3))
+                spent |= {name: told["spend_pico"] for name, told in answer.items() if told["held_pico"] == 0}
+        if len(spent) == len(homes) or time.monotonic() > give_up:
+            return spent
+        await asyncio.sleep(0.25)
+
+
+async def ledger_has_all(bus: Bus, clickhouse: EmbeddedClickHouse) -> None:
+    """Wait until ClickHouse has every fact that is stored by now."""
+    last = (await bus.api(f"STREAM.INFO.{subjects.FACTS}", None))["state"]["last_seq"]
+
+    def has_all() -> bool:
+        return int(_select(clickhouse, f"SELECT toString(max(seq)) AS seq FROM {DATABASE}.facts")[0]["seq"]) >= last
+
+    await _until(has_all, "the ledger did not catch up")
+
+
+def rows_of(clickhouse: EmbeddedClickHouse) -> list[Row]:
+    """Return all ends of requests in the archive."""
+    found = _select(
+        clickhouse,
+        f"SELECT toString(seq) AS seq, kind, JSONExtractString(payload, 'request_id') AS request, {_COST} AS cost "
+        f"FROM {DATABASE}.facts FINAL WHERE {_ENDS} ORDER BY facts.seq",
+    )
+    return [Row(int(row["seq"]), row["request"], int(row["cost"]), row["kind"].endswith("lost")) for row in found]
+
+
+def totals_of(clickhouse: EmbeddedClickHouse) -> dict[str, int]:
+    """Return the cost of each request that has ended, as reports see it."""
+    found = _select(clickhouse, f"SELECT request_id, {_COST} AS cost FROM {DATABASE}.requests WHERE stage = ''")
+    return {row["request_id"]: int(row["cost"]) for row in found}
+
+
+def _select(clickhouse: EmbeddedClickHouse, query: str) -> list[dict[str, Any]]:
+    answer = clickhouse.ask(f"{query} FORMAT JSONEachRow")
+    assert answer.status == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def _until(condition: Callable[[], bool], failure: str) -> None:
+    give_up = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < give_up, failure
+        await asyncio.sleep(0.05)

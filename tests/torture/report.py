@@ -1,0 +1,40 @@
+"""What a run came to, in lines to print."""
+
+from tests.torture.run import Outcome
+
+SHOWN = 8  # violations of a kind
+
+
+def lines_of(outcome: Outcome) -> list[str]:
+    plan, seen, verdict = outcome.plan, outcome.seen, outcome.verdict
+    fold = verdict.fold
+    statuses = ", ".join(f"{status} {count}" for status, count in sorted(seen.statuses.items()))
+    kills = ", ".join(f"{kind} {count}" for kind, count in sorted(outcome.kills.counts.items()))
+    exhausted = sum(1 for place, spent in fold.spent.items() if spent >= 0.9 * fold.limits.get(place.account, 10**30))
+    lines = [
+        f"seed                        {plan.seed}, {plan.seconds:g} s, {plan.edges} edges, {plan.policies} policies, "
+        f"{plan.routers} routers, {plan.clients} clients, {len(fold.limits)} budgets",
+        f"requests                    {seen.requests} ({statuses})",
+        f"kills with -9               {sum(outcome.kills.counts.values())} ({kills})",
+        f"holds                       {len(fold.ended) + len(fold.released) + len(fold.open)}, expired "
+        f"{len(fold.expired)}, of them corrected by a late end {fold.late_ends}, given back {len(fold.released)}",
+        f"journal                     {outcome.translator.groups} groups, {outcome.translator.snapshots} snapshots, "
+        f"{fold.steps} steps looked at",
+        f"budgets                     {len(fold.spent)} windows were spent from, {exhausted} of them to nine tenths",
+        f"overshoot, any budget, any step, by journal and facts    {verdict.overshoot_pico}",
+        f"overshoot, any budget, any row, by ClickHouse            {verdict.overshoot_in_clickhouse_pico}",
+        f"settles lost                                             {verdict.count('lost')}",
+        f"settles and admissions counted twice                     {verdict.count('double')}",
+        f"money stranded                                           {verdict.count('stranded')}",
+        f"admitted by two owners                                   {verdict.count('two owners')}",
+        f"disagreement of journal, facts, policy and ClickHouse    {verdict.count('disagreement')}",
+        f"refused falsely                                          {verdict.false_refusals} of {verdict.affordable} "
+        f"that the budgets covered ({verdict.share_refused_falsely:.2%})",
+        f"without an owner, of {len(outcome.takeovers_s)} partitions whose policy was killed     at most "
+        f"{max(outcome.takeovers_s, default=0.0):.1f} s",
+    ]
+    for kind, sentences in verdict.violations.items():
+        lines += [f"VIOLATION: {kind}: {sentence}" for sentence in sentences[:SHOWN]]
+        if len(sentences) > SHOWN:
+            lines.append(f"VIOLATION: {kind}: and {len(sentences) - SHOWN} more")
+    return lines

@@ -1,0 +1,116 @@
+"""From the messages of a journal and the facts, as JetStream stored them, to the steps of a history. Pure."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from services.policy.budgets import accounts
+from services.policy.partitions import journal
+from shared.bus import Stored
+from tests.torture.history import Admitted, Expired, Finished, Held, Lost, Place, Released, Snapshot, Step
+
+
+class Window(NamedTuple):
+    """One window of an account; `ends_ms` 0: nothing ends it."""
+
+    number: str
+    starts_ms: int
+    ends_ms: int
+
+
+class Translator:
+    """`windows` by account, in their order, as the journals opened them; `owners` by partition, as they wrote."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, list[Window]] = {}
+        self.owners: dict[int, list[str]] = {}
+        self.groups = 0
+        self.snapshots = 0
+        self._parts: dict[int, list[journal.Snapshot]] = {}
+
+    def steps(self, messages: Iterable[Stored]) -> Iterator[Step]:
+        """Yield the steps of all `messages`, whatever stream they are of, by the time at which they were stored."""
+        for message in sorted(messages, key=lambda one: one.time_ns):
+            if message.subject.startswith("evt."):
+                yield from _fact(message)
+            elif not message.subject.endswith(".layout"):
+                yield from self._journal(int(message.subject.rsplit(".", 1)[1]), journal.decode(message.data))
+
+    def current(self, account: str) -> str:
+        """Return the number of the newest window."""
+        windows = self.windows.get(account)
+        return windows[-1].number if windows else "1"
+
+    def window_at(self, account: str, at_ms: int, margin_ms: int) -> str | None:
+        """Return the window that `at_ms` lies in, None where it is too near to a boundary to tell."""
+        windows = self.windows.get(account)
+        if windows is None:
+            return "1"
+        for window in windows:
+            if window.starts_ms + margin_ms <= at_ms and (not window.ends_ms or at_ms <= window.ends_ms - margin_ms):
+                return window.number
+        return None
+
+    def _journal(self, partition: int, message: journal.Group | journal.Snapshot) -> Iterator[Step]:
+        owners = self.owners.setdefault(partition, [])
+        if not owners or owners[-1] != message.owner:
+            owners.append(message.owner)
+        if isinstance(message, journal.Group):
+            self.groups += 1
+            self._parts.pop(partition, None)
+            for entry in message.entries:
+                yield from self._entry(partition, entry)
+            return
+        parts = self._parts.setdefault(partition, [])
+        if message.part == 0:
+            parts.clear()
+        parts.append(message)
+        if len(parts) == message.parts:
+            self.snapshots += 1
+            yield self._whole(partition, parts)
+            self._parts.pop(partition)
+
+    def _entry(self, partition: int, entry: accounts.Entry) -> Iterator[Step]:
+        match entry:
+            case accounts.Held(hold):
+                yield _held(partition, hold)
+            case accounts.Opened(account, window, starts_ms, ends_ms):
+                self._opened(account, Window(str(window), starts_ms, ends_ms))
+            case accounts.Expired(request):
+                yield Expired(request)
+            case accounts.Released(request):
+                yield Released(request)
+
+    def _whole(self, partition: int, parts: list[journal.Snapshot]) -> Snapshot:
+        open_holds: dict[str, Held] = {}
+        lost: dict[str, Held] = {}
+        for part in parts:
+            open_holds |= {request: _held(partition, hold) for request, hold in part.books.holds.items()}
+            lost |= {request: _held(partition, loss.hold) for request, loss in part.books.lost.items()}
+            for name, account in part.books.accounts.items():
+                if account.ends_ms:
+                    self._opened(name, Window(str(account.window), account.starts_ms, account.ends_ms))
+        return Snapshot(partition, open_holds, lost)
+
+    def _opened(self, account: str, window: Window) -> None:
+        windows = self.windows.setdefault(account, [])
+        if windows and windows[-1].number == window.number:
+            windows[-1] = window  # only its end has moved
+        else:
+            windows.append(window)
+
+
+def _held(partition: int, hold: accounts.Hold) -> Held:
+    places = [Place(hold.account, str(hold.window)), *[Place(share.account, str(share.window)) for share in hold.also]]
+    return Held(hold.request, partition, hold.amount, tuple(places))
+
+
+def _fact(message: Stored) -> Iterator[Step]:
+    fact = json.loads(message.data)
+    match fact["kind"]:
+        case "completion.finished":
+            yield Finished(fact["request_id"], fact["cost_pico"])
+        case "completion.lost":
+            yield Lost(fact["request_id"], fact["cost_pico"])
+        case "request.admitted" if fact["hold_pico"]:
+            yield Admitted(fact["request_id"], fact["hold_pico"])

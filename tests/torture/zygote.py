@@ -1,0 +1,75 @@
+"""A process that has loaded the services and makes others of itself: a killed part is back at once, not in a second.
+
+What it starts is the real service, in a process of its own, from `main` on. Commands come as JSON lines on stdin, and
+the process id is the answer. When stdin ends, all that it started is killed.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import sys
+from typing import NoReturn
+
+MODULES = ("services.edge", "services.policy", "services.router", "services.ledger")
+SNAPSHOT_EVERY_GROUPS = 60  # so that some are written
+REMOVE_AFTER_S = 2.0
+"""What a snapshot stands for is removed that much later: the run wants to see it, even if nats-server was just away."""
+
+
+def main() -> None:
+    mains = {name: importlib.import_module(f"{name}.__main__").main for name in MODULES}
+    _write_snapshots_often()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are not waited for
+    print("ready", flush=True)  # noqa: T201
+    children: set[int] = set()
+    for line in sys.stdin:
+        wish = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _become(mains[wish["module"]], wish["environment"], wish["log"])
+        children.add(pid)
+        print(pid, flush=True)  # noqa: T201
+    for pid in children:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _write_snapshots_often() -> None:
+    from services.policy.partitions.journal_writer import JournalWriter
+    from services.policy.partitions.partition import Partition
+
+    defaults = Partition.__init__.__kwdefaults__
+    assert "snapshot_every_groups" in defaults
+    defaults["snapshot_every_groups"] = SNAPSHOT_EVERY_GROUPS
+    at_once = JournalWriter._remove_before
+
+    async def later(writer: JournalWriter, seq: int) -> None:
+        await asyncio.sleep(REMOVE_AFTER_S)
+        await at_once(writer, seq)
+
+    JournalWriter._remove_before = later
+
+
+def _become(service: object, environment: dict[str, str], log: str) -> NoReturn:
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        os.environ.clear()
+        os.environ.update(environment)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for number, target in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(number, target)
+        assert callable(service)
+        code = service()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
