@@ -1,4 +1,4 @@
-"""May this key call at all, and this model? The same answer in edge (at once) and in policy (with authority)."""
+"""May this key call at all, and does a list of models allow one? The same answer in edge and in policy."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -46,11 +46,14 @@ def refusal_of_key(key: Key, *, route: str, now: float) -> GatewayError | None:
     return None
 
 
-def model_allowed(key: Key, model: str, access_groups: Mapping[str, Collection[str]]) -> bool:
-    """Return whether `key` may use `model`. `access_groups` maps a group's name to the models in it."""
-    if not key.models:
+def models_allow(models: Collection[str], model: str, access_groups: Mapping[str, Collection[str]]) -> bool:
+    """Return whether a list of models allows `model`. `access_groups` maps a group's name to the models in it.
+
+    An empty list allows all; a list of `no-default-models` alone allows none.
+    """
+    if not models:
         return True
-    for allowed in key.models:
+    for allowed in models:
         if allowed == model or allowed in _EVERY_MODEL:
             return True
         if "*" in allowed and _covers(allowed, model):
@@ -67,14 +70,6 @@ def _covers(pattern: str, model: str) -> bool:
         return True
     told = None if "/" in model else provider_told_by(model)
     return told is not None and fits(pattern, f"{told}/{model}")
-
-
-def refusal_of_model(model: str) -> GatewayError:
-    return AccessDenied(
-        f"The requested model '{model}' is not available for this API key, or the model name is invalid. "
-        "Check the models available to you and try again.",
-        param="model",
-    )
 
 
 def _route_allowed(allowed_routes: Collection[str], route: str) -> bool:

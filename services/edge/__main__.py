@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -29,7 +29,8 @@ from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import Config, load_config
 from shared.deployments import access_groups_of
 from shared.heartbeat import Pulse
-from shared.holders import decode_holder
+from shared.holder_access import HolderAccess
+from shared.holders import Holder, decode_holder
 from shared.keys import decode_key
 from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
@@ -74,7 +75,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     exchanges = Exchanges(bus, pulse, silence_s=own.admission_timeout_s)
     await exchanges.start()
     identities = Identities(keys.entries, master_key)
-    names = _names(config)
+    names = _names(config, holders.entries)
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
     table = Table()
     journey = Journey(
@@ -138,13 +139,13 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     return 0
 
 
-def _names(config: Config) -> ModelNames:
+def _names(config: Config, holders: Mapping[str, Holder]) -> ModelNames:
     aliases = config.router_settings.model_group_alias
     return ModelNames(
         model_groups_of(config),
         {name: alias.model for name, alias in aliases.items()},
         {name for name, alias in aliases.items() if alias.hidden},
-        access_groups_of(config),
+        HolderAccess(holders, access_groups_of(config)),
     )
 
 

@@ -57,6 +57,7 @@ def build_app(
     def key_of(headers: Mapping[bytes, bytes], route: str) -> Key | None:
         key = identities.of(key_in(headers, key_header))
         refusal = refusal_of_key(key, route=route, now=time.time()) if key else None
+        refusal = refusal or names.access.refusal(key, "")
         if refusal is not None:
             raise refusal
         return key

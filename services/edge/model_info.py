@@ -21,7 +21,7 @@ def model_info_routes(
     def groups(request: Request) -> dict[str, str]:
         """Return the model names the caller may use, wildcards too, with the configuration's name of each."""
         key = key_of(dict(request.scope["headers"]), request.url.path)
-        usable = {name: names.group_of(name, key.aliases if key else {}) for name in names.usable_by(key)}
+        usable = {name: names.group_of(name, names.access.aliases_of(key)) for name in names.usable_by(key)}
         return usable | {pattern: pattern for pattern in names.patterns_usable_by(key)}
 
     @router.get("/model/info", summary="The deployments behind the models this key may use")

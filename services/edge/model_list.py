@@ -38,10 +38,10 @@ def model_routes(
     @router.get("/models/{model:path}", include_in_schema=False)
     async def model(model: str, request: Request) -> dict[str, Any]:
         key = caller(request)
-        served = names.serves(names.group_of(model, {})) and (key is None or names.allows(key, model))
+        served = names.serves(names.group_of(model, {})) and names.allows(key, model)
         if not served and model not in names.usable_by(key):
             raise NotFound(f"The model `{model}` does not exist or is not accessible", param="model")
-        known = facts.group(names.group_of(model, key.aliases if key else {})) or {}
+        known = facts.group(names.group_of(model, names.access.aliases_of(key))) or {}
         return {**_model(model), **{name: known[name] for name in _DETAILS if known.get(name) is not None}}
 
     return router

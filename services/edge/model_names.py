@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from services.edge.wildcard_names import listed_as
-from shared.access import model_allowed
+from shared.holder_access import HolderAccess
 from shared.keys import Key
 from shared.model_groups import ModelGroups
 
@@ -18,10 +18,10 @@ class ModelNames:
         groups: ModelGroups,
         aliases: Mapping[str, str],
         hidden: Collection[str],
-        access_groups: Mapping[str, frozenset[str]],
+        access: HolderAccess,
     ) -> None:
         """`aliases` are router_settings.model_group_alias; `hidden` ones are served but not listed."""
-        self.access_groups = access_groups
+        self.access = access
         self._groups = groups
         self._names = frozenset(groups.names)
         self._aliases = aliases
@@ -43,15 +43,16 @@ class ModelNames:
         listed = [*self._listed, *self._wildcards_listed]
         if key is None:
             return listed
-        listed += [alias for alias in key.aliases if alias not in listed]
+        aliases = self.access.aliases_of(key)
+        listed += [alias for alias in aliases if alias not in listed]
         return [name for name in listed if self.allows(key, name)]
 
     def patterns_usable_by(self, key: Key | None) -> Sequence[str]:
         """Return the wildcards as they are configured, of those that `key` may use wholly."""
-        return [pattern for pattern in self._groups.patterns if key is None or self.allows(key, pattern)]
+        return [pattern for pattern in self._groups.patterns if self.access.allows(key, pattern)]
 
-    def allows(self, key: Key, name: str) -> bool:
-        return model_allowed(key, self.group_of(name, key.aliases), self.access_groups)
+    def allows(self, key: Key | None, name: str) -> bool:
+        return self.access.allows(key, self.group_of(name, self.access.aliases_of(key)))
 
     @cached_property
     def _wildcards_listed(self) -> list[str]:

@@ -27,6 +27,7 @@ from shared.config import load_config
 from shared.deployments import access_groups_of
 from shared.fallbacks import context_fallbacks_of, fallbacks_of
 from shared.heartbeat import beat
+from shared.holder_access import HolderAccess
 from shared.holders import decode_holder
 from shared.keys import decode_key
 from shared.model_groups import model_groups_of
@@ -69,9 +70,9 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
             own.default_max_output_tokens,
         ),
         chain=chain,
+        access=HolderAccess(holders.entries, access_groups_of(config)),
         rules=Rules(
             own.partitions,
-            access_groups_of(config),
             own.allow_unpriced_models_on_budgets,
             int(own.hold_grace_s * 1000),
             config.litellm_settings.budget_exceeded_status_code,

@@ -24,11 +24,12 @@ from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
 from services.policy.replies import Replies, admitted_fact
 from shared import subjects
-from shared.access import model_allowed, refusal_of_key, refusal_of_model
+from shared.access import refusal_of_key
 from shared.bodies import BodyGone, BodyHolder, read_body
 from shared.bus import Bus, BusError, Message, NotConnected, Outbox
 from shared.calls import BODY_INLINE_MAX, Admit, Bound, Complete, pack, unpack_admit
 from shared.errors import AuthenticationFailed, GatewayError, Unavailable
+from shared.holder_access import HolderAccess
 from shared.keys import MASTER_KEY_ID, Key
 
 log = structlog.get_logger()
@@ -45,7 +46,6 @@ class Rules(NamedTuple):
     """What the configuration says about admission."""
 
     partitions: int
-    access_groups: Mapping[str, frozenset[str]]
     allow_unpriced: bool
     hold_grace_ms: int
     budget_status: int
@@ -80,6 +80,7 @@ class Admission:
         ceilings: Ceilings,
         chain: Chain,
         rules: Rules,
+        access: HolderAccess,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
@@ -89,6 +90,7 @@ class Admission:
         self._ceilings = ceilings
         self._chain = chain
         self._rules = rules
+        self._access = access
         self._bodies = BodyHolder(bus)
         self._undelivered = subjects.undelivered(bus.process)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,7 +105,7 @@ class Admission:
         key = self._keys.get(token)
         if key is None or key.blocked or (key.expires is not None and key.expires <= time.time()):
             return None
-        return key
+        return key if self._access.refusal(key, "") is None else None
 
     def on_admit(self, number: int, message: Message) -> None:
         """Answer one request of the partition, which this process owns."""
@@ -125,7 +127,7 @@ class Admission:
         if self._outbox.full:
             self._refuse(request, Unavailable("facts cannot be stored at the moment", retry_after_s=1))
         elif request.caller.key == MASTER_KEY_ID:
-            self._guard(number, request, None, body)
+            self._check_holders(number, request, None, body)
         elif (key := self._keys.get(request.caller.key)) is not None:
             self._check_key(number, request, key, body, now_ms)
         else:
@@ -150,13 +152,23 @@ class Admission:
         refusal = refusal_of_key(key, route=request.route, now=now_ms / 1000)
         if refusal is not None:
             self._replies.deny(request, "key", refusal)
-        elif not model_allowed(key, request.group, self._rules.access_groups):
-            self._replies.deny(request, "model", refusal_of_model(request.model))
+        else:
+            self._check_holders(number, request, key, body)
+
+    def _check_holders(self, number: int, request: Admit, key: Key | None, body: bytes) -> None:
+        end_user = request.caller.end_user
+        refusal = self._access.refusal(key, end_user)
+        if refusal is not None:
+            self._replies.deny(request, "key", refusal)
+            return
+        refusal = self._access.model_refusal(key, end_user, request.group, request.model)
+        if refusal is not None:
+            self._replies.deny(request, "model", refusal)
         else:
             self._guard(number, request, key, body)
 
     def _guard(self, number: int, request: Admit, key: Key | None, body: bytes) -> None:
-        names = self._chain.names_for(request.guardrails, key.guardrails if key else ())
+        names = self._chain.names_for(request.guardrails, self._access.guardrails_of(key))
         if not names:
             self._hold(number, request, key, _Body(body, request.body_ref, False), ())
         elif request.body_ref:

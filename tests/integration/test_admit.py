@@ -20,6 +20,7 @@ from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, Outbox
 from shared.calls import Admit, pack
 from shared.deployments import Deployment
+from shared.holder_access import HolderAccess
 from shared.model_groups import ModelGroups
 from tests.budgets import Opened, entries_of, key_of_budget, opened, until
 from tests.nats_server import NatsServer
@@ -49,7 +50,8 @@ async def admission(bus: Bus, owner: Opened) -> Admission:
         partitions=partitions,
         ceilings=Ceilings(ModelGroups([sim]), {}, {}, 4_096),
         chain=Chain.build((), base_dir=Path()),
-        rules=Rules(1, {}, False, 1_000, 422, PATIENCE_MS),
+        access=HolderAccess({}, {}),
+        rules=Rules(1, False, 1_000, 422, PATIENCE_MS),
     )
     await made.start()
     return made

@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.policy.budgets.accounts import Held
 from services.policy.partitions import journal
 from shared import subjects
 from shared.bus import Bus, kv, prepare_streams, read
+from shared.holders import Holder, encode_holder, entry_name
 from tests.nats_server import NatsServer, running_nats
 from tests.policy_service import (
     INPUT_PICO,
@@ -418,3 +420,25 @@ async def test_another_number_of_partitions_is_refused(tmp_path: Path, nats: Nat
         assert "partitions is 16, but budgets are kept in 4 partitions: set it back to 4" in other.log.read_text()
     finally:
         other.close()
+
+
+async def test_policy_itself_refuses_who_belongs_to_somebody_blocked_and_what_a_team_may_not_call(
+    around: Neighbours,
+) -> None:
+    """An edge that has not heard of a change passes the request on: policy has the last word."""
+
+    async def put(holder: Holder) -> None:
+        await kv.put(around.bus, subjects.HOLDERS_BUCKET, entry_name(holder.kind, holder.id), encode_holder(holder))
+        await asyncio.sleep(0.2)
+
+    await around.put_key(None, token="of-team", tenant="team-1", team_id="team-1")
+    team = Holder(kind="team", id="team-1", version=1, tenant="team-1", created_at=0, updated_at=0)
+    await put(msgspec.structs.replace(team, models=("free",)))
+    refused = await around.ask(around.request("of-team", tenant="team-1"))
+    assert refused.failure is not None
+    assert (refused.failure["status"], refused.failure["type"]) == (403, "team_model_access_denied")
+    assert (await around.ask(around.request("of-team", "free", tenant="team-1"))).command is not None
+    await put(msgspec.structs.replace(team, version=2, blocked=True))
+    refused = await around.ask(around.request("of-team", "free", tenant="team-1"))
+    assert refused.failure is not None
+    assert (refused.failure["status"], "Team=team-1 is blocked" in refused.failure["message"]) == (401, True)

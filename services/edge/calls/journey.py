@@ -20,7 +20,7 @@ from services.edge.peeks.peek import Peek
 from services.edge.request_body import ClientLeft, read_request_body
 from services.edge.request_headers import ID_MAX, Wishes, wishes_in
 from shared import frames, subjects
-from shared.access import model_allowed, refusal_of_key, refusal_of_model
+from shared.access import refusal_of_key
 from shared.bodies import BodyHolder
 from shared.bus import Bus, NotConnected, Outbox
 from shared.calls import Admit, pack
@@ -80,7 +80,7 @@ class Journey:
         exchange: Exchange | None = None
         self._metrics.in_flight += 1
         try:
-            key = self._identities.of(key_in(headers, self._key_header))
+            key, access = self._identities.of(key_in(headers, self._key_header)), self._names.access
             wishes = wishes_in(headers)
             body = await read_request_body(receive, self._body_limit, headers)
             content_type = body_type(endpoint, headers)
@@ -96,7 +96,8 @@ class Journey:
                 wishes,
                 edge=self._bus.process,
                 model=model,
-                group=self._names.group_of(model, key.aliases if key else {}),
+                group=self._names.group_of(model, access.aliases_of(key)),
+                tags=access.tags_of(key),
                 content_type=content_type,
                 body_bytes=len(body),
                 ip=client[0] if (client := scope.get("client")) else "",
@@ -134,12 +135,13 @@ class Journey:
 
     def _refusal(self, key: Key | None, request: Admit, endpoint: Endpoint) -> tuple[DenialStage, GatewayError] | None:
         """What can be refused at once. Policy checks all of it again with authority."""
-        if key is not None:
-            refusal = refusal_of_key(key, route=request.route, now=request.received_ms / 1000)
-            if refusal is not None:
-                return "key", refusal
-            if not model_allowed(key, request.group, self._names.access_groups):
-                return "model", refusal_of_model(request.model)
+        refusal = refusal_of_key(key, route=request.route, now=request.received_ms / 1000) if key is not None else None
+        refusal = refusal or self._names.access.refusal(key, request.caller.end_user)
+        if refusal is not None:
+            return "key", refusal
+        refusal = self._names.access.model_refusal(key, request.caller.end_user, request.group, request.model)
+        if refusal is not None:
+            return "model", refusal
         if not self._names.serves(request.group):
             usable = some_of(self._names.usable_by(key))
             return "model", InvalidRequest(

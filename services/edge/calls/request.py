@@ -30,12 +30,13 @@ def admit_of(
     edge: str,
     model: str,
     group: str,
+    tags: tuple[str, ...],
     content_type: str,
     body_bytes: int,
     ip: str,
     timeout_max_s: float,
 ) -> Admit:
-    """Return the command.
+    """Return the command. `tags` are those that every request of the key has.
 
     Raises:
         InvalidRequest: no model is named, or metadata or a header cannot be kept.
@@ -47,7 +48,7 @@ def admit_of(
     return Admit(
         request_id=request_id,
         edge=edge,
-        caller=_caller(key, peek, wishes, ip),
+        caller=_caller(key, tags, peek, wishes, ip),
         route=path,
         call_type=endpoint.call_type,
         model=model,
@@ -93,8 +94,7 @@ def _passed_on(names: tuple[bytes, ...], headers: Mapping[bytes, bytes]) -> tupl
     return tuple((name.decode(), value.decode("latin-1")) for name, value in found)
 
 
-def _caller(key: Key | None, peek: Peek, wishes: Wishes, ip: str) -> Caller:
-    tags = (*(key.tags if key else ()), *wishes.tags, *peek.tags)
+def _caller(key: Key | None, tags: tuple[str, ...], peek: Peek, wishes: Wishes, ip: str) -> Caller:
     return Caller(
         key=key_id(key),
         key_alias=(key.key_alias or "") if key else "",
@@ -103,7 +103,7 @@ def _caller(key: Key | None, peek: Peek, wishes: Wishes, ip: str) -> Caller:
         team_id=(key.team_id or "") if key else "",
         organization_id=(key.organization_id or "") if key else "",
         end_user=wishes.end_user or peek.user,
-        tags=tags,
+        tags=(*tags, *wishes.tags, *peek.tags),
         ip=ip,
         user_agent=wishes.user_agent,
         session_id=wishes.session_id,

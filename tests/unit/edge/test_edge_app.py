@@ -18,6 +18,7 @@ from shared.bus import Bus, Outbox
 from shared.bus.client import FastClient
 from shared.config import parse_config
 from shared.heartbeat import Pulse
+from shared.holder_access import HolderAccess
 from shared.keys import Key, token_of
 from shared.model_groups import ModelGroups
 from tests.router_calls import deployment
@@ -50,7 +51,9 @@ def app() -> FastAPI:
         bus,
         Pulse(bus),
         Identities({entry.token: entry for entry in KEYS}, "sk-master"),
-        ModelNames(ModelGroups(deployment(name, group=name) for name in ("gpt-4", "a/b")), {}, set(), {}),
+        ModelNames(
+            ModelGroups(deployment(name, group=name) for name in ("gpt-4", "a/b")), {}, set(), HolderAccess({}, {})
+        ),
         ModelFacts(parse_config({"model_list": []}, {})),
         Metrics(Outbox(bus)),
         endpoints=ENDPOINTS,

@@ -17,6 +17,7 @@ from services.edge.model_names import ModelNames
 from shared.config import parse_config
 from shared.deployments import deployments_of
 from shared.errors import GatewayError
+from shared.holder_access import HolderAccess
 from shared.keys import Key
 from shared.model_groups import ModelGroups
 
@@ -39,7 +40,7 @@ KEY = Key(token="t", version=1, tenant="t", key_name="sk-...", created_at=0.0, u
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     config = parse_config(yaml.safe_load(CONFIG), {})
     facts = ModelFacts(config)
-    names = ModelNames(ModelGroups(deployments_of(config)), {"quick": "fast"}, set(), {})
+    names = ModelNames(ModelGroups(deployments_of(config)), {"quick": "fast"}, set(), HolderAccess({}, {}))
     app = FastAPI()
 
     def key_of(headers: Mapping[bytes, bytes], _: str) -> Key | None:
@@ -127,7 +128,7 @@ async def test_one_model_is_told_with_its_mode_and_sizes(client: httpx.AsyncClie
 async def test_a_wildcard_is_told_as_it_is_configured_and_its_models_with_their_prices() -> None:
     raw = {"model_list": [{"model_name": "openai/*", "litellm_params": {"model": "openai/*"}}]}
     config = parse_config(raw, {})
-    names = ModelNames(ModelGroups(deployments_of(config)), {}, set(), {})
+    names = ModelNames(ModelGroups(deployments_of(config)), {}, set(), HolderAccess({}, {}))
     app = FastAPI()
     for routes in (model_routes, model_info_routes):
         arguments = (names, ModelFacts(config)) if routes is model_routes else (ModelFacts(config), names)

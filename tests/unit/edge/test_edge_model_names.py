@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.edge.model_names import ModelNames
+from shared.holder_access import HolderAccess
 from shared.keys import Key
 from shared.model_groups import ModelGroups
 from tests.router_calls import deployment
@@ -11,7 +12,7 @@ NAMES = ModelNames(
     ModelGroups(deployment(name, group=name.rstrip("2")) for name in ("gpt-4", "fast", "gpt-42")),
     {"smart": "gpt-4", "secret": "gpt-4", "dangling": "nowhere"},
     {"secret"},
-    {"beta": frozenset({"fast"})},
+    HolderAccess({}, {"beta": frozenset({"fast"})}),
 )
 
 

@@ -3,6 +3,7 @@
 from services.edge.model_names import ModelNames
 from shared.config import parse_config
 from shared.deployments import access_groups_of, deployments_of
+from shared.holder_access import HolderAccess
 from shared.keys import Key
 from shared.model_groups import ModelGroups
 
@@ -13,7 +14,7 @@ def names(*entries: tuple[str, str], groups: tuple[str, ...] = ()) -> ModelNames
         for name, model in entries
     ]
     config = parse_config({"model_list": models}, {})
-    return ModelNames(ModelGroups(deployments_of(config)), {}, set(), access_groups_of(config))
+    return ModelNames(ModelGroups(deployments_of(config)), {}, set(), HolderAccess({}, access_groups_of(config)))
 
 
 def key(*models: str) -> Key:

@@ -1,0 +1,145 @@
+"""May a request go ahead as far as team, member, user, organisation and customer are concerned?
+
+The same answer in edge (at once) and in policy (with authority), from the mirror of the HOLDERS bucket. A key that
+belongs to nobody costs no look-up.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from shared.access import models_allow
+from shared.errors import AccessDenied, AuthenticationFailed, GatewayError, InvalidRequest
+from shared.holders import Holder, HolderKind, entry_name, member_id
+from shared.keys import Key
+
+_TYPES = {
+    "key": "key_model_access_denied",
+    "team": "team_model_access_denied",
+    "member": "team_member_model_access_denied",
+    "user": "user_model_access_denied",
+    "organization": "org_model_access_denied",
+    "end_user": "customer_model_access_denied",
+}
+_BLOCKED = {
+    "team": "Authentication Error, Team={id} is blocked. Update via `/team/unblock` if you're an admin.",
+    "user": "Authentication Error, User={id} is blocked. Update via `/user/unblock` if you're an admin.",
+    "organization": (
+        "Authentication Error, Organization={id} is blocked. Update via `/organization/unblock` if you're an admin."
+    ),
+}
+
+_entry_name = lru_cache(maxsize=65_536)(entry_name)
+_member_name = lru_cache(maxsize=65_536)(lambda team_id, user_id: entry_name("member", member_id(team_id, user_id)))
+
+
+class _Level(NamedTuple):
+    """A list of models that must allow a call, and whose it is."""
+
+    whose: str
+    models: Collection[str]
+
+
+class HolderAccess:
+    def __init__(self, holders: Mapping[str, Holder], access_groups: Mapping[str, Collection[str]]) -> None:
+        """`holders` mirrors the HOLDERS bucket; `access_groups` maps a group's name to the models in it."""
+        self._holders = holders
+        self._groups = access_groups
+
+    def refusal(self, key: Key | None, end_user: str) -> GatewayError | None:
+        """Return why nothing may be called, whatever the model: somebody is blocked. `key` None is the master key."""
+        if key is not None:
+            team = self._of("team", key.team_id) if key.team_id else None
+            for holder in (team, *self._around(key, team)):
+                if holder is not None and holder.blocked:
+                    return AuthenticationFailed(_BLOCKED[holder.kind].format(id=holder.id))
+        if end_user:
+            customer = self._of("end_user", end_user)
+            if customer is not None and customer.blocked:
+                return InvalidRequest(f"User blocked from making LLM API Calls. User={end_user}")
+        return None
+
+    def model_refusal(self, key: Key | None, end_user: str, group: str, model: str) -> GatewayError | None:
+        """Return why `model`, which means `group`, may not be called, or None."""
+        if key is not None and not (key.models or key.team_id or key.user_id or key.organization_id or end_user):
+            return None
+        for level in self._levels(key, end_user):
+            if not models_allow(level.models, group, self._groups):
+                return AccessDenied(
+                    f"The requested model '{model}' is not available for this API key, or the model name is invalid. "
+                    "Check the models available to you and try again.",
+                    type=_TYPES[level.whose],
+                    param="model",
+                )
+        return None
+
+    def allows(self, key: Key | None, group: str) -> bool:
+        """Return whether `key` may call `group` at all, whoever its end user is."""
+        return all(models_allow(level.models, group, self._groups) for level in self._levels(key, ""))
+
+    def aliases_of(self, key: Key | None) -> Mapping[str, str]:
+        """Return the model names that mean another one for `key`: its own before its team's."""
+        if key is None:
+            return {}
+        theirs = self._extra_of_team(key, "model_aliases")
+        return {**theirs, **key.aliases} if isinstance(theirs, dict) and theirs else key.aliases
+
+    def tags_of(self, key: Key | None) -> tuple[str, ...]:
+        """Return the tags that every request of `key` has: its own and its team's."""
+        if key is None:
+            return ()
+        team = self._of("team", key.team_id) if key.team_id else None
+        return (*key.tags, *team.tags) if team is not None and team.tags else key.tags
+
+    def guardrails_of(self, key: Key | None) -> tuple[str, ...]:
+        """Return the guardrails that run on every request of `key`: its own and its team's."""
+        if key is None:
+            return ()
+        team = self._of("team", key.team_id) if key.team_id else None
+        theirs = team.metadata.get("guardrails") if team is not None else None
+        return (*key.guardrails, *(str(name) for name in theirs)) if isinstance(theirs, list) else key.guardrails
+
+    def _levels(self, key: Key | None, end_user: str) -> Iterator[_Level]:
+        if key is not None:
+            yield _Level("key", key.models)
+            if key.team_id or key.user_id or key.organization_id:
+                yield from self._levels_above(key)
+        if end_user:
+            customer = self._of("end_user", end_user)
+            if customer is not None:
+                yield _Level("end_user", customer.models)
+
+    def _levels_above(self, key: Key) -> Iterator[_Level]:
+        team = self._of("team", key.team_id) if key.team_id else None
+        if team is not None:
+            yield _Level("team", team.models)
+            if key.user_id:
+                yield _Level("member", self._models_of_member(team, key.user_id))
+        user, organization = self._around(key, team)
+        if user is not None and not key.team_id:  # in a team its list counts, as in LiteLLM
+            yield _Level("user", user.models)
+        if organization is not None:
+            yield _Level("organization", organization.models)
+
+    def _models_of_member(self, team: Holder, user_id: str) -> Collection[str]:
+        member = self._holders.get(_member_name(team.id, user_id))
+        if member is None:
+            return ()
+        shared = self._of("budget", member.budget_id) if member.budget_id else None
+        default = team.extra.get("default_team_member_models") or ()
+        return member.models or (shared.models if shared is not None else ()) or default
+
+    def _around(self, key: Key, team: Holder | None) -> tuple[Holder | None, Holder | None]:
+        """Return the user and the organisation of `key`."""
+        organization_id = key.organization_id or (team.organization_id if team is not None else None)
+        return (
+            self._of("user", key.user_id) if key.user_id else None,
+            self._of("organization", organization_id) if organization_id else None,
+        )
+
+    def _extra_of_team(self, key: Key, name: str) -> Any:
+        team = self._of("team", key.team_id) if key.team_id else None
+        return team.extra.get(name) if team is not None else None
+
+    def _of(self, kind: HolderKind, holder_id: str) -> Holder | None:
+        return self._holders.get(_entry_name(kind, holder_id))

@@ -1,0 +1,66 @@
+"""Teams and whoever else a key belongs to: what they may not do is refused at once."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import openai
+import pytest
+
+HELLO: Any = [{"role": "user", "content": "hello there"}]
+SdkWith = Callable[[str], openai.OpenAI]
+
+
+def ask(client: openai.OpenAI, model: str = "demo", **fields: Any) -> Any:
+    return client.chat.completions.create(model=model, messages=HELLO, **fields)
+
+
+def done(master: httpx.Client, path: str, **body: Any) -> Any:
+    answer = master.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_blocked_team_is_refused_and_served_again_at_once(
+    new_key: Callable[..., str], sdk_with: SdkWith, master: httpx.Client
+) -> None:
+    team_id = done(master, "/team/new", team_alias="blocked")["team_id"]
+    client = sdk_with(new_key(team_id=team_id))
+    assert ask(client).choices
+    for _ in range(2):
+        done(master, "/team/block", team_id=team_id)
+        with pytest.raises(openai.AuthenticationError, match=f"Team={team_id} is blocked"):
+            ask(client)
+        done(master, "/team/unblock", team_id=team_id)
+        assert ask(client).choices
+    done(master, "/team/delete", team_ids=[team_id])
+    with pytest.raises(openai.AuthenticationError, match="Unable to find token"):
+        ask(client)
+
+
+def test_a_key_of_a_team_has_the_teams_models_and_a_member_its_own(
+    new_key: Callable[..., str], sdk_with: SdkWith, master: httpx.Client
+) -> None:
+    team_id = done(master, "/team/new", models=["demo", "unit"], model_aliases={"quick": "demo"})["team_id"]
+    user_id = str(uuid4())
+    done(
+        master,
+        "/team/member_add",
+        team_id=team_id,
+        member={"role": "user", "user_id": user_id},
+        allowed_models=["unit"],
+    )
+    client = sdk_with(new_key(team_id=team_id))
+    member = sdk_with(new_key(team_id=team_id, user_id=user_id))
+    assert sorted(model.id for model in client.models.list()) == ["demo", "nickname", "quick", "unit"]
+    assert ask(client, "quick").choices
+    with pytest.raises(openai.PermissionDeniedError) as denied:
+        ask(client, "team/nested")
+    assert denied.value.body["type"] == "team_model_access_denied"  # type: ignore[index]
+    assert [model.id for model in member.models.list()] == ["unit"]
+    with pytest.raises(openai.PermissionDeniedError) as denied:
+        ask(member, "demo")
+    assert denied.value.body["type"] == "team_member_model_access_denied"  # type: ignore[index]
+    done(master, "/team/model/add", team_id=team_id, models=["team/nested"])
+    assert ask(client, "team/nested").choices
