@@ -74,6 +74,10 @@ class ModelFacts:
             },
         }
 
+    def provider_model(self, group: str) -> str | None:
+        """Return what the first deployment of a model name calls its model, None where none serves it."""
+        return next((one.model for one in self._groups.get(group)), None)
+
     def _row(self, entry: ModelEntry, one: Deployment) -> dict[str, Any]:
         params = {name: getattr(entry.litellm_params, name) for name in _SHOWN_PARAMS}
         shown = {name: value for name, value in params.items() if value not in (None, ()) and _is_set(value)}

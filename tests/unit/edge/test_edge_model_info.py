@@ -14,6 +14,7 @@ from services.edge.model_facts import ModelFacts
 from services.edge.model_info import model_info_routes
 from services.edge.model_list import model_routes
 from services.edge.model_names import ModelNames
+from services.edge.token_counter import token_counter_routes
 from shared.config import parse_config
 from shared.deployments import deployments_of
 from shared.errors import GatewayError
@@ -53,6 +54,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
+    app.include_router(token_counter_routes(facts, names, key_of))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge") as client:
         yield client
 
@@ -142,3 +144,38 @@ async def test_a_wildcard_is_told_as_it_is_configured_and_its_models_with_their_
         listed = [row["id"] for row in (await got(client, "/v1/models?return_wildcard_routes=true"))["data"]]
         assert {"openai/*", "openai/gpt-4o"} <= set(listed)
         assert "openai/*" not in [row["id"] for row in (await got(client, "/v1/models"))["data"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "total"),
+    [
+        ({"prompt": "hello world"}, 5),
+        ({"prompt": ["hello world", "hello"]}, 6),
+        ({"messages": [{"role": "user", "content": "hello world"}]}, 9),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}, {"type": "image_url"}]}]}, 8),
+        ({"contents": [{"parts": [{"text": "hello world"}]}]}, 5),
+    ],
+)
+async def test_the_tokens_of_a_request_are_counted(
+    client: httpx.AsyncClient, asked: dict[str, Any], total: int
+) -> None:
+    answer = await client.post("/utils/token_counter", json={"model": "fast", **asked})
+    assert answer.json() == {
+        "total_tokens": total,
+        "request_model": "fast",
+        "model_used": "gpt-4o-mini",
+        "tokenizer_type": "openai_tokenizer",
+    }
+
+
+async def test_tools_count_too_and_an_unknown_model_counts_as_itself(client: httpx.AsyncClient) -> None:
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    plain = await client.post("/utils/token_counter", json={"model": "none", "prompt": "a"})
+    more = await client.post("/utils/token_counter", json={"model": "none", "prompt": "a", "tools": tools})
+    assert more.json()["total_tokens"] > plain.json()["total_tokens"]
+    assert more.json()["model_used"] == "none"
+
+
+@pytest.mark.parametrize("asked", [{}, {"prompt": "a"}, {"model": "fast"}, {"model": "fast", "messages": "a"}])
+async def test_tokens_of_nothing_are_not_counted(client: httpx.AsyncClient, asked: dict[str, Any]) -> None:
+    assert (await client.post("/utils/token_counter", json=asked)).status_code == 422
