@@ -31,6 +31,8 @@ class Deployment:
     api_base: Text = None
     api_version: Text = None
     organization: Text = None
+    region: Text = None
+    sign_in: Mapping[str, Any] = field(default_factory=dict)  # at a cloud, by LiteLLM's names: aws_..., vertex_..., ...
     timeout_s: float | None = None
     stream_timeout_s: float | None = None
     num_retries: int | None = None
@@ -101,6 +103,8 @@ def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
         api_base=params.api_base,
         api_version=params.api_version,
         organization=None if isinstance(organization, tuple) else organization,
+        region=params.region_name,
+        sign_in=params.sign_in(),
         timeout_s=params.timeout,
         stream_timeout_s=params.stream_timeout,
         num_retries=params.retries,

@@ -26,10 +26,11 @@ from services.router.provider_answer import ProviderAnswer
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.broken_answer import BrokenAnswer
 from services.router.providers.rejection import Rejected
+from services.router.providers.signing_in import SignsIn
 from services.router.pump import Reading, forward, read_whole
 from services.router.transports import Transports
 from shared.deployments import Deployment
-from shared.errors import CredentialMissing, Unavailable
+from shared.errors import CredentialMissing, ProviderFailed, Unavailable
 
 log = structlog.get_logger()
 
@@ -83,6 +84,10 @@ class Attempts:
         line: MoneyLine | None,
     ) -> Ending | Failed:
         try:
+            if isinstance(provider, SignsIn):
+                failed = await _sign_in(job, provider, deployment, timeout_s)
+                if failed is not None:
+                    return failed
             request, reader = prepared(provider, call, deployment)
         except CredentialMissing as missing:
             return unsent(missing)
@@ -96,6 +101,8 @@ class Attempts:
             async with job.limited(timeout_s) as limit:
                 answer = await self._transports.open(request, timeout_s)
                 if answer.status_code >= 300:
+                    if isinstance(provider, SignsIn) and answer.status_code in (401, 403):
+                        provider.sign_out(deployment)
                     return await _refused(provider, answer)
                 if call.stream:
                     return await forward(job, answer, reading, limit, self._router, line)
@@ -120,6 +127,24 @@ class Attempts:
             job.unlimited()
             if answer is not None:
                 await _close(answer)
+
+
+async def _sign_in(job: Job, provider: SignsIn, deployment: Deployment, timeout_s: float) -> Failed | None:
+    """Have the credential at hand; return why that failed, if it did.
+
+    Raises:
+        CredentialMissing
+    """
+    try:
+        async with job.limited(timeout_s):
+            await provider.sign_in(deployment)
+    except TimeoutError:
+        return timed_out(f"the sign-in for '{deployment.provider}/{deployment.model}'", timeout_s, own_limit=False)
+    except ProviderFailed as failure:
+        return by_status(failure)
+    finally:
+        job.unlimited()
+    return None
 
 
 async def _refused(provider: Provider, answer: ProviderAnswer) -> Failed:

@@ -52,7 +52,7 @@ def with_clients_own(call: ProviderCall, deployment: Deployment) -> tuple[Provid
     if base is not None:
         own = replace(own, api_base=base)
         if allowed["api_base"] is None:  # the operator's headers can hold secrets too
-            own = replace(own, extra_headers={}, organization=None)
+            own = replace(own, extra_headers={}, organization=None, sign_in={})
     return msgspec.structs.replace(call, body=_encode(fields)), own
 
 

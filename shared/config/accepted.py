@@ -25,12 +25,9 @@ ACCEPTED: dict[str, dict[str, str]] = {
             auto_router_config auto_router_config_path auto_router_default_model auto_router_embedding_model
             auto_router_max_input_chars complexity_router_config complexity_router_default_model
             adaptive_router_config adaptive_router_default_model quality_router_config quality_router_default_model""",
-        "cloud sign-in is not built yet": """aws_access_key_id aws_secret_access_key aws_session_token aws_region_name
-            aws_session_name aws_profile_name aws_role_name aws_web_identity_token aws_sts_endpoint aws_external_id
-            aws_bedrock_runtime_endpoint aws_bedrock_project_id aws_batch_role_arn bedrock_tags vertex_project
-            vertex_location vertex_credentials azure_ad_token azure_scope azure_username azure_password tenant_id
-            client_id client_secret watsonx_region_name project_id gcs_bucket_name s3_bucket_name s3_region_name
-            s3_encryption_key_id s3_output_bucket_name use_xai_oauth""",
+        "files in buckets and IBM's cloud are not served yet": """aws_bedrock_project_id aws_batch_role_arn bedrock_tags
+            watsonx_region_name project_id gcs_bucket_name s3_bucket_name s3_region_name s3_encryption_key_id
+            s3_output_bucket_name use_xai_oauth""",
         "`extra_headers` and `extra_body` add to a call": """headers default_headers allowed_openai_params
             cache_control_injection_points merge_reasoning_content_in_choices""",
         "guardrails are attached by request or by default": "guardrails",

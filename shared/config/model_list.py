@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.config.call_defaults import CallDefaults
+from shared.config.cloud_sign_in import CloudSignIn
 from shared.config.operator_prices import OperatorPrices
 from shared.config.references import MissingVariable, missing_in
 from shared.config.section import Section
@@ -79,7 +80,7 @@ def _client_sets(given: tuple[str | dict[str, str], ...]) -> dict[str, str | Non
     return sets
 
 
-class LiteLLMParams(CallDefaults, OperatorPrices, DeploymentParams):
+class LiteLLMParams(CallDefaults, OperatorPrices, CloudSignIn, DeploymentParams):
     """How a deployment is reached, chosen and priced, and what its calls carry."""
 
     @property

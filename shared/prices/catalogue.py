@@ -115,6 +115,8 @@ def catalogue_ids() -> dict[str, str]:
 def _find(provider_name: str, model: str) -> tuple[str, Any] | None:
     provider_id = catalogue_ids().get(provider_name)
     providers = get_snapshot().providers
+    if provider_id == "aws":
+        model = model.rpartition("/")[2]  # what stands in front tells the API, the region, or the rest of an ARN
     for provider in providers:
         if provider.id == provider_id:
             info = provider.find_model(model, all_providers=providers)

@@ -6,8 +6,11 @@ import pytest
 
 from services.local.providers_page import rewritten
 from services.local.providers_report import UnknownProvider, provider_lines, providers_list
+from services.router.providers.base import Provider
 from services.router.providers.registry import load_providers
+from services.router.providers.signing_in import SignsIn
 from services.router.providers.supported import Supported, supported_providers
+from shared.deployments import Deployment
 from shared.errors import CredentialMissing
 from tests.router_calls import deployment, provider_call
 
@@ -30,11 +33,25 @@ ASKING = [each for each in supported_providers() if "chat" in each.calls and eac
 
 
 @pytest.mark.parametrize("each", ASKING, ids=lambda each: str(each.name))
-def test_what_a_provider_is_said_to_need_is_what_its_adapter_asks_for(each: Supported) -> None:
+async def test_what_a_provider_is_said_to_need_is_what_its_adapter_asks_for(
+    each: Supported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     of = deployment(provider=each.name, model="m", api_key=None, api_base="https://own.example")
+    provider = load_providers({})[each.name]
     with pytest.raises(CredentialMissing) as caught:
-        load_providers({})[each.name].prepare(provider_call(HELLO), of)
+        await _asked(provider, of)
     assert any(variable in caught.value.message for variable in (*each.key_env, *each.needs)), caught.value.message
+
+
+async def _asked(provider: Provider, of: Deployment) -> None:
+    if isinstance(provider, SignsIn):
+        await provider.sign_in(of)
+    provider.prepare(provider_call(HELLO), of)
 
 
 def test_the_list_names_every_provider_with_its_variables() -> None:

@@ -5,8 +5,20 @@ tests/integration/test_provider_servers.py holds them to the official SDKs.
 
 from tests.provider_servers.anthropic import AnthropicServer
 from tests.provider_servers.azure import AzureServer
+from tests.provider_servers.bedrock import BedrockServer
 from tests.provider_servers.gemini import GeminiServer
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 from tests.provider_servers.openai import OpenAIServer
+from tests.provider_servers.sts import StsServer
 
-__all__ = ["AnthropicServer", "AzureServer", "Behaviour", "GeminiServer", "HttpServer", "OpenAIServer", "Received"]
+__all__ = [
+    "AnthropicServer",
+    "AzureServer",
+    "BedrockServer",
+    "Behaviour",
+    "GeminiServer",
+    "HttpServer",
+    "OpenAIServer",
+    "Received",
+    "StsServer",
+]

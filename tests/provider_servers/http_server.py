@@ -66,6 +66,7 @@ class Behaviour:
 class HttpServer(ABC):
     """Use it as an async context. `next` queues behaviours for the requests to come; `always` holds for all others."""
 
+    answer_type = "application/json"
     stream_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -121,6 +122,10 @@ class HttpServer(ABC):
     def error_event(self) -> bytes:
         """Return the report of an error in mid-stream."""
 
+    def error_headers(self, status: int, error: Any) -> dict[str, str]:
+        """Return the headers that tell of an error besides its body."""
+        return {}
+
     def streams(self, request: Received) -> bool:
         """Return whether the request asks for a stream."""
         return bool(request.body.get("stream"))
@@ -173,17 +178,26 @@ class HttpServer(ABC):
         if behaviour.body is not None:
             return await self._write(writer, behaviour, status, "application/json", behaviour.body)
         if status >= 300:
-            body = orjson.dumps(refused if refused is not None else self.error(status))
-            return await self._write(writer, behaviour, status, "application/json", body)
+            told = refused if refused is not None else self.error(status)
+            body = told if isinstance(told, bytes) else orjson.dumps(told)
+            more = self.error_headers(status, told)
+            return await self._write(writer, behaviour, status, self.answer_type, body, more)
         if self.streams(request):
             return await self._stream(writer, behaviour, request)
-        body = orjson.dumps(self.answer(request, behaviour))
-        return await self._write(writer, behaviour, status, "application/json", body)
+        answer = self.answer(request, behaviour)
+        body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        return await self._write(writer, behaviour, status, self.answer_type, body)
 
     async def _write(
-        self, writer: asyncio.StreamWriter, behaviour: Behaviour, status: int, kind: str, body: bytes
+        self,
+        writer: asyncio.StreamWriter,
+        behaviour: Behaviour,
+        status: int,
+        kind: str,
+        body: bytes,
+        more: dict[str, str] | None = None,
     ) -> bool:
-        headers = {"content-type": kind, **behaviour.headers}
+        headers = {"content-type": kind, **(more or {}), **behaviour.headers}
         if behaviour.compressed:
             body, headers["content-encoding"] = gzip.compress(body), "gzip"
         if not behaviour.until_close:

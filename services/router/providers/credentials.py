@@ -25,6 +25,15 @@ def text_or_missing(value: Text, deployment: Deployment, setting: str) -> str | 
     return value.strip() or None if value is not None else None  # a key read from a file often ends in a line break
 
 
+def sign_in_text(deployment: Deployment, setting: str) -> str | None:
+    """Return a parameter of the deployment's sign-in at a cloud, None where it is not configured.
+
+    Raises:
+        CredentialMissing: it refers to a variable that is not set.
+    """
+    return text_or_missing(deployment.sign_in.get(setting), deployment, setting)
+
+
 def call_headers(deployment: Deployment, own: dict[str, str]) -> dict[str, str]:
     """Return the headers of every call to the deployment: the provider's `own`, and those the operator adds.
 

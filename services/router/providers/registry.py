@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from services.router.providers.anthropic.provider import Anthropic
 from services.router.providers.azure import Azure
 from services.router.providers.base import Provider
+from services.router.providers.bedrock.provider import Bedrock
 from services.router.providers.compatible import CompatibleProvider, load_rows
 from services.router.providers.gemini.provider import Gemini
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.simulated import SIMULATED_URL
 from services.router.providers.supported import ALIASES
+from services.router.sign_in.aws import AwsSignIn
 
 _SIMULATED = CompatibleProvider(
     name="simulated",
@@ -25,6 +27,7 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers: dict[str, Provider] = {name: OpenAICompatible(row, environ) for name, row in load_rows().items()}
     providers["azure"] = Azure(environ)
     providers["anthropic"] = Anthropic(environ)
+    providers["bedrock"] = Bedrock(environ, AwsSignIn(environ))
     providers["gemini"] = Gemini(environ)
     providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
     for alias, name in ALIASES.items():

@@ -1,5 +1,6 @@
 """The reader of an answer in a provider's own form: its events parsed, translated to chunks, and noted on the way."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import orjson
@@ -14,7 +15,7 @@ _NOT_ITS_FORM = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 class Framing(Protocol):
     """How a stream is cut into events."""
 
-    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
+    def feed(self, data: bytes) -> Iterable[tuple[str, bytes]]:
         """Return (name, JSON) of each event that is whole by now.
 
         Raises:
@@ -22,7 +23,7 @@ class Framing(Protocol):
         """
         ...
 
-    def end(self) -> list[tuple[str, bytes]]:
+    def end(self) -> Iterable[tuple[str, bytes]]:
         """Return what is left at the stream's end.
 
         Raises:
@@ -101,7 +102,7 @@ class TranslatedAnswer:
     def text_so_far(self) -> str:
         return "".join(self._text)
 
-    def _read(self, events: list[tuple[str, bytes]]) -> bytes:
+    def _read(self, events: Iterable[tuple[str, bytes]]) -> bytes:
         out: list[bytes] = []
         try:
             for name, payload in events:

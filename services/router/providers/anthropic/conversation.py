@@ -66,12 +66,12 @@ def _assistant(message: dict[str, Any], path: str) -> Blocks:
     if not blocks and isinstance(message.get("refusal"), str):
         blocks = blocks_of(message["refusal"], f"{path}.refusal")
     if not any(block["type"] in ("thinking", "redacted_thinking") for block in blocks):
-        blocks = _thinking(message.get("thinking_blocks"), f"{path}.thinking_blocks") + blocks
+        blocks = signed_thoughts(message.get("thinking_blocks"), f"{path}.thinking_blocks") + blocks
     blocks += tool_use_blocks(message.get("tool_calls"), f"{path}.tool_calls")
     return _cached(blocks, message)
 
 
-def _thinking(given: object, path: str) -> Blocks:
+def signed_thoughts(given: object, path: str) -> Blocks:
     """Return the blocks that can go back: a thought without Anthropic's signature is refused there, so it stays here.
 
     The fragments of a streamed thought are joined: texts without a signature belong to the next signature.

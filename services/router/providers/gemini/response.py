@@ -9,7 +9,7 @@ from typing import Any
 
 from services.router.providers.gemini.function_calls import tool_call
 from services.router.providers.gemini.grounding import annotations_of
-from services.router.providers.gemini.usage import openai_usage, usage_of
+from services.router.providers.gemini.usage import openai_usage
 from shared.usage import Usage
 
 _FINISH_REASONS = {
@@ -42,12 +42,6 @@ def to_completion(answer: dict[str, Any], head: dict[str, Any], usage: Usage | N
     if usage is not None:
         completion["usage"] = openai_usage(usage)
     return completion
-
-
-def usage_in(answer: dict[str, Any], searches: int) -> Usage | None:
-    """Return what the answer says of its usage, None where it says nothing."""
-    metadata = answer.get("usageMetadata")
-    return usage_of(metadata, searches=searches) if isinstance(metadata, dict) and metadata else None
 
 
 def blocked_choice(answer: dict[str, Any], part: str) -> dict[str, Any]:

@@ -20,10 +20,9 @@ from services.router.providers.gemini.response import (
     logprobs_of,
     sound_of,
     to_completion,
-    usage_in,
 )
 from services.router.providers.gemini.usage import openai_usage
-from shared.usage import Usage
+from shared.usage import Usage, usage_from_gemini
 
 
 class GeminiTranslator:
@@ -59,7 +58,7 @@ class GeminiTranslator:
         if "candidates" not in answer and "promptFeedback" not in answer:
             raise UnreadableAnswer("an answer without candidates")
         candidates = answer.get("candidates") or []
-        self.usage = usage_in(answer, searches_of(candidates, bills_queries=self._bills_queries))
+        self.usage = self._usage_in(answer, candidates)
         return to_completion(answer, self._head, self.usage)
 
     def feed(self, event: dict[str, Any], name: str = "") -> list[dict[str, Any]]:
@@ -75,7 +74,7 @@ class GeminiTranslator:
         if not candidates and event.get("promptFeedback"):
             self.finished = True
             chunks.append({**self._head, "choices": [blocked_choice(event, "delta")]})
-        usage = usage_in(event, searches_of(candidates, bills_queries=self._bills_queries))
+        usage = self._usage_in(event, candidates)
         if usage is not None:
             self.usage = usage
         if sum(choice.ended for choice in self._choices.values()) >= self._candidates:
@@ -88,6 +87,10 @@ class GeminiTranslator:
         if not self._include_usage or self.usage is None:
             return []
         return [{**self._head, "choices": [], "usage": openai_usage(self.usage)}]
+
+    def _usage_in(self, answer: dict[str, Any], candidates: list[dict[str, Any]]) -> Usage | None:
+        searches = searches_of(candidates, bills_queries=self._bills_queries)
+        return usage_from_gemini(answer.get("usageMetadata"), searches=searches)
 
     def _candidate(self, candidate: dict[str, Any], index: int) -> list[dict[str, Any]]:
         choice = self._choices.setdefault(index, _Choice(index))

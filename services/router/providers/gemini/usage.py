@@ -2,38 +2,35 @@
 
 from typing import Any
 
-from shared.usage import Usage, usage_from_gemini
-
-
-def usage_of(metadata: dict[str, Any], *, searches: int = 0) -> Usage:
-    """Return the counts of a usageMetadata object; `searches` is how many the answer's grounding is billed for."""
-    return usage_from_gemini(metadata, searches=searches) or Usage(web_searches=searches)
+from shared.usage import Usage
 
 
 def openai_usage(usage: Usage) -> dict[str, Any]:
-    """Return `usage` as OpenAI's `usage` object."""
-    read: dict[str, int] = {"cached_tokens": usage.cached_input}
-    if usage.audio_input:
-        read["audio_tokens"] = usage.audio_input
-    if usage.image_input:
-        read["image_tokens"] = usage.image_input
+    """Return `usage` as OpenAI's `usage` object, with a count of each medium that was read or written."""
+    cached = usage.cached_input + usage.cached_audio_input + usage.cached_image_input
+    read = {
+        "audio_tokens": usage.audio_input + usage.cached_audio_input,
+        "image_tokens": usage.image_input + usage.cached_image_input,
+        "video_tokens": usage.video_input,
+    }
     wrote = {
-        name: count
-        for name, count in (
-            ("reasoning_tokens", usage.reasoning),
-            ("audio_tokens", usage.audio_output),
-            ("image_tokens", usage.image_output),
-        )
-        if count
+        "reasoning_tokens": usage.reasoning,
+        "audio_tokens": usage.audio_output,
+        "image_tokens": usage.image_output,
+        "video_tokens": usage.video_output,
     }
     shown: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": read,
+        "prompt_tokens_details": {"cached_tokens": cached, **_counted(read)},
     }
-    if wrote:
-        shown["completion_tokens_details"] = wrote
+    if details := _counted(wrote):
+        shown["completion_tokens_details"] = details
     if usage.web_searches:
         shown["server_tool_use"] = {"web_search_requests": usage.web_searches}
     return shown
+
+
+def _counted(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,1 @@
+"""What Bedrock and SageMaker have in common: regions, signatures, event streams."""

@@ -1,0 +1,63 @@
+"""What a deployment's name says: which API of Bedrock, which region, which model, of whom.
+
+LiteLLM's forms: `anthropic.claude-...`, `us.anthropic.claude-...`, `converse/...`, `invoke/...`, `us-east-1/...`, an
+ARN, and `llama/ARN`, where the ARN of an imported or provisioned model does not tell whose form it speaks.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.router.providers.aws.region import is_region
+
+_ROUTES = {"converse": "converse", "converse_like": "converse", "invoke": "invoke"}
+_SPOKEN = {
+    "llama": "meta",
+    "openai": "openai",
+    "deepseek_r1": "deepseek",
+    "qwen2": "qwen",
+    "qwen3": "qwen",
+    "anthropic": "anthropic",
+    "mistral": "mistral",
+    "nova": "amazon",
+}
+"""What may stand in front of an ARN to say which family's form the model speaks."""
+
+_PLACES = frozenset({"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca", "sa", "me", "il", "af"})
+
+
+class ModelId(NamedTuple):
+    route: str  # converse or invoke, "" where the name does not say
+    id: str  # as Bedrock is asked for it
+    family: str  # anthropic, amazon, meta, mistral, cohere, ...; "" where nothing tells
+    name: str  # the model's own, without place and family: claude-sonnet-4-5-20250929-v1:0
+
+
+@lru_cache(maxsize=1024)
+def model_id_of(model: str, known_as: str) -> ModelId:
+    """Return what `model` says; `known_as` is the model behind an ARN, where the configuration names it."""
+    route, spoken = "", ""
+    rest = model
+    while True:
+        first, slash, others = rest.partition("/")
+        if slash and first in _ROUTES:
+            route, rest = _ROUTES[first], others
+        elif slash and is_region(first):
+            rest = others
+        elif slash and first in _SPOKEN and others.startswith("arn:"):
+            route, spoken, rest = route or "invoke", _SPOKEN[first], others
+        else:
+            break
+    named = rest.rpartition("/")[2] if rest.startswith("arn:") else rest
+    family, name = _family(named)
+    if not family and known_as:
+        family, name = _family(known_as.rpartition("/")[2])
+    return ModelId(route, rest, spoken or family, name)
+
+
+def _family(named: str) -> tuple[str, str]:
+    parts = named.split(".")
+    if parts[0] in _PLACES and len(parts) > 2:
+        parts = parts[1:]
+    if len(parts) > 1 and parts[0].isalnum() and not parts[0][-1].isdigit():
+        return parts[0], ".".join(parts[1:])
+    return ("anthropic", named) if named.startswith("claude") else ("", named)

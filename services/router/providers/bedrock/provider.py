@@ -1,0 +1,99 @@
+"""AWS Bedrock behind the router: where a model is called, and who signs for it."""
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+from services.router.providers.aws.credentials import AwsIdentity
+from services.router.providers.aws.event_stream import EventStream
+from services.router.providers.aws.region import region_of, service_address
+from services.router.providers.aws.signature import signed_headers
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.bedrock.converse.request import joined, to_converse
+from services.router.providers.bedrock.converse.stream import ConverseTranslator
+from services.router.providers.bedrock.failures import failure_of
+from services.router.providers.bedrock.model_id import ModelId, model_id_of
+from services.router.providers.chat_body import chat_body
+from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
+from services.router.providers.prepared import Prepared
+from services.router.providers.signing_in import SignsIn
+from services.router.providers.translated_answer import TranslatedAnswer
+from shared.deployments import Deployment
+from shared.errors import GatewayError
+from shared.ids import new_id
+
+BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
+ENDPOINT_VARIABLE = "AWS_BEDROCK_RUNTIME_ENDPOINT"
+
+
+class _Place(NamedTuple):
+    model: ModelId
+    url: str  # up to the model
+    headers: dict[str, str]
+    region: str
+    signed: bool  # else a bearer token is among the headers
+
+
+class Bedrock(SignsIn):
+    name = "bedrock"
+
+    def __init__(self, environ: Mapping[str, str], identity: AwsIdentity) -> None:
+        self._environ = environ
+        self._identity = identity
+        self._places = Prepared(self._located)
+
+    async def sign_in(self, deployment: Deployment) -> None:
+        if self._places.of(deployment).signed:
+            await self._identity.ready(deployment)
+
+    def sign_out(self, deployment: Deployment) -> None:
+        if self._places.of(deployment).signed:
+            self._identity.drop(deployment)
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type == CHAT
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        place = self._places.of(deployment)
+        request = to_converse(chat_body(call, deployment), place.model, drop_params=call.drop_params)
+        body = orjson.dumps(joined(request, dict(deployment.extra_body)))
+        translator = ConverseTranslator(call.model, int(time.time()), call.include_usage, answer_id=new_id("chatcmpl"))
+        url = f"{place.url}/{'converse-stream' if call.stream else 'converse'}"
+        return self._call(place, deployment, url, body), TranslatedAnswer(EventStream(), translator)
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        return failure_of(self.name, status, body)
+
+    def _call(self, place: _Place, deployment: Deployment, url: str, body: bytes) -> HttpCall:
+        if not place.signed:
+            return HttpCall(url, place.headers, body)
+        credentials = self._identity.of(deployment)
+        headers = signed_headers(url, place.headers, body, credentials, service="bedrock", region=place.region)
+        return HttpCall(url, headers, body)
+
+    def _located(self, deployment: Deployment) -> _Place:
+        model = model_id_of(deployment.model, deployment.priced_as)
+        region = region_of(deployment, self._environ)
+        base = (
+            sign_in_text(deployment, "aws_bedrock_runtime_endpoint")
+            or text_or_missing(deployment.api_base, deployment, "api_base")
+            or self._environ.get(ENDPOINT_VARIABLE)
+            or service_address("bedrock-runtime", region)
+        )
+        url = f"{base.rstrip('/')}/model/{quote(model.id, safe='')}"
+        bearer = self._bearer(deployment)
+        headers = call_headers(deployment, {"authorization": f"Bearer {bearer}"} if bearer else {})
+        return _Place(model, url, headers, region, bearer is None)
+
+    def _bearer(self, deployment: Deployment) -> str | None:
+        """Return the deployment's own Bedrock key, or the environment's where it does not sign in itself."""
+        own = text_or_missing(deployment.api_key, deployment, "api_key")
+        if own or any(name.startswith("aws_") and name not in _NO_IDENTITY for name in deployment.sign_in):
+            return own
+        return self._environ.get(BEARER_VARIABLE) or None
+
+
+_NO_IDENTITY = {"aws_region_name", "aws_bedrock_runtime_endpoint", "aws_sts_endpoint"}

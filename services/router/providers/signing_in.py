@@ -1,0 +1,22 @@
+"""Providers whose credential comes from a call or a file: it is obtained before `prepare`, which stays free of both."""
+
+from abc import ABC, abstractmethod
+
+from shared.deployments import Deployment
+
+
+class SignsIn(ABC):
+    """What such an adapter has besides a `Provider`'s methods."""
+
+    @abstractmethod
+    async def sign_in(self, deployment: Deployment) -> None:
+        """Have the deployment's credential at hand; returns at once where it is, and renews it in good time.
+
+        Raises:
+            CredentialMissing: nothing says who signs in, or it cannot be read.
+            ProviderFailed: whoever gives out credentials refuses, or cannot be reached.
+        """
+
+    @abstractmethod
+    def sign_out(self, deployment: Deployment) -> None:
+        """The provider has refused the credential: the next call obtains a new one."""
