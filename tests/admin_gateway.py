@@ -11,9 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from services.edge.admin.authority import Actor
-from services.edge.admin.keys import key_routes
 from services.edge.admin.own_view import seen_in
-from services.edge.admin.teams.routes import team_routes
+from services.edge.admin.routes import management_routes
 from services.edge.error_dialects import openai_error
 from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane
@@ -94,8 +93,8 @@ def _app(bus: Bus, keys: KvView[Key], holders: KvView[Holder]) -> FastAPI:
         return Actor(known.token, False, known.user_id or "", known.team_id or "")
 
     app = FastAPI()
-    app.include_router(key_routes(bus, identify, seen_in(keys)))
-    app.include_router(team_routes(bus, identify, seen_in(holders)))
+    for routes in management_routes(bus, identify, seen_in(keys), seen_in(holders)):
+        app.include_router(routes)
 
     @app.exception_handler(GatewayError)
     async def failed(_: Request, failure: Exception) -> JSONResponse:

@@ -11,10 +11,9 @@ from starlette.exceptions import HTTPException
 from swagger_ui_bundle import swagger_ui_path
 
 from services.edge.admin.authority import Actor
-from services.edge.admin.keys import key_routes
 from services.edge.admin.ledger import Ledger
+from services.edge.admin.routes import management_routes
 from services.edge.admin.spend import spend_routes
-from services.edge.admin.teams.routes import team_routes
 from services.edge.calls.endpoint import Endpoint
 from services.edge.error_dialects import openai_error
 from services.edge.error_response import error_headers
@@ -91,8 +90,8 @@ def build_app(
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(token_counter_routes(facts, names, key_of))
-    app.include_router(key_routes(bus, identify, wait_until_seen))
-    app.include_router(team_routes(bus, identify, wait_until_holder_seen))
+    for routes in management_routes(bus, identify, wait_until_seen, wait_until_holder_seen):
+        app.include_router(routes)
     app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))
 
     @app.get("/metrics/", tags=["health"], summary="Prometheus metrics; needs a key")

@@ -99,7 +99,7 @@ def terms_row(terms: Holder) -> Row:
         **limits_of(terms),
         "model_max_budget": terms.extra.get("model_max_budget"),
         "budget_duration": terms.extra.get("budget_duration"),
-        "allowed_models": terms.models,
+        "allowed_models": terms.models if terms.kind in ("budget", "member") else (),
         "temp_budget_increase": terms.metadata.get("temp_budget_increase"),
         "temp_budget_expiry": terms.metadata.get("temp_budget_expiry"),
     }

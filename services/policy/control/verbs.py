@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from services.policy.control.others.commands import Standalone
 from services.policy.control.plane import ControlPlane
 from shared.control import Actor, KeyQuery, TeamQuery
 from shared.errors import InvalidRequest
@@ -34,6 +35,13 @@ def _query(body: Body, kind: type[T]) -> T:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"Not a list that can be asked for: {error}") from None
+
+
+def _fields(body: Body) -> Body:
+    fields = body.get("fields") or {}
+    if not isinstance(fields, dict):
+        raise InvalidRequest("fields must be an object.", param="fields")
+    return fields
 
 
 def _without(body: Body, *fields: str) -> Body:
@@ -77,11 +85,27 @@ _TEAMS: dict[str, Answer] = {
     ),
 }
 
-_BUDGETS: dict[str, Answer] = {
-    "budget_info": lambda plane, body, _: plane.budgets.info(_names(body, "budgets")),
+
+def _standalone(prefix: str, of: Callable[[ControlPlane], Standalone]) -> dict[str, Answer]:
+    """Return the verbs of shared budgets, customers or tags: their bodies name them by `id` or `ids`."""
+    return {
+        f"{prefix}_new": lambda plane, body, actor: of(plane).new(_name(body, "id"), _fields(body), actor),
+        f"{prefix}_update": lambda plane, body, actor: of(plane).update(_name(body, "id"), _fields(body), actor),
+        f"{prefix}_delete": lambda plane, body, actor: of(plane).delete(_names(body, "ids"), actor),
+        f"{prefix}_block": lambda plane, body, actor: of(plane).set_blocked(_names(body, "ids"), True, actor),
+        f"{prefix}_unblock": lambda plane, body, actor: of(plane).set_blocked(_names(body, "ids"), False, actor),
+        f"{prefix}_info": lambda plane, body, _: of(plane).info(_names(body, "ids")),
+        f"{prefix}_list": lambda plane, _body, _: of(plane).list_all(),
+    }
+
+
+_STANDALONE = {
+    **_standalone("budget", lambda plane: plane.budgets),
+    **_standalone("customer", lambda plane: plane.customers),
+    **_standalone("tag", lambda plane: plane.tags),
 }
 
-VERBS = {**_KEYS, **_TEAMS, **_BUDGETS}
+VERBS = {**_KEYS, **_TEAMS, **_STANDALONE}
 
 FOR_ANYBODY = frozenset({"key_info", "team_info"})
 """Edge lets a key ask for itself and its own alone."""

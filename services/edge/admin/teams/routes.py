@@ -70,7 +70,7 @@ def team_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) ->
         budget_id = answer.team.entry.extra.get("team_member_budget_id")
         defaults = None
         if budget_id:
-            found = await command(bus, "budget_info", _AS_GATEWAY, {"budgets": [budget_id]}, list[HolderAnswer])
+            found = await command(bus, "budget_info", _AS_GATEWAY, {"ids": [budget_id]}, list[HolderAnswer])
             defaults = {"budget_id": budget_id, **terms_row(found[0].entry)} if found else None
         return as_json(team_info(answer, defaults))
 

@@ -52,11 +52,7 @@ class Holders:
         self._clock = clock
 
     async def create(self, kind: HolderKind, holder_id: str, fields: Mapping[str, Any], *, by: str) -> Holder:
-        """Make one.
-
-        Raises:
-            HolderIsThere: there is one of that id.
-        """
+        """Make one; InvalidRequest when there is one of that id."""
 
         async def attempt() -> Sequence[HolderAggregate]:
             return [await self.made(kind, holder_id, fields, by=by)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.policy.control.holders.aggregate import HolderIsThere
+from services.policy.control.holders.aggregate import HolderAggregate, HolderIsThere
 from services.policy.control.holders.commands import Holders
 from shared.control import Actor, HolderAnswer
 from shared.errors import GatewayError, InvalidRequest, NotFound
@@ -22,13 +22,17 @@ class Standalone:
     async def new(self, holder_id: str, fields: Mapping[str, Any], actor: Actor) -> HolderAnswer:
         self._check_is_a_name(holder_id)
         await self._check_budget(fields)
-        try:
-            entry = await self._holders.create(self._kind, holder_id, fields, by=actor.id)
-        except HolderIsThere:
-            raise self._already_there(holder_id) from None
-        if fields.get("blocked"):
-            entry = await self._holders.block(self._kind, holder_id, by=actor.id)
-        return await self._told(entry)
+
+        async def attempt() -> Sequence[HolderAggregate]:
+            try:
+                made = await self._holders.made(self._kind, holder_id, fields, by=actor.id)
+            except HolderIsThere:
+                raise self._already_there(holder_id) from None
+            if fields.get("blocked"):
+                made.block(by=actor.id, at=self._holders.moment())
+            return [made]
+
+        return await self._told((await self._holders.save(attempt))[0])
 
     async def update(self, holder_id: str, fields: Mapping[str, Any], actor: Actor) -> HolderAnswer:
         """Change what is given; null clears."""

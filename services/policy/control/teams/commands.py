@@ -51,7 +51,7 @@ class Teams:
                     type="internal_server_error",
                 ) from None
             if team_fields.get("blocked"):
-                self._holders.changed(team, {"blocked": True}, by=actor.id, at=team.modified_on)
+                team.block(by=actor.id, at=self._holders.moment())
             made, users = await self._members.made(team, wanted, {}, by=actor.id)
             return [team, *made, *users, *others]
 

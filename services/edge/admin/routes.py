@@ -1,0 +1,25 @@
+"""All routes that change or show who may do and spend what."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+
+from services.edge.admin.authority import Identify
+from services.edge.admin.keys import key_routes
+from services.edge.admin.others.budgets import budget_routes
+from services.edge.admin.others.customers import customer_routes
+from services.edge.admin.others.tags import tag_routes
+from services.edge.admin.own_view import WaitUntilSeen
+from services.edge.admin.teams.routes import team_routes
+from shared.bus import Bus
+
+
+def management_routes(
+    bus: Bus, identify: Identify, key_seen: WaitUntilSeen, holder_seen: WaitUntilSeen
+) -> Iterator[APIRouter]:
+    """Yield them. `key_seen` and `holder_seen` wait for this edge itself to know of a change."""
+    yield key_routes(bus, identify, key_seen)
+    yield team_routes(bus, identify, holder_seen)
+    yield customer_routes(bus, identify, holder_seen)
+    yield budget_routes(bus, identify, holder_seen)
+    yield tag_routes(bus, identify, holder_seen)
