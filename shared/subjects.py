@@ -65,6 +65,21 @@ def release(partition: int) -> str:
     return f"cmd.release.{partition}"
 
 
+def lend(partition: int) -> str:
+    """Where the owner of a partition lends of the accounts that are at home there."""
+    return f"cmd.lend.{partition}"
+
+
+def recall(partition: int) -> str:
+    """Where the owner of a partition hears that another one needs back what it lent it."""
+    return f"cmd.recall.{partition}"
+
+
+def repay(partition: int) -> str:
+    """Where the owner of a partition hears what others have spent and return of what it lent them."""
+    return f"cmd.repay.{partition}"
+
+
 def control(verb: str) -> str:
     return f"cmd.control.{verb}"
 

@@ -1,7 +1,8 @@
 """Policy: may this request go ahead, and what may it cost?
 
 Owns: the decision; keys (their events in CONTROL); each partition's budgets (their entries in JOURNAL).
-Answers: `cmd.admit.<partition>`, `cmd.account.<partition>`, `cmd.release.<partition>`, `cmd.control.<verb>`.
+Answers: `cmd.admit.<partition>`, `cmd.account.<partition>`, `cmd.release.<partition>`, `cmd.control.<verb>`; other
+partitions' `cmd.lend.<partition>`, `cmd.recall.<partition>`, `cmd.repay.<partition>`.
 Publishes: request.admitted, request.denied, completion.lost, key.*; `cmd.complete` to the routers.
 Reads: completion.finished (settles holds), completion.lost (its own, told once), the KEYS bucket.
 Invariants: one owner a partition, fenced by its journal; a hold is stored before its request is sent on; spent plus

@@ -210,10 +210,10 @@ class Admission:
         charges = self._charges(request, key, now_ms)
         if not charges.budgeted:
             if partition is not None and key is not None and key.budget_duration:
-                if partition.needs_window(charges, now_ms):
+                if partition.stands.needs_window(charges, now_ms):
                     self._decide(partition, request, key, charges, body, applied, NOTHING)
                     return
-                now_ms = max(now_ms, partition.counts_from(charges))
+                now_ms = max(now_ms, partition.stands.counts_from(charges))
             self._send_on(number, request, body, applied, now_ms)
             return
         ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
@@ -226,7 +226,7 @@ class Admission:
             self._refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
         elif (
             body.counted
-            or partition.covers(charges, ask, now_ms)
+            or partition.stands.covers(charges, ask, now_ms)
             or not self._may_gain(partition, request, charges, now_ms)
         ):
             self._decide(partition, request, key, charges, body, applied, ask)
@@ -239,7 +239,7 @@ class Admission:
     def _may_gain(self, partition: Partition, request: Admit, charges: Charges, now_ms: int) -> bool:
         """Whether to count its tokens: not where a budget would not cover it if it had no text at all."""
         least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
-        return partition.may_cover(charges, least, now_ms)
+        return partition.stands.may_cover(charges, least, now_ms)
 
     async def _count_then_hold(
         self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]

@@ -5,7 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.policy.budgets.accounts import Account, Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
+from services.policy.budgets.loans import Assumed, Borrowed, Credit, Lent, Loan, Repaid, Returned
 from services.policy.partitions import journal
 
 SAMPLES = Path(__file__).parent / "journal"
@@ -45,6 +47,26 @@ SAID = {
     "group_of_many_accounts": journal.Group(
         OWNER, AT_MS, [Opened(KEY, 4, 1795392000000, 1795478400000, "1d Europe/Berlin"), Held(OF_MANY)]
     ),
+    "group_of_loans": journal.Group(
+        OWNER,
+        AT_MS,
+        [
+            Lent("global", 4, 7, 12345678901234567890),
+            Repaid("global", 4, 7, 2, 5, 7),
+            Assumed("global", 4, 7),
+            Borrowed("user:ann", 3, 6, 99, 1795392000000, 1795478400000, "1d"),
+            Returned("user:ann", 3, 2, 5, 7),
+        ],
+    ),
+    "snapshot_of_loans": journal.Snapshot(
+        OWNER,
+        AT_MS,
+        Books(
+            loans={"global": {7: Loan(4, 12345678901234567890, 5, 7, 2, True)}},
+            credits={"user:ann": Credit(3, 6, 99, 5, 2, 7)},
+            facts_seq=48213,
+        ),
+    ),
     "snapshot": journal.Snapshot(
         OWNER,
         AT_MS,
@@ -80,18 +102,19 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
     assert journal.decode((SAMPLES / f"{name}.json").read_bytes()) == SAID[name]
 
 
-def test_a_group_is_written_as_its_sample() -> None:
-    said = SAID["group_of_many_accounts"]
+@pytest.mark.parametrize("name", ["group_of_many_accounts", "group_of_loans"])
+def test_a_group_is_written_as_its_sample(name: str) -> None:
+    said = SAID[name]
     assert isinstance(said, journal.Group)
     written = journal.encode_group(OWNER, AT_MS, [journal.encode_entry(entry) for entry in said.entries])
-    assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / "group_of_many_accounts.json").read_bytes())
+    assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes())
 
 
 def test_a_snapshot_is_written_as_its_sample() -> None:
-    said = SAID["snapshot_of_many_accounts"]
+    said = SAID["snapshot_of_loans"]
     assert isinstance(said, journal.Snapshot)
     [written] = journal.encode_snapshot(OWNER, AT_MS, said.books)
-    sample = msgspec.json.decode((SAMPLES / "snapshot_of_many_accounts.json").read_bytes())
+    sample = msgspec.json.decode((SAMPLES / "snapshot_of_loans.json").read_bytes())
     assert msgspec.json.decode(written) == {**sample, "part": 0, "parts": 1}
 
 

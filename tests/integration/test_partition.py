@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from services.policy.budgets.accounts import Account, Books, Held, Settled
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Books, Held, Settled
 from services.policy.budgets.admission import NOTHING, Ask, Placed, Standing
 from services.policy.partitions import journal_writer, partition
 from services.policy.partitions.decision import Answer
@@ -336,14 +337,14 @@ async def test_another_duration_moves_the_end_of_a_window_that_has_open_holds(bu
 async def test_a_key_without_a_budget_opens_its_windows_too(bus: Bus) -> None:
     free = key_of_budget(None, budget_duration="1d", budget_anchor=NOON)
     async with opened(bus, free) as owner:
-        assert owner.partition.needs_window(charges_of(free), int(NOON * 1000))
+        assert owner.partition.stands.needs_window(charges_of(free), int(NOON * 1000))
         opening = wanted(free, NOTHING, now=NOON)
         assert await decided(owner.partition, opening) == Placed(0, None)
-        assert not owner.partition.needs_window(charges_of(free), int((MIDNIGHT - 0.001) * 1000))
+        assert not owner.partition.stands.needs_window(charges_of(free), int((MIDNIGHT - 0.001) * 1000))
         await finish(bus, opening.request, 40)
         await finish(bus, "second", 30, held=False, admitted_ms=int(NOON * 1000))
         await until(lambda: owner.figures() == (70, 0))
-        assert owner.partition.needs_window(charges_of(free), int(MIDNIGHT * 1000))
+        assert owner.partition.stands.needs_window(charges_of(free), int(MIDNIGHT * 1000))
         await decided(owner.partition, wanted(free, NOTHING, now=MIDNIGHT))
         await finish(bus, "late", 30, held=False, admitted_ms=int(NOON * 1000))
         await finish(bus, "fresh", 20, held=False, admitted_ms=int(MIDNIGHT * 1000))

@@ -10,6 +10,20 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.policy.budgets.account import Account
+from services.policy.budgets.loans import (
+    Assumed,
+    Borrowed,
+    Credit,
+    Lent,
+    Loan,
+    LoanEntry,
+    Repaid,
+    Returned,
+    fold_at_borrower,
+    fold_at_home,
+)
+
 DAY_MS = 24 * 3_600_000
 LOST_KEPT_MS = 7 * DAY_MS
 """How long after a loss a fact of its request may be stored and still correct it."""
@@ -17,17 +31,6 @@ LOST_KEPT_MS = 7 * DAY_MS
 
 PROVIDER = "provider:"
 """What the name of a provider's account begins with."""
-
-
-class Account(msgspec.Struct):
-    """`spent` and `held` in pico-dollars, of the current window alone. `ends_ms` is 0 where nothing resets it."""
-
-    window: int = 1
-    starts_ms: int = 0
-    ends_ms: int = 0
-    duration: str = ""
-    spent: int = 0
-    held: int = 0
 
 
 class Share(msgspec.Struct, array_like=True, frozen=True):
@@ -100,7 +103,7 @@ class Released(msgspec.Struct, tag="released", frozen=True):
     request: str
 
 
-Entry = Held | Opened | Expired | Released
+Entry = Held | Opened | Expired | Released | LoanEntry
 
 
 class Settled(NamedTuple):
@@ -134,6 +137,8 @@ class Books(msgspec.Struct):
     holds: dict[str, Hold] = {}
     lost: dict[str, Lost] = {}
     facts_seq: int = 0
+    loans: dict[str, dict[int, Loan]] = {}  # of accounts at home here, by borrower
+    credits: dict[str, Credit] = {}  # of accounts at home elsewhere
 
     def apply(self, entry: Entry) -> None:
         """Fold one journal entry."""
@@ -148,6 +153,7 @@ class Books(msgspec.Struct):
                 account = self.account(name)
                 if window != account.window:
                     account.spent = account.held = 0
+                    self.loans.pop(name, None)
                 account.window, account.starts_ms, account.ends_ms = window, starts_ms, ends_ms
                 account.duration = duration
             case Expired(request, at_ms):
@@ -161,6 +167,10 @@ class Books(msgspec.Struct):
                 undelivered = self.holds.pop(request, None)
                 if undelivered is not None:
                     self._take_off(undelivered)
+            case Lent() | Repaid() | Assumed():
+                fold_at_home(entry, self.account(entry.account), self.loans)
+            case Borrowed() | Returned():
+                fold_at_borrower(entry, self.account(entry.account), self.credits)
 
     def settle(self, settled: Settled) -> bool:
         """Fold the end of a request; return whether it changed anything (a second time it does not)."""
@@ -195,7 +205,7 @@ class Books(msgspec.Struct):
     @property
     def records(self) -> int:
         """How much there is to write down."""
-        return len(self.accounts) + len(self.holds) + len(self.lost)
+        return len(self.accounts) + len(self.holds) + len(self.lost) + len(self.loans) + len(self.credits)
 
     def account(self, name: str) -> Account:
         account = self.accounts.get(name)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.policy.budgets.accounts import Account
+from services.policy.budgets.account import Account
 from shared.calls import Bound
 
 

@@ -31,12 +31,24 @@ class Charge(NamedTuple):
 class Charges(NamedTuple):
     """All of `must` must have room, the key's account first; and one of the `providers` where there are any.
 
-    `budgeted`: one of them has a limit, so that the request needs a hold.
+    `budgeted`: one of them has a limit, so that the request needs a hold. `spread`: some of them are at home in other
+    partitions than the key's.
     """
 
     must: tuple[Charge, ...]
     providers: tuple[Charge, ...] = ()
     budgeted: bool = False
+    spread: bool = False
+
+
+def charges_of(must: tuple[Charge, ...], providers: tuple[Charge, ...] = ()) -> Charges:
+    home = must[0].home
+    return Charges(
+        must,
+        providers,
+        bool(providers) or any(charge.limit is not None for charge in must),
+        any(charge.home != home for charge in must) or any(charge.home != home for charge in providers),
+    )
 
 
 def pattern_of(window: Window) -> str:

@@ -4,7 +4,8 @@ A window is left for the next one only when a request comes: then its end is in 
 another one than the window was opened with. What was spent in a window that still runs stays when its end moves.
 """
 
-from services.policy.budgets.accounts import Account, Opened
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Opened
 from services.policy.budgets.budget_window import window_at
 
 

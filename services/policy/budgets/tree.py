@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from services.policy.budgets.charges import Charge, Charges, pattern_of
+from services.policy.budgets.charges import Charge, Charges, charges_of, pattern_of
 from shared import subjects
 from shared.calls import Caller
 from shared.holders import (
@@ -98,7 +98,7 @@ class BudgetTree:
         paid: tuple[Charge, ...] = ()
         if any(name in self._providers for name in providers):
             paid = tuple(self._providers.get(name) or self._unlimited(name) for name in providers)
-        return Charges(tuple(must), paid, bool(paid) or any(charge.limit is not None for charge in must))
+        return charges_of(tuple(must), paid)
 
     def _know(self, token: str, key: Key | None) -> _Known:
         every = list(self._levels(key))
@@ -107,7 +107,7 @@ class BudgetTree:
             if charge.model:
                 by_model[charge.model] = (*by_model.get(charge.model, ()), charge)
         always = tuple(charge for charge in every if not charge.model)
-        charges = Charges(always, (), any(charge.limit is not None for charge in always))
+        charges = charges_of(always)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
         known = self._known[token] = _Known(key, self._generation, charges, by_model)

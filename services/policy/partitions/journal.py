@@ -42,6 +42,8 @@ class _WrittenBooks(msgspec.Struct):
     accounts: dict[str, msgspec.Raw]
     holds: dict[str, msgspec.Raw]
     lost: dict[str, msgspec.Raw]
+    loans: dict[str, msgspec.Raw]
+    credits: dict[str, msgspec.Raw]
     facts_seq: int
 
 
@@ -69,15 +71,19 @@ def encode_group(owner: str, at_ms: int, entries: Sequence[bytes]) -> bytes:
 
 def encode_snapshot(owner: str, at_ms: int, books: Books, *, bytes_max: int = MESSAGE_BYTES_MAX) -> list[bytes]:
     """Return the messages that together say what `books` are."""
-    parts = [_WrittenBooks({}, {}, {}, books.facts_seq)]
+    parts = [_empty(books)]
     size = 0
     for kind, name, record in _records(books):
         size += len(name) + len(record) + _RECORD_OVERHEAD
         if size > bytes_max:
-            parts.append(_WrittenBooks({}, {}, {}, books.facts_seq))
+            parts.append(_empty(books))
             size = len(name) + len(record) + _RECORD_OVERHEAD
         getattr(parts[-1], kind)[name] = msgspec.Raw(record)
     return [_encode(_WrittenSnapshot(owner, at_ms, part, number, len(parts))) for number, part in enumerate(parts)]
+
+
+def _empty(books: Books) -> _WrittenBooks:
+    return _WrittenBooks({}, {}, {}, {}, {}, books.facts_seq)
 
 
 def decode(message: bytes) -> Group | Snapshot:
@@ -116,7 +122,7 @@ class Replay:
 
 
 def _records(books: Books) -> Iterator[tuple[str, str, bytes]]:
-    for kind in ("accounts", "holds", "lost"):
+    for kind in ("accounts", "holds", "lost", "loans", "credits"):
         for name, record in getattr(books, kind).items():
             yield kind, name, _encode(record)
 
@@ -127,4 +133,6 @@ def _joined(parts: Sequence[Snapshot]) -> Books:
         books.accounts |= part.books.accounts
         books.holds |= part.books.holds
         books.lost |= part.books.lost
+        books.loans |= part.books.loans
+        books.credits |= part.books.credits
     return books

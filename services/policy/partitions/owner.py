@@ -129,6 +129,7 @@ class Owner:
             self._partitions.add(partition)
             for work in (self._serve_requests, self._serve_releases, self._serve_accounts):
                 subscriptions.append(await work(number, partition))
+            subscriptions += await self._serve_loans(number, partition)
             await self._bus.flush(SUBSCRIBED_S)
             self._served.add(number)
             opened = time.monotonic()
@@ -197,6 +198,18 @@ class Owner:
             return b"{}"
 
         return await self._bus.serve(subjects.release(number), release)
+
+    async def _serve_loans(self, number: int, partition: Partition) -> list[int]:
+        """What other partitions ask, return and want back."""
+
+        def by_owner(handle: Callable[[Message], None]) -> Callable[[Message], None]:
+            return lambda message: handle(message) if partition.open and self._leases.holds(number) else None
+
+        return [
+            await self._bus.subscribe(subjects.lend(number), by_owner(partition.lender.on_ask)),
+            await self._bus.subscribe(subjects.repay(number), by_owner(partition.lender.on_report)),
+            await self._bus.subscribe(subjects.recall(number), by_owner(partition.borrower.on_recall)),
+        ]
 
     async def _serve_accounts(self, number: int, partition: Partition) -> int:
         async def tell(message: Message) -> bytes:

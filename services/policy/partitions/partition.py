@@ -5,28 +5,20 @@ lost. Whoever owns the partition then reads the journal anew.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import structlog
 
-from services.policy.budgets.accounts import (
-    Account,
-    Expired,
-    Held,
-    Hold,
-    Lost,
-    Opened,
-    Released,
-    Settled,
-    Share,
-)
-from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released, Settled, Share
 from services.policy.budgets.charges import Charge, Charges
-from services.policy.budgets.resets import due
+from services.policy.partitions.borrowing import Borrower
 from services.policy.partitions.decision import Answer, Denied, Done, Wanted
 from services.policy.partitions.journal_reader import ReadJournal
-from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter
+from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter, Then
+from services.policy.partitions.lending import Lender
+from services.policy.partitions.stands import InTheWay, Stands
 from services.policy.partitions.undispatched import Undispatched
 from services.policy.partitions.waiting import WaitingRoom
 from shared.bus import Bus, Conflict
@@ -44,9 +36,6 @@ class _Waiting(NamedTuple):
     wanted: Wanted
     done: Done
     charge: Charge
-
-
-_UNUSED = Account()
 
 
 class Partition:
@@ -88,10 +77,31 @@ class Partition:
             on_failure=self._on_failure,
             snapshot_every_groups=snapshot_every_groups,
         )
+        self.borrower = Borrower(
+            bus,
+            number,
+            self.books,
+            write=self._write,
+            retry=lambda account: self._try_those_who_wait((account,)),
+            waiting_for=self._waiting.count,
+            clock=clock,
+        )
+        self.stands = Stands(number, self.books, self.borrower, self._write)
+        self.lender = Lender(
+            bus,
+            number,
+            self.books,
+            stand=self.stands.stand,
+            write=self._write,
+            freed=lambda account: self._try_those_who_wait((account,)),
+            clock=clock,
+        )
 
     def start(self) -> None:
         """Begin to decide. What is known to be nobody's hold is released, what nobody was told of is told."""
         self.open = True
+        self.lender.start(self._now_ms())
+        self.borrower.start(self._now_ms())
         for request in self._undispatched.of(self.number):
             self.release(request)
         for lost in self.books.lost.values():
@@ -105,6 +115,8 @@ class Partition:
             return
         self.open = False
         self._writer.close()
+        self.borrower.close()
+        self.lender.close()
         for waiting in self._waiting.take_all():
             _answer(waiting.done, None)
 
@@ -126,11 +138,16 @@ class Partition:
             if in_the_way is None:
                 return True
         if self._waiting.size >= WAITING_MAX:
-            _answer(done, self._denied(in_the_way, wanted.now_ms, only_holds=True))
+            _answer(done, self.stands.denied(in_the_way, wanted.now_ms, only_holds=True))
             return True
         self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
+        self.lender.recall(in_the_way.account)
         self._on_wait()
         return False
+
+    @property
+    def _somebody_cares(self) -> bool:
+        return bool(self._waiting.size or self.lender.has_waiting or self.books.credits)
 
     def _queue_of(self, wanted: Wanted) -> Charge | None:
         """Return the account where others wait already: what costs something must not go before them."""
@@ -140,35 +157,7 @@ class Partition:
 
     @property
     def has_waiting(self) -> bool:
-        return self._waiting.size > 0
-
-    def needs_window(self, charges: Charges, now_ms: int) -> bool:
-        """Return whether a window has to be opened before anything may be counted in these accounts."""
-        return any(self._due(charge, now_ms) is not None for charge in charges.must)
-
-    def counts_from(self, charges: Charges) -> int:
-        """Return when the newest window of these accounts began: what is admitted belongs to it."""
-        return max(self.standing(charge.account).starts_ms for charge in charges.must)
-
-    def covers(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
-        """Return whether `ask` fits beside what is spent and held, as it is."""
-        return all(
-            covers(self.standing(charge.account), charge.limit_at(now_ms), ask)
-            for charge in charges.must
-            if charge.home == self.number
-        )
-
-    def may_cover(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
-        """Return whether `ask` fits in some way: now or once holds are settled, whole or with a shorter answer."""
-        decision = place(
-            [
-                Stand(self.standing(charge.account), charge.limit_at(now_ms))
-                for charge in charges.must
-                if charge.home == self.number
-            ],
-            ask,
-        )
-        return isinstance(decision, Placed) or decision.only_holds
+        return self._waiting.size > 0 or self.lender.has_waiting or self.borrower.is_pressed
 
     def release(self, request: str) -> None:
         """The request never reached a router: its hold is nobody's, here or wherever it is owned by then."""
@@ -181,9 +170,7 @@ class Partition:
             if stored:
                 self._undispatched.discard(self.number, request)
 
-        entry = Released(request)
-        self.books.apply(entry)
-        self._writer.write(entry, then)
+        self._write(Released(request), then)
         self._try_those_who_wait(hold.accounts)
 
     def settle(self, seq: int, settled: Settled) -> None:
@@ -194,7 +181,7 @@ class Partition:
         hold = self.books.holds.get(settled.request, lost.hold if lost is not None else None)
         if hold is not None and settled.cost > hold.amount and self.open:
             log.error("a request cost more than it could", request=hold.request, held=hold.amount, cost=settled.cost)
-        if self.books.settle(settled) and self._waiting.size and self.open:
+        if self.books.settle(settled) and self.open and self._somebody_cares:
             self._try_those_who_wait(hold.accounts if hold is not None else [settled.account, *settled.also])
 
     def told(self, seq: int, request: str) -> None:
@@ -221,7 +208,11 @@ class Partition:
         for account in self._waiting.accounts():
             self._try_waiting(account, now_ms)
             for waiting in self._waiting.take_overdue(account, now_ms):
-                _answer(waiting.done, self._denied(waiting.charge, now_ms, only_holds=True))
+                unanswered = self.borrower.is_unanswered(waiting.charge.account)
+                denied = self.stands.denied(waiting.charge, now_ms, only_holds=True)
+                _answer(waiting.done, None if unanswered else denied)
+        self.lender.tick(now_ms)
+        self.borrower.tick(now_ms)
 
     def standing(self, account: str) -> Account:
         return self.books.accounts.get(account) or Account()
@@ -234,40 +225,31 @@ class Partition:
             if stored and lost is not None:
                 self._on_lost(self.number, lost)
 
-        entry = Expired(hold.request, now_ms)
-        self.books.apply(entry)
-        self._writer.write(entry, then)
+        self._write(Expired(hold.request, now_ms), then)
+        self._touch(hold.accounts, now_ms)
 
     def _try(self, wanted: Wanted, charges: Charges, now_ms: int, done: Done) -> Charge | None:
         """Decide now if it can be; else return the account in which only other holds are in the way."""
-        must, providers = charges.must, charges.providers
-        stands = [self._stand(charge, now_ms) for charge in must]
-        decision = place(stands, wanted.ask, [self._stand(charge, now_ms) for charge in providers])
-        if isinstance(decision, Refused):
-            charge = providers[decision.by] if decision.alternative else must[decision.by]
-            if decision.only_holds:
-                return charge
-            _answer(done, self._denied(charge, now_ms, only_holds=False))
+        decision = self.stands.decide(wanted, charges, now_ms)
+        if isinstance(decision, InTheWay):
+            return decision.charge
+        if isinstance(decision, Denied):
+            _answer(done, decision)
             return None
-        also = [
-            Share(charge.account, stand.account.window)
-            for charge, stand in zip(must[1:], stands[1:], strict=True)
-            if charge.home == self.number
-        ]
-        for place_of, charge in enumerate(providers):
-            if charge.limit is not None and charge.home == self.number and place_of not in decision.excluded:
-                also.append(Share(charge.account, self.standing(charge.account).window))
+        placed = decision
+        key, *others = charges.must
+        charged = [*others, *(one for place_of, one in enumerate(charges.providers) if place_of not in placed.excluded)]
         entry = Held(
             Hold(
                 wanted.request,
-                must[0].account,
-                stands[0].account.window,
-                decision.amount,
+                key.account,
+                self.standing(key.account).window,
+                placed.amount,
                 wanted.expires_ms,
                 now_ms,
                 wanted.tenant,
                 wanted.model,
-                tuple(also),
+                tuple(self._shares(charged)),
                 wanted.whom,
             )
         )
@@ -275,33 +257,41 @@ class Partition:
         def then(stored: bool) -> None:
             if not stored:
                 self._undispatched.add(self.number, wanted.request, self._now_ms())
-            _answer(done, decision if stored else None)
+            _answer(done, placed if stored else None)
 
         self.books.apply(entry)
         self._writer.write(entry, then)
+        if charges.spread:
+            self._touch(entry.hold.accounts, now_ms)
         return None
 
-    def _stand(self, charge: Charge, now_ms: int) -> Stand:
-        """Return how an account stands in its present window, which is opened where it has to be."""
-        if charge.home != self.number:
-            return Stand(_UNUSED, None)  # what other partitions count is not decided here
-        account = self.books.accounts.get(charge.account, _UNUSED)
-        if charge.pattern != account.duration or 0 < account.ends_ms <= now_ms:
-            opened = self._due(charge, now_ms)
-            if opened is not None:
-                self.books.apply(opened)
-                self._writer.write(opened)
-                account = self.books.account(charge.account)
-        return Stand(account, charge.limit_at(now_ms))
+    def _shares(self, charges: Sequence[Charge]) -> Iterator[Share]:
+        """Providers without a limit are not counted."""
+        accounts = self.books.accounts
+        for charge in charges:
+            if charge.limit is not None or charge.kind != "provider":
+                account = accounts.get(charge.account)
+                yield Share(charge.account, 1 if account is None else account.window)
 
-    def _due(self, charge: Charge, now_ms: int) -> Opened | None:
-        return due(charge.account, self.standing(charge.account), charge.pattern, charge.anchor, now_ms)
+    def _write(self, entry: Entry, then: Then | None = None) -> None:
+        self.books.apply(entry)
+        self._writer.write(entry, then)
+
+    def _touch(self, accounts: Sequence[str], now_ms: int) -> None:
+        """Something has changed in these accounts that their homes have to know."""
+        if self.books.credits:
+            for account in accounts:
+                self.borrower.touch(account, now_ms)
 
     def _try_those_who_wait(self, accounts: Sequence[str]) -> None:
+        """There may be more in these accounts than before."""
         now_ms = self._now_ms()
         for account in accounts:
             if account in self._waiting:
                 self._try_waiting(account, now_ms)
+            if self.lender.has_waiting and account not in self._waiting:
+                self.lender.serve(account)
+        self._touch(accounts, now_ms)
 
     def _try_waiting(self, account: str, now_ms: int) -> None:
         """Let those who wait on an account try again, in their order, until one still has to wait for it."""
@@ -318,11 +308,6 @@ class Partition:
             self._waiting.take_first(account)
             if in_the_way is not None:
                 self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
-
-    def _denied(self, charge: Charge, now_ms: int, *, only_holds: bool) -> Denied:
-        account = self.standing(charge.account)
-        limit = charge.limit_at(now_ms) or 0
-        return Denied(charge, Standing(account.spent, account.held, limit, account.ends_ms, only_holds))
 
     def _on_failure(self, error: BaseException) -> None:
         self.conflict = isinstance(error, Conflict)

@@ -22,6 +22,10 @@ class WaitingRoom(Generic[T]):
     def __contains__(self, account: str) -> bool:
         return account in self._queues
 
+    def count(self, account: str) -> int:
+        """Return how many wait for `account`."""
+        return len(self._queues.get(account, ()))
+
     def accounts(self) -> list[str]:
         return list(self._queues)
 

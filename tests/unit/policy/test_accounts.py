@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import (
     DAY_MS,
     LOST_KEPT_MS,
-    Account,
     Books,
     Expired,
     Held,

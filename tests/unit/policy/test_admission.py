@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.budgets.accounts import Account
+from services.policy.budgets.account import Account
 from services.policy.budgets.admission import NOTHING, Ask, Placed, Refused, Stand, covers, place
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.policy.budgets.accounts import Account
+from services.policy.budgets.account import Account
 from services.policy.budgets.admission import Ask, Placed, Stand, place
 from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens

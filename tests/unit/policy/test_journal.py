@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.budgets.accounts import Account, Books, Entry, Expired, Held, Hold, Lost, Opened, Released
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Books, Entry, Expired, Held, Hold, Lost, Opened, Released
 from services.policy.partitions import journal
 
 names = st.text(min_size=1, max_size=80)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.policy.budgets.accounts import Account, Opened
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Opened
 from services.policy.budgets.resets import due
 
 

@@ -1,0 +1,14 @@
+"""One account, as it stands in its present window."""
+
+import msgspec
+
+
+class Account(msgspec.Struct):
+    """`spent` and `held` in pico-dollars, of the current window alone. `ends_ms` is 0 where nothing resets it."""
+
+    window: int = 1
+    starts_ms: int = 0
+    ends_ms: int = 0
+    duration: str = ""
+    spent: int = 0
+    held: int = 0

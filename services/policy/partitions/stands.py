@@ -1,0 +1,143 @@
+"""How the accounts of a request stand in its partition: those at home here, and what is borrowed of the others."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from services.policy.budgets.account import Account
+from services.policy.budgets.accounts import Books, Opened
+from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place
+from services.policy.budgets.charges import Charge, Charges
+from services.policy.budgets.resets import due
+from services.policy.partitions.borrowing import Borrower, Need
+from services.policy.partitions.decision import Denied, Wanted
+from services.policy.partitions.journal_writer import Then
+
+_UNUSED = Account()
+_NO_ROOM = Stand(Account(), 0)
+
+
+class InTheWay(NamedTuple):
+    """The account that a request has to wait for."""
+
+    charge: Charge
+
+
+class Stands:
+    """All calls come from one event loop."""
+
+    def __init__(
+        self, number: int, books: Books, borrower: Borrower, write: Callable[[Opened, Then | None], None]
+    ) -> None:
+        """`write` applies and journals."""
+        self._number = number
+        self._books = books
+        self._borrower = borrower
+        self._write = write
+
+    def decide(self, wanted: Wanted, charges: Charges, now_ms: int) -> Placed | Denied | InTheWay:
+        """Decide now if it can be; what has to be borrowed for it is asked for."""
+        stands = [self.stand(charge, now_ms) for charge in charges.must]
+        decision = place(stands, wanted.ask)
+        if isinstance(decision, Placed) and charges.providers:
+            alternatives: list[Stand] = []
+            for charge in charges.providers:
+                stand = self._alternative(charge, wanted, decision.amount, now_ms)
+                if isinstance(stand, InTheWay):
+                    return stand
+                alternatives.append(stand)
+            decision = place(stands, wanted.ask, alternatives)
+        if isinstance(decision, Refused):
+            charge = (charges.providers if decision.alternative else charges.must)[decision.by]
+            return InTheWay(charge) if decision.only_holds else self.denied(charge, now_ms, only_holds=False)
+        if decision.amount and charges.spread:
+            missing = self._missing(charges.must, wanted, decision.amount, now_ms)
+            if missing is not None:
+                return missing
+        return decision
+
+    def stand(self, charge: Charge, now_ms: int) -> Stand:
+        """Return how an account stands in its present window, which is opened where it has to be."""
+        if charge.home != self._number:
+            return self._stand_elsewhere(charge, now_ms)
+        account = self._books.accounts.get(charge.account, _UNUSED)
+        if charge.pattern != account.duration or 0 < account.ends_ms <= now_ms:
+            opened = self.due(charge, now_ms)
+            if opened is not None:
+                self._write(opened, None)
+                account = self._books.account(charge.account)
+        return Stand(account, charge.limit_at(now_ms))
+
+    def due(self, charge: Charge, now_ms: int) -> Opened | None:
+        return due(charge.account, self._standing(charge.account), charge.pattern, charge.anchor, now_ms)
+
+    def needs_window(self, charges: Charges, now_ms: int) -> bool:
+        """Return whether a window has to be opened before anything may be counted in these accounts."""
+        return any(charge.home == self._number and self.due(charge, now_ms) is not None for charge in charges.must)
+
+    def counts_from(self, charges: Charges) -> int:
+        """Return when the newest window of these accounts began: what is admitted belongs to it."""
+        return max(self._standing(charge.account).starts_ms for charge in charges.must)
+
+    def covers(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
+        """Return whether `ask` fits beside what is spent and held, as it is."""
+        for charge in charges.must:
+            if charge.home != self._number:
+                if self._borrower.is_tight(charge.account, now_ms):
+                    return False
+            elif not covers(self._standing(charge.account), charge.limit_at(now_ms), ask):
+                return False
+        return True
+
+    def may_cover(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
+        """Return whether `ask` fits in some way: now or once holds are settled, whole or with a shorter answer."""
+        here = [charge for charge in charges.must if charge.home == self._number]
+        stands = [Stand(self._standing(charge.account), charge.limit_at(now_ms)) for charge in here]
+        decision = place(stands, ask)
+        return isinstance(decision, Placed) or decision.only_holds
+
+    def denied(self, charge: Charge, now_ms: int, *, only_holds: bool) -> Denied:
+        if charge.home != self._number:
+            told = self._borrower.standing(charge.account)
+            if told is not None:
+                return Denied(charge, told._replace(only_holds=only_holds))
+        account = self._standing(charge.account)
+        limit = charge.limit_at(now_ms) or 0
+        return Denied(charge, Standing(account.spent, account.held, limit, account.ends_ms, only_holds))
+
+    def _standing(self, account: str) -> Account:
+        return self._books.accounts.get(account, _UNUSED)
+
+    def _stand_elsewhere(self, charge: Charge, now_ms: int) -> Stand:
+        """Without a limit: what is missing is asked for when it is known how much that is."""
+        limit = charge.limit_at(now_ms)
+        if limit is not None and limit <= 0:
+            return _NO_ROOM
+        return Stand(self._standing(charge.account), self._borrower.limit(charge))
+
+    def _missing(self, charges: Sequence[Charge], wanted: Wanted, amount: int, now_ms: int) -> InTheWay | Denied | None:
+        """Ask for what is not borrowed yet, of every account at once."""
+        in_the_way: InTheWay | None = None
+        ask = wanted.ask
+        least = min(amount, ask.input_pico + ask.output_pico_per_token * ask.n)
+        for charge in charges:
+            if charge.home == self._number or charge.limit is None:
+                continue
+            if self._borrower.room(charge, now_ms) >= amount:
+                continue
+            refused = self._borrower.refused(charge.account, least, now_ms)
+            if refused is not None:
+                return Denied(charge, refused)
+            self._borrower.ask(Need(charge, amount, least, True, wanted.give_up_ms))
+            in_the_way = in_the_way or InTheWay(charge)
+        return in_the_way
+
+    def _alternative(self, charge: Charge, wanted: Wanted, amount: int, now_ms: int) -> Stand | InTheWay:
+        """Return how a provider's account stands. One counted elsewhere has room for the whole, or none."""
+        if charge.limit is None or charge.home == self._number:
+            return self.stand(charge, now_ms)
+        if self._borrower.room(charge, now_ms) >= amount:
+            return Stand(self._standing(charge.account), None)
+        if (charge.limit_at(now_ms) or 0) <= 0 or self._borrower.refused(charge.account, amount, now_ms) is not None:
+            return _NO_ROOM
+        self._borrower.ask(Need(charge, amount, amount, False, wanted.give_up_ms))
+        return InTheWay(charge)

@@ -1,0 +1,289 @@
+"""One budget, spent from many partitions on a real nats-server: never passed, and all of it can be spent."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from services.policy.budgets.admission import Ask, Placed
+from services.policy.budgets.tree import TreeRules
+from services.policy.partitions import borrowing, lending
+from services.policy.partitions.decision import Denied
+from shared.bus import Bus
+from shared.holders import Window
+from tests import budgets
+from tests.budgets import answered, cost, decided, entries_of, finish, until, wanted
+from tests.loans import ELSEWHERE, GLOBAL, HOME, PARTITIONS, Partitions, charges_under, key_at, partitions
+
+KEYS = [key_at(number) for number in range(PARTITIONS)]
+
+
+@pytest.fixture(autouse=True)
+def known_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets, "_keys", {key.token: key for key in KEYS})
+
+
+async def spend(owners: Partitions, number: int, amount: int, limit: int, paid: int | None = None) -> Any:
+    """One request of a key at partition `number` under the global budget; it ends at once."""
+    request = wanted(KEYS[number], cost(amount), charges=charges_under(Window(limit)), waits_s=10)
+    answer = await answered(owners[number], request)
+    assert owners.at_most_spent() <= limit
+    if isinstance(answer, Placed):
+        await finish(
+            owners.bus,
+            request.request,
+            answer.amount if paid is None else paid,
+            key=KEYS[number].token,
+            partition=number,
+        )
+    return answer
+
+
+async def test_a_budget_that_fits_exactly_so_many_requests_serves_exactly_those(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        answers = await asyncio.gather(*[spend(owners, number % PARTITIONS, 10, 400) for number in range(64)])
+        assert sum(isinstance(answer, Placed) for answer in answers) == 40
+        assert all(isinstance(answer, Denied) for answer in answers if not isinstance(answer, Placed))
+        await until(lambda: owners.figures(HOME) == (400, 0))
+
+
+async def test_all_that_is_not_spent_can_be_spent_elsewhere(bus: Bus) -> None:
+    """Each request costs a tenth of what is held for it: the rest must come back from wherever it is."""
+    async with partitions(bus) as owners:
+        answers = await asyncio.gather(*[spend(owners, number % PARTITIONS, 10, 60, paid=1) for number in range(48)])
+        assert all(isinstance(answer, Placed) for answer in answers)
+        await until(lambda: owners.figures(HOME) == (48, 0), within_s=10)
+
+
+async def test_far_from_the_limit_one_question_serves_many_requests(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        for _ in range(100):
+            assert isinstance(await spend(owners, ELSEWHERE[0], 10, 10**6), Placed)
+        lent = [entry for entry in await entries_of(bus, HOME) if type(entry).__name__ == "Lent"]
+        assert len(lent) < 10
+
+
+async def test_what_a_partition_does_not_need_any_more_goes_back(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(borrowing, "IDLE_MS", 300)
+    async with partitions(bus) as owners:
+        await spend(owners, ELSEWHERE[0], 10, 10**6, paid=4)
+        assert owners.figures(HOME)[1] > 0
+        await until(lambda: owners.figures(HOME) == (4, 0))
+        assert owners[ELSEWHERE[0]].books.credits[GLOBAL].limit == 4
+
+
+async def test_an_answer_is_shortened_to_what_home_has_left(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        await spend(owners, HOME, 750, 1_000)
+        charges = charges_under(Window(1_000))
+        request = wanted(KEYS[ELSEWHERE[0]], Ask(100, 10, 1_000, 1, True), charges=charges, waits_s=10)
+        assert await decided(owners[ELSEWHERE[0]], request) == Placed(250, 15)
+        assert owners.at_most_spent() == 1_000
+
+
+async def test_a_refusal_says_how_the_account_stands_at_home(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        await spend(owners, HOME, 950, 1_000)
+        refused = await spend(owners, ELSEWHERE[0], 51, 1_000)
+        assert isinstance(refused, Denied)
+        assert refused.charge.kind == "global"
+        assert (refused.standing.spent, refused.standing.limit, refused.standing.only_holds) == (950, 1_000, False)
+        assert isinstance(await spend(owners, ELSEWHERE[0], 50, 1_000), Placed)
+
+
+async def test_a_limit_of_nothing_allows_nothing_anywhere(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        assert isinstance(await spend(owners, ELSEWHERE[0], 0, 0), Denied)
+
+
+async def test_who_waits_for_what_is_held_elsewhere_is_refused_in_the_end(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        charges = charges_under(Window(100))
+        held = wanted(KEYS[ELSEWHERE[0]], cost(100), charges=charges, waits_s=10)
+        await decided(owners[ELSEWHERE[0]], held)
+        for number in (HOME, ELSEWHERE[1]):
+            refused = await answered(owners[number], wanted(KEYS[number], cost(10), charges=charges, waits_s=0.5))
+            assert isinstance(refused, Denied)
+            assert refused.standing.only_holds
+            assert (refused.standing.held, refused.standing.limit) == (100, 100)
+
+
+async def test_without_the_home_nothing_more_is_spent_and_nothing_else_waits(bus: Bus) -> None:
+    async with partitions(bus, but=(HOME,)) as owners:
+        number = ELSEWHERE[0]
+        asked = asyncio.ensure_future(spend_alone(owners, number, 10))
+        own = wanted(KEYS[number], cost(10), charges=charges_under(None))
+        assert await decided(owners[number], own) == Placed(10, None)
+        assert await asked is None
+
+
+async def spend_alone(owners: Partitions, number: int, amount: int) -> Any:
+    request = wanted(KEYS[number], cost(amount), charges=charges_under(Window(100)), waits_s=0.8)
+    return await answered(owners[number], request)
+
+
+async def test_the_homes_death_is_waited_for(bus: Bus) -> None:
+    async with partitions(bus, but=(HOME,)) as owners:
+        number = ELSEWHERE[0]
+        request = wanted(KEYS[number], cost(10), charges=charges_under(Window(100)), waits_s=10)
+        asked = asyncio.ensure_future(answered(owners[number], request))
+        await asyncio.sleep(0.5)
+        await owners.open(HOME)
+        assert await asked == Placed(10, None)
+
+
+async def test_a_late_end_corrects_what_a_borrower_assumed(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(borrowing, "IDLE_MS", 300)
+    number = ELSEWHERE[0]
+    async with partitions(bus) as owners:
+        request = wanted(KEYS[number], cost(100), charges=charges_under(Window(1_000)), waits_s=5, lasts_s=0.3)
+        await decided(owners[number], request)
+        await until(lambda: owners.figures(HOME) == (100, 0))
+        await finish(bus, request.request, 30, key=KEYS[number].token, partition=number)
+        await until(lambda: owners.figures(HOME) == (30, 0))
+
+
+async def test_a_borrower_that_dies_before_it_hears_of_a_loan_gives_it_back_when_it_lives(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "LOST_MS", 600)
+    monkeypatch.setattr(lending, "LOST_RECALL_EVERY_MS", 200)
+    number = ELSEWHERE[0]
+    async with partitions(bus) as owners:
+        request = wanted(KEYS[number], cost(100), charges=charges_under(Window(1_000)), waits_s=5)
+        owners[number].decide(request, lambda answer: None)
+        await asyncio.sleep(0)
+        await owners.owned.pop(number).die()
+        await until(lambda: owners.figures(HOME)[0] >= 100, within_s=5)  # it is not heard of, and counts as spent
+        await owners.open(number)
+        await until(lambda: owners.figures(HOME) == (0, 0))
+
+
+async def test_a_dead_borrowers_loan_counts_as_spent_until_its_successor_tells(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "LOST_MS", 600)
+    monkeypatch.setattr(lending, "LOST_RECALL_EVERY_MS", 200)
+    number = ELSEWHERE[0]
+    async with partitions(bus) as owners:
+        await spend(owners, number, 100, 10_000, paid=40)
+        lent = owners.figures(HOME)[1]
+        await owners.owned.pop(number).die()
+        await until(lambda: owners.figures(HOME) == (lent, 0))
+        await owners.replace(HOME)
+        assert owners.figures(HOME) == (lent, 0)
+        await owners.open(number)
+        await until(lambda: owners.figures(HOME) == (40, 0))
+
+
+# Windows
+
+MIDNIGHT = 1_795_478_400.0  # 2026-11-24 00:00 UTC
+DAILY = Window(100, "1d")
+
+
+async def test_a_new_window_begins_everywhere_at_its_time_and_old_loans_do_not_come_back(bus: Bus) -> None:
+    now = [MIDNIGHT - 2]
+    number = ELSEWHERE[0]
+    async with partitions(bus, clock=lambda: now[0]) as owners:
+
+        async def ask(amount: int, at: int) -> Any:
+            request = wanted(KEYS[at], cost(amount), now=now[0], charges=charges_under(DAILY), waits_s=0.5)
+            return request, await answered(owners[at], request)
+
+        old, placed = await ask(90, number)
+        assert placed == Placed(90, None)
+        now[0] = MIDNIGHT
+        _, placed = await ask(60, HOME)
+        assert placed == Placed(60, None)
+        assert owners.figures(HOME) == (0, 60)
+        _, placed = await ask(40, number)
+        assert placed == Placed(40, None)
+        assert owners.figures(HOME) == (0, 100)
+        await finish(bus, old.request, 90, key=KEYS[number].token, partition=number)
+        await until(lambda: old.request not in owners[number].books.holds)
+        assert owners.at_most_spent() == 100
+        await owners.replace(HOME)
+        await owners.replace(number)
+        assert owners.at_most_spent() == 100
+
+
+async def test_a_limit_that_is_raised_is_there_for_who_asks(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        assert isinstance(await spend(owners, ELSEWHERE[0], 100, 100), Placed)
+        assert isinstance(await spend(owners, ELSEWHERE[1], 10, 100), Denied)
+        await asyncio.sleep(0.15)
+        assert isinstance(await spend(owners, ELSEWHERE[1], 10, 110), Placed)
+
+
+# Providers
+
+
+async def test_a_provider_without_money_at_home_is_left_out_elsewhere(bus: Bus) -> None:
+    rules = TreeRules(PARTITIONS, providers={"openai": Window(100), "azure": Window(1_000)})
+    charges = charges_under(None, rules=rules, providers=("openai", "azure"))
+    async with partitions(bus) as owners:
+        first = wanted(KEYS[0], cost(100), charges=charges, waits_s=5)
+        assert await decided(owners[0], first) == Placed(100, None)
+        await finish(bus, first.request, 100, key=KEYS[0].token, partition=0, provider="openai")
+        for number in range(1, PARTITIONS):
+            request = wanted(KEYS[number], cost(50), charges=charges, waits_s=5)
+            assert await decided(owners[number], request) == Placed(50, None, (0,))
+        late = wanted(KEYS[1], cost(1_001), charges=charges, waits_s=5)
+        refused = await answered(owners[1], late)
+        assert isinstance(refused, Denied)
+        assert refused.charge.kind == "provider"
+
+
+# Deaths
+
+
+@pytest.mark.timeout(60)
+async def test_whoever_dies_no_budget_is_passed_and_in_the_end_all_is_told(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "LOST_MS", 1_500)
+    monkeypatch.setattr(lending, "LOST_RECALL_EVERY_MS", 200)
+    monkeypatch.setattr(borrowing, "IDLE_MS", 300)
+    chance = random.Random(3)
+    limit, spent = 6_000, [0]
+    async with partitions(bus) as owners:
+        busy = True
+
+        async def client(number: int) -> None:
+            while busy:
+                amount = chance.randint(50, 150)
+                request = wanted(KEYS[number], cost(amount), charges=charges_under(Window(limit)), waits_s=3)
+                if number not in owners.owned:
+                    await asyncio.sleep(0.02)
+                    continue
+                answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                owners[number].decide(request, lambda one, to=answer: None if to.done() else to.set_result(one))
+                try:
+                    said = await asyncio.wait_for(answer, 4)
+                except TimeoutError:
+                    continue
+                assert owners_total(owners) <= limit
+                if isinstance(said, Placed):
+                    paid = chance.randint(0, said.amount)
+                    spent[0] += paid
+                    await finish(bus, request.request, paid, key=KEYS[number].token, partition=number)
+                else:
+                    await asyncio.sleep(0.05)
+
+        clients = [asyncio.create_task(client(number)) for number in range(PARTITIONS) for _ in range(4)]
+        for _ in range(12):
+            await asyncio.sleep(chance.uniform(0.1, 0.4))
+            await owners.replace(chance.randrange(PARTITIONS))
+        busy = False
+        await asyncio.gather(*clients)
+        for number in range(PARTITIONS):
+            for request in list(owners[number].books.holds):
+                owners[number].release(request)  # decided, and its client never heard: nobody sent it on
+        await until(lambda: owners.figures(HOME) == (spent[0], 0), within_s=15)
+        assert spent[0] <= limit
+
+
+def owners_total(owners: Partitions) -> int:
+    return owners.at_most_spent() if HOME in owners.owned else 0
