@@ -13,6 +13,9 @@ WRITING = frozenset(("acompletion", "atext_completion", "aresponses", "anthropic
 All other calls are bound by what is sent, and by the units that `Admit.units` counts.
 """
 
+FREE = frozenset(("acount_tokens",))
+"""Types of calls that no provider bills."""
+
 BODY_INLINE_MAX = 256 * 1024
 BODY_PART_BYTES = 512 * 1024  # under NATS' default limit of 1 MB a message
 

@@ -88,14 +88,14 @@ class Attempts:
                 failed = await _sign_in(job, provider, deployment, timeout_s)
                 if failed is not None:
                     return failed
-            request, reader = prepared(provider, call, deployment)
+            request, reader, outlet = prepared(provider, call, deployment)
         except CredentialMissing as missing:
             return unsent(missing)
         except Unserved as reason:
             return unserved(reason)
         except Rejected as reason:
             return rejected(reason)
-        reading = Reading(deployment, reader, now_ms(), time.perf_counter_ns())
+        reading = Reading(deployment, reader, now_ms(), time.perf_counter_ns(), outlet)
         answer: ProviderAnswer | None = None
         try:
             async with job.limited(timeout_s) as limit:

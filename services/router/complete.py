@@ -5,6 +5,7 @@ import time
 from random import Random
 from typing import NamedTuple
 
+import orjson
 import structlog
 
 from services.router.answer_headers import whole_headers
@@ -116,6 +117,8 @@ class Completer:
         try:
             ending = await self._call(job)
             await self._settle_usage(job, ending)
+            if ending.outlet is not None and ending.body:
+                ending.body = ending.outlet.whole(orjson.loads(ending.body), ending.usage)
         except Exception as error:
             log.exception("a request failed inside the router", request=job.call.request.request_id)
             return failed(GatewayError(f"the gateway failed: {type(error).__name__}"))
@@ -295,7 +298,10 @@ class Completer:
         if ending.failure is not None:
             answer.failure(ending.failure)
         elif job.call.request.stream:
-            answer.data(form.closing if form else _DONE, last=True)
+            if ending.outlet is not None:
+                answer.data(ending.outlet.closing(ending.usage), last=True)
+            else:
+                answer.data(form.closing if form else _DONE, last=True)
         elif ending.deployment is not None:
             content_type = form.content_type if form else OwnForm.content_type
             headers = whole_headers(job, ending.deployment, ending.body, priced, content_type)

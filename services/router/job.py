@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.router.answer import AnswerWriter
+from services.router.dialects.outlet import Outlet
 from services.router.providers.base import AnswerReader
 from shared.calls import Complete
 from shared.deployments import Deployment
@@ -88,6 +89,7 @@ class Ending:
     first_token_ms: int = 0
     finished_ms: int = 0
     body: bytes = b""  # of an answer that is not streamed
+    outlet: Outlet | None = None  # what puts it into the client's dialect
 
 
 def now_ms() -> int:

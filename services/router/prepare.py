@@ -1,8 +1,21 @@
 """The request that a provider gets for a call: as it is, where the provider serves such calls, else translated."""
 
-from services.router.providers.base import AnswerReader, HttpCall, Provider, ProviderCall
+from typing import NamedTuple
+
+import msgspec
+import orjson
+
+from services.router.counting import counting_call
+from services.router.dialects.outlet import Outlet
+from services.router.dialects.registry import COUNTS, TRANSLATIONS
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, Provider, ProviderCall
+from services.router.providers.count_answer import CountAnswer
+from services.router.providers.openai.plain_chat import plain_chat
 from services.router.providers.rejection import Rejected
 from shared.deployments import Deployment
+
+_SET_BY_CLIENT = "max_output_tokens"
+"""Stands for the field of the maximum where the client's dialect has another: an adapter takes its own name."""
 
 
 class Unserved(Rejected):
@@ -16,13 +29,45 @@ class Unserved(Rejected):
         )
 
 
-def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
-    """Return the request to send, and the reader of its answer, which speaks the client's dialect.
+class Prepared(NamedTuple):
+    """The request to send, the reader of its answer, and the way from chat to the client's dialect, if it needs one."""
+
+    request: HttpCall
+    reader: AnswerReader
+    outlet: Outlet | None = None
+
+
+def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> Prepared:
+    """Return what `deployment` gets for the call.
 
     Raises:
         Unserved: the provider has nothing of the kind.
         CredentialMissing, Rejected: as Provider.prepare.
     """
     if provider.serves(call.call_type, deployment):
-        return provider.prepare(call, deployment)
-    raise Unserved(call, deployment)
+        return Prepared(*provider.prepare(call, deployment))
+    translate = TRANSLATIONS.get(call.call_type)
+    if translate is None or not provider.serves(CHAT, deployment):
+        raise Unserved(call, deployment)
+    chat, outlet = translate(call)
+    if call.call_type in COUNTS:
+        return Prepared(counting_call(orjson.dumps(chat), COUNTS[call.call_type]), CountAnswer(COUNTS[call.call_type]))
+    if isinstance(provider, PlainChat):
+        chat = plain_chat(chat, takes=provider.takes(deployment), drop_params=call.drop_params)
+    return Prepared(*provider.prepare(_chat_call(call, chat), deployment), outlet)
+
+
+def _chat_call(call: ProviderCall, chat: dict[str, object]) -> ProviderCall:
+    """Return the call of the chat; its maximum is what was admitted, else the client's."""
+    own = chat.pop("max_tokens", None)
+    limits = [limit for limit in (own, call.max_tokens) if isinstance(limit, int)]
+    return msgspec.structs.replace(
+        call,
+        body=orjson.dumps(chat),
+        call_type=CHAT,
+        dialect="openai",
+        client_headers=(),
+        include_usage=False,
+        max_tokens=min(limits, default=None),
+        max_tokens_field=_SET_BY_CLIENT if own is not None else "",
+    )

@@ -7,6 +7,7 @@ import msgspec
 
 from services.router.answer_headers import stream_headers
 from services.router.count_tokens import counted_usage
+from services.router.dialects.outlet import Outlet
 from services.router.job import Ending, Job, now_ms
 from services.router.money_line import MoneyLine
 from services.router.provider_answer import ProviderAnswer
@@ -18,6 +19,7 @@ from shared.errors import GatewayError
 from shared.frames import Head
 
 WHOLE_BYTES_MAX = 128 * 1024 * 1024
+_NOT_CHAT = (KeyError, TypeError, AttributeError, ValueError)
 END_WAIT_S = 2.0
 """How long the connection may stay open after a stream has said that it is over."""
 
@@ -25,10 +27,19 @@ END_WAIT_S = 2.0
 class Reading:
     """One answer while it is read."""
 
-    __slots__ = ("_began_ns", "_deployment", "_first_ms", "_started_ms", "reader")
+    __slots__ = ("_began_ns", "_deployment", "_first_ms", "_outlet", "_started_ms", "reader")
 
-    def __init__(self, deployment: Deployment, reader: AnswerReader, started_ms: int, began_ns: int) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        reader: AnswerReader,
+        started_ms: int,
+        began_ns: int,
+        outlet: Outlet | None = None,
+    ) -> None:
+        """`outlet`: the way from chat to the client's dialect, where the reader does not speak it."""
         self.reader = reader
+        self._outlet = outlet
         self._deployment = deployment
         self._started_ms = started_ms
         self._began_ns = began_ns
@@ -36,6 +47,11 @@ class Reading:
 
     def forward(self, job: Job, out: bytes, router: str) -> bool:
         """Write some of a stream's events; return whether they were the first. Nothing is written for b""."""
+        if out and self._outlet is not None:
+            try:
+                out = self._outlet.feed(out)
+            except _NOT_CHAT as error:
+                raise UnreadableAnswer(f"not a chunk of a chat: {error!r}") from error
         if not out:
             return False
         if self._first_ms:
@@ -49,7 +65,8 @@ class Reading:
         self._first_ms = now_ms()
         provider_us = (time.perf_counter_ns() - self._began_ns) // 1_000
         form = self.reader if isinstance(self.reader, OwnForm) else OwnForm
-        headers = stream_headers(job, self._deployment, form.stream_type)
+        stream_type = form.stream_type if self._outlet is None else self._outlet.stream_type
+        headers = stream_headers(job, self._deployment, stream_type)
         job.answer.head(Head(200, headers, form.is_events, router, provider_us), out)
 
     def ending(self, failure: GatewayError | None = None, *, status: int = 200, body: bytes = b"") -> Ending:
@@ -63,6 +80,7 @@ class Reading:
             first_token_ms=self._first_ms or at,
             finished_ms=at,
             body=body,
+            outlet=self._outlet,
         )
 
 

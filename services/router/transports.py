@@ -12,6 +12,7 @@ from typing import Self
 import certifi
 import httpx
 
+from services.router.counting import COUNTING_URL, CountingTransport
 from services.router.http1 import CONNECT_TIMEOUT_S, Origin
 from services.router.provider_answer import HttpxAnswer, ProviderAnswer
 from services.router.providers.base import HttpCall
@@ -32,6 +33,7 @@ class Transports:
             ConfigError: the authorities cannot be read.
         """
         self._simulated = SimulatedTransport()
+        self._counting = CountingTransport()
         self._tls = _trust(environ)
         self._proxies = Proxies(environ, self._tls)
         self._origins: dict[tuple[str, str, int], Origin] = {}
@@ -72,6 +74,8 @@ class Transports:
         url = httpx.URL(text)
         if text.startswith(SIMULATED_URL):
             return _Address(url, None, self._simulated)
+        if text.startswith(COUNTING_URL):
+            return _Address(url, None, self._counting)
         if url.scheme not in _PORTS or not url.host:
             raise httpx.UnsupportedProtocol(f"not an http(s) address: {text}")
         proxied = self._proxies.transport_for(url)

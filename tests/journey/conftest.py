@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx
 import openai
 import pytest
@@ -23,13 +24,14 @@ BY_UNIT = {
 
 def _config(provider: RecordingProvider) -> dict[str, Any]:
     recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED, **BY_UNIT}
+    claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": provider.url, "api_key": "sk-ant-x", **PRICED}
     return {
         "model_list": [
             {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},
             {"model_name": "recorded", "litellm_params": recorded},
             {"model_name": "unit", "litellm_params": {"model": "simulated/echo", "input_cost_per_request": 1.0}},
             {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
-            {"model_name": "claude", "litellm_params": {"model": "anthropic/claude-sonnet-4-5", "api_key": "sk-none"}},
+            {"model_name": "claude", "litellm_params": claude},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
         "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},
@@ -96,6 +98,13 @@ def sdk_with(gateway: RunningGateway) -> Iterator[Callable[[str], openai.OpenAI]
     yield with_key
     for client in clients:
         client.close()
+
+
+@pytest.fixture(scope="session")
+def claude_sdk(gateway: RunningGateway) -> Iterator[anthropic.Anthropic]:
+    """Anthropic's official SDK with the master key."""
+    with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.master_key, max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture

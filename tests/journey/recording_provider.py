@@ -1,4 +1,4 @@
-"""A provider on loopback that speaks OpenAI's API and remembers every request, to prove what reached it."""
+"""A provider on loopback that speaks OpenAI's API, and Anthropic's, and remembers every request: what reached it?"""
 
 import json
 import threading
@@ -15,10 +15,11 @@ WORDS = ["Hello", " from", " the", " provider"]
 
 
 class RecordingProvider:
-    """`requests` holds the bodies, in order."""
+    """`requests` holds the bodies, in order, and `headers` those that came with them."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,6 +30,7 @@ class RecordingProvider:
                 content_type = self.headers["content-type"]
                 body = _form(raw, content_type) if is_form(content_type) else json.loads(raw)
                 provider.requests.append(body)
+                provider.headers.append({name.lower(): value for name, value in self.headers.items()})
                 media = media_answer(self.path, body)
                 answer_type = "text/event-stream" if body.get("stream") else "application/json"
                 answer, answer_type = (_answer(self.path, body), answer_type) if media is None else media
@@ -75,9 +77,35 @@ def _answer(path: str, body: dict[str, Any]) -> bytes:
         data = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}]
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return json.dumps({"object": "list", "data": data, "model": body["model"], "usage": usage}).encode()
+    if path.endswith("/messages"):
+        return _message(body)
+    if path.endswith("/count_tokens"):
+        return b'{"input_tokens": 14}'
     if not path.endswith("/chat/completions"):
         return _texts(body)
     return _stream(body) if body.get("stream") else json.dumps(_whole(body)).encode()
+
+
+def _message(body: dict[str, Any]) -> bytes:
+    """Anthropic's, with a field that nobody knows."""
+    usage = {"input_tokens": 11, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 1}
+    message = {"id": "msg_recorded", "type": "message", "role": "assistant", "model": body["model"], "unheard_of": [1]}
+    message |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    end = {"stop_reason": "end_turn", "stop_sequence": None}
+    if not body.get("stream"):
+        content = [{"type": "text", "text": "".join(WORDS)}]
+        return json.dumps({**message, **end, "content": content, "usage": {**usage, "output_tokens": 7}}).encode()
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "ping"},
+    ]
+    deltas = [{"type": "text_delta", "text": word} for word in WORDS]
+    events += [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas]
+    events.append({"type": "content_block_stop", "index": 0})
+    events.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": 7}})
+    events.append({"type": "message_stop"})
+    return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
 
 
 def _texts(body: dict[str, Any]) -> bytes:

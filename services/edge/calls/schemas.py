@@ -27,19 +27,21 @@ def body_schema(required: list[str], **properties: Any) -> dict[str, Any]:
     }
 
 
+_CONVERSATION: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "required": ["role"],
+        "additionalProperties": True,
+        "properties": {"role": {"type": "string"}, "content": {}},
+    },
+    "example": [{"role": "user", "content": "Hello"}],
+}
+
 CHAT = body_schema(
     ["messages"],
-    messages={
-        "type": "array",
-        "minItems": 1,
-        "items": {
-            "type": "object",
-            "required": ["role"],
-            "additionalProperties": True,
-            "properties": {"role": {"type": "string"}, "content": {}},
-        },
-        "example": [{"role": "user", "content": "Hello"}],
-    },
+    messages=_CONVERSATION,
     **_STREAM,
     max_tokens=_COUNT,
     max_completion_tokens=_COUNT,
@@ -87,4 +89,19 @@ RERANK = body_schema(
     query={"type": "string", "example": "What is a lighthouse for?"},
     documents={"type": "array", "minItems": 1, "items": {}, "example": ["It warns ships.", "It is tall."]},
     top_n=_COUNT,
+)
+
+COUNT_TOKENS = body_schema(
+    ["messages"], messages=_CONVERSATION, system={}, tools={"type": "array", "items": {"type": "object"}}
+)
+
+MESSAGES = body_schema(
+    ["messages", "max_tokens"],
+    messages=_CONVERSATION,
+    max_tokens=_COUNT,
+    system={"description": "A text, or blocks of text"},
+    stream={"type": "boolean"},
+    stop_sequences={"type": "array", "items": {"type": "string"}},
+    tools={"type": "array", "items": {"type": "object"}},
+    thinking={"type": "object"},
 )

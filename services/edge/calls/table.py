@@ -4,12 +4,23 @@ import re
 from collections.abc import Iterable, Iterator
 
 from services.edge.calls.endpoint import Endpoint
-from services.edge.calls.schemas import CHAT, COMPLETION, EMBEDDINGS, IMAGE, MODERATION, RERANK, SPEECH
+from services.edge.calls.schemas import (
+    CHAT,
+    COMPLETION,
+    COUNT_TOKENS,
+    EMBEDDINGS,
+    IMAGE,
+    MESSAGES,
+    MODERATION,
+    RERANK,
+    SPEECH,
+)
 from services.edge.peeks.audio import peek_speech, peek_transcription, peek_translation
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.completions import peek_completion
 from services.edge.peeks.embeddings import peek_embeddings
 from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
+from services.edge.peeks.messages import peek_count_tokens, peek_messages
 from services.edge.peeks.moderations import peek_moderation
 from services.edge.peeks.rerank import peek_rerank
 
@@ -111,6 +122,26 @@ ENDPOINTS = (
         paths=("/v1/rerank", "/rerank", "/v2/rerank"),
         peek=peek_rerank,
         schema=RERANK,
+    ),
+    Endpoint(
+        name="/v1/messages",
+        summary="Messages, Anthropic's API, to any provider, streamed or not",
+        call_type="anthropic_messages",
+        dialect="anthropic",
+        paths=("/v1/messages",),
+        peek=peek_messages,
+        client_headers=(b"anthropic-version", b"anthropic-beta"),
+        schema=MESSAGES,
+    ),
+    Endpoint(
+        name="/v1/messages/count_tokens",
+        summary="How many tokens a message has, Anthropic's API",
+        call_type="acount_tokens",
+        dialect="anthropic",
+        paths=("/v1/messages/count_tokens",),
+        peek=peek_count_tokens,
+        client_headers=(b"anthropic-version", b"anthropic-beta"),
+        schema=COUNT_TOKENS,
     ),
 )
 

@@ -9,7 +9,7 @@ import msgspec
 
 from services.policy.budgets.admission import Ask
 from services.policy.budgets.count_input import TextTokens
-from shared.calls import WRITING, Admit
+from shared.calls import FREE, WRITING, Admit
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups, NamesByName
 from shared.prices import PriceRow, ceiling_pico, dearest_rows, max_output_tokens
@@ -61,6 +61,7 @@ class Kind(NamedTuple):
 
 
 CHAT_KIND = Kind(True, ())
+_FREE = Ask(0, 0, 1, 1, True)
 
 
 class GroupCeiling(NamedTuple):
@@ -126,6 +127,8 @@ class Ceilings:
         Its text is bound by its bytes, or closer where its tokens were counted: `text`. `grown` is by how many bytes
         it has become longer since edge counted them.
         """
+        if request.call_type in FREE:
+            return _FREE, ()
         kind = CHAT_KIND
         if request.units or request.tier or request.call_type not in WRITING:
             kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units), request.tier)

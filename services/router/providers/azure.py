@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
-from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
 from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
+from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
@@ -39,7 +40,7 @@ class _Request(NamedTuple):
     stream_usage: bool
 
 
-class Azure:
+class Azure(PlainChat):
     name = "azure"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -48,6 +49,9 @@ class Azure:
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type in PATHS
+
+    def takes(self, deployment: Deployment) -> frozenset[str]:
+        return extras_of(self.name, deployment.priced_as)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         request = self._requests.of(deployment)

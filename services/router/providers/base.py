@@ -103,6 +103,17 @@ class OwnForm:
         return None
 
 
+class PlainChat:
+    """The base of providers that get a chat's body as it is and refuse what OpenAI does not have.
+
+    A translated request is made plain for them: `takes` names the extra fields that a deployment knows all the same.
+    """
+
+    def takes(self, deployment: Deployment) -> frozenset[str]:
+        """Return some of: cache_control, reasoning_content, reasoning_effort, thinking_blocks, top_k."""
+        return frozenset()
+
+
 class Provider(Protocol):
     name: str
 

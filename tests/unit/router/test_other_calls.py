@@ -20,7 +20,7 @@ AZURE: dict[str, Any] = {"provider": "azure", "model": "ada", "api_key": "az", "
 
 def sent(call_type: str, body: dict[str, Any], of: Deployment | None = None, **call: Any) -> tuple[str, dict[str, Any]]:
     of = of or deployment()
-    request, _ = prepared(load_providers({})[of.provider], provider_call(body, call_type=call_type, **call), of)
+    request = prepared(load_providers({})[of.provider], provider_call(body, call_type=call_type, **call), of).request
     return request.url, orjson.loads(request.body)
 
 

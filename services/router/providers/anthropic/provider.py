@@ -6,12 +6,15 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.messages import outgoing_count, outgoing_message, with_client_headers
 from services.router.providers.anthropic.request import to_messages
 from services.router.providers.anthropic.response import to_completion
 from services.router.providers.anthropic.stream import StreamTranslator
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall, Whole, json_object
 from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.chat_body import chat_body
+from services.router.providers.count_answer import CountAnswer
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
 from services.router.providers.prepared import Prepared
@@ -22,6 +25,9 @@ from shared.prices import own_output_limit
 from shared.usage import Usage, usage_from_anthropic
 
 API_VERSION = "2023-06-01"
+MESSAGES, COUNT = "anthropic_messages", "acount_tokens"
+"""Types of calls that Anthropic's own clients make."""
+
 DEFAULT_MAX_TOKENS = 4096
 """Anthropic requires a maximum; this one holds where neither client nor catalogue says one."""
 
@@ -34,10 +40,12 @@ class Anthropic:
         self._requests = Prepared(self._request)  # URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == CHAT
+        return call_type in (CHAT, MESSAGES, COUNT)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)
+        if call.call_type != CHAT:
+            return _own_call(call, deployment, url, headers)
         body = chat_body(call, deployment, keep=("metadata",))
         default = deployment.max_output_tokens or own_output_limit(deployment.model) or DEFAULT_MAX_TOKENS
         request = to_messages(body, model=deployment.model, drop_params=call.drop_params, default_max_tokens=default)
@@ -61,6 +69,16 @@ class Anthropic:
         base = (base or "https://api.anthropic.com").rstrip("/")
         url = base if base.endswith("/v1/messages") else f"{base.removesuffix('/v1')}/v1/messages"
         return url, call_headers(deployment, {"x-api-key": key, "anthropic-version": API_VERSION})
+
+
+def _own_call(
+    call: ProviderCall, deployment: Deployment, url: str, headers: dict[str, str]
+) -> tuple[HttpCall, AnswerReader]:
+    """Return the request of a client that speaks Anthropic's API itself."""
+    headers = with_client_headers(headers, call)
+    if call.call_type == COUNT:
+        return HttpCall(f"{url}/count_tokens", headers, outgoing_count(call, deployment)), CountAnswer()
+    return HttpCall(url, headers, outgoing_message(call, deployment)), MessageAnswer(call.model)
 
 
 class AnthropicAnswer:

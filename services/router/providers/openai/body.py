@@ -36,7 +36,7 @@ OURS = CREDENTIALS | {
 MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
 
 _THOUGHT_MARK = MARK.encode()
-_THOUGHT_IN_ID = re.compile(rb'("(?:tool_call_)?id"\s*:\s*"[^"\\]*?)' + _THOUGHT_MARK + rb'[^"]*"')
+_THOUGHT_IN_ID = re.compile(rb'("(?:tool_call_|tool_use_)?id"\s*:\s*"[^"\\]*?)' + _THOUGHT_MARK + rb'[^"]*"')
 
 _ASKS_FOR_NOTHING = {b"null", b"false", b"0", b"0.0", b"{}", b"[]"}
 
@@ -72,7 +72,7 @@ def outgoing_body(
         UnsupportedParameter: it has what `provider` refuses, and drop_params does not say to drop it.
     """
     try:
-        fields: dict[str, Any] = _decode(_without_thoughts(call.body))
+        fields: dict[str, Any] = _decode(without_thoughts(call.body))
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidField("request_body", f"is not a JSON object: {error}") from error
     if ours := fields.keys() & OURS:
@@ -100,7 +100,7 @@ def outgoing_body(
     return _encode(fields)
 
 
-def _without_thoughts(body: bytes) -> bytes:
+def without_thoughts(body: bytes) -> bytes:
     """Return the body without the signatures that Gemini's tool calls carry in their ids."""
     return _THOUGHT_IN_ID.sub(rb'\1"', body) if _THOUGHT_MARK in body else body
 
@@ -124,9 +124,13 @@ def refuse_credentials(names: Set[str]) -> None:
         )
 
 
+def is_reasoning_model(model: str) -> bool:
+    return _REASONING.match(model) is not None
+
+
 def max_tokens_fields(model: str) -> tuple[str, ...]:
     """Return the names of the maximum, first the one for clients that set none: reasoning models refuse max_tokens."""
-    return MAX_TOKENS_FIELDS[::-1] if _REASONING.match(model) else MAX_TOKENS_FIELDS
+    return MAX_TOKENS_FIELDS[::-1] if is_reasoning_model(model) else MAX_TOKENS_FIELDS
 
 
 def _fill_in(fields: dict[str, Any], call: ProviderCall, defaults: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
@@ -10,12 +10,13 @@ from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
+from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 
 
-class OpenAICompatible:
+class OpenAICompatible(PlainChat):
     def __init__(self, row: CompatibleProvider, environ: Mapping[str, str]) -> None:
         self.name = row.name
         self._row = row
@@ -25,6 +26,9 @@ class OpenAICompatible:
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type in PATHS
+
+    def takes(self, deployment: Deployment) -> frozenset[str]:
+        return extras_of(self.name, deployment.model)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)

@@ -1,0 +1,111 @@
+"""POST /v1/messages and /v1/messages/count_tokens, Anthropic's API."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from services.edge.peeks.json_body import decoded
+from services.edge.peeks.peek import Ours, Peek, peek_of
+from shared.errors import InvalidRequest
+
+ROUTE = "/v1/messages"
+
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")  # as in media.py: nobody who means well writes letters so
+
+
+class _Message(msgspec.Struct):
+    role: str
+
+
+class _Counted(Ours, kw_only=True):
+    messages: list[_Message]
+    tools: list[Any] | None = None
+
+
+class _Messages(_Counted, kw_only=True):
+    max_tokens: int
+    stream: bool | None = None
+
+
+class _Turn(msgspec.Struct):
+    content: msgspec.Raw = msgspec.Raw()
+
+
+class _Conversation(msgspec.Struct):
+    messages: list[_Turn]
+
+
+_decode = msgspec.json.Decoder(_Messages).decode
+_decode_counted = msgspec.json.Decoder(_Counted).decode
+_turns = msgspec.json.Decoder(_Conversation).decode
+_blocks = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
+_word: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder().decode
+
+
+def peek_messages(body: bytes) -> Peek:
+    """Return what the request asks for.
+
+    Raises:
+        InvalidRequest
+    """
+    asked = decoded(_decode, body, ROUTE)
+    return _peek(asked, body, stream=bool(asked.stream), max_tokens=asked.max_tokens, max_tokens_field="max_tokens")
+
+
+def peek_count_tokens(body: bytes) -> Peek:
+    """The same without a maximum: nothing is written.
+
+    Raises:
+        InvalidRequest
+    """
+    return _peek(decoded(_decode_counted, body, ROUTE), body)
+
+
+def _peek(
+    asked: _Counted, body: bytes, *, stream: bool = False, max_tokens: int | None = None, max_tokens_field: str = ""
+) -> Peek:
+    if not asked.messages:
+        raise InvalidRequest(f"{ROUTE}: 'messages' must hold at least one message.", param="messages")
+    user = (asked.metadata or {}).get("user_id")
+    text_bytes, images = _text_and_images(body)
+    return peek_of(
+        asked,
+        ROUTE,
+        text_bytes,
+        stream=stream,
+        max_tokens=max_tokens,
+        max_tokens_field=max_tokens_field,
+        user=user if isinstance(user, str) else None,
+        has_tools=bool(asked.tools),
+        images=images,
+    )
+
+
+def _text_and_images(body: bytes) -> tuple[int, int]:
+    """Return how many bytes can be text, and how many blocks are images or documents.
+
+    The bytes of an image say nothing of its tokens and are taken out; a document's stay, its tokens grow with them.
+    """
+    plain = b'"image"' not in body and b'"document"' not in body
+    if plain and (b"\\u00" not in body or not _ESCAPED_ASCII.search(body)):
+        return len(body), 0
+    taken = pieces = 0
+    waiting = [turn.content for turn in _turns(body).messages]
+    while waiting:
+        content = waiting.pop()
+        if bytes(memoryview(content)[:1]) != b"[":
+            continue
+        try:
+            blocks = _blocks(content)
+        except msgspec.ValidationError:
+            continue  # no list of blocks: it counts as text, and its provider will refuse it
+        for block in blocks:
+            kind = _word(block["type"]) if "type" in block else None
+            if kind in ("image", "document"):
+                pieces += 1
+                taken += len(block.get("source", b"")) if kind == "image" else 0
+            elif kind == "tool_result" and "content" in block:
+                waiting.append(block["content"])
+    return len(body) - taken, pieces

@@ -1,0 +1,1 @@
+"""Anthropic's Messages API as clients speak it: their requests as chat, and chat's answers as messages."""

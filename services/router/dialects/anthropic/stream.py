@@ -1,0 +1,133 @@
+"""Chat chunks as the events of a message.
+
+Source: https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from services.router.dialects.anthropic.response import stop_of, to_message, usage_shown
+from services.router.dialects.outlet import chunks_in
+from shared.usage import Usage
+
+_NOTHING = {"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
+_PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+
+class MessageOutlet:
+    """Implements dialects.outlet.Outlet. Blocks follow one another: one is closed when another kind of piece comes."""
+
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def __init__(self, model: str, *, stop_sequences: Sequence[str] = ()) -> None:
+        self._model = model
+        self._stop_sequences = stop_sequences
+        self._begun = False
+        self._open = ""  # the kind of the block that is open: text, thinking, or the place of a tool's call
+        self._index = -1
+        self._places: dict[int, int] = {}  # of the tools' calls among the blocks
+        self._end: dict[str, Any] = {}  # the choice that told how it ended
+
+    def whole(self, completion: dict[str, Any], usage: Usage) -> bytes:
+        return orjson.dumps(to_message(completion, usage, model=self._model, stop_sequences=self._stop_sequences))
+
+    def feed(self, events: bytes) -> bytes:
+        out: list[bytes] = []
+        for chunk in chunks_in(events):
+            self._begin(chunk.get("id"), out)
+            for choice in chunk.get("choices") or ():
+                if choice.get("index") in (0, None):
+                    self._delta(choice.get("delta") or {}, out)
+                    if choice.get("finish_reason"):
+                        self._end = choice
+        return b"".join(out)
+
+    def closing(self, usage: Usage) -> bytes:
+        out: list[bytes] = []
+        self._begin("", out)
+        self._close(out)
+        reason, sequence = stop_of(self._end, calls_tools=bool(self._places), stop_sequences=self._stop_sequences)
+        end = {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": sequence}}
+        out += (_event({**end, "usage": usage_shown(usage)}), _event({"type": "message_stop"}))
+        return b"".join(out)
+
+    def _begin(self, answer_id: object, out: list[bytes]) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        message = {
+            "id": answer_id or "",
+            "type": "message",
+            "role": "assistant",
+            "model": self._model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": _NOTHING,
+        }
+        out += (_event({"type": "message_start", "message": message}), _PING)
+
+    def _delta(self, delta: dict[str, Any], out: list[bytes]) -> None:
+        thoughts = delta.get("thinking_blocks")
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        if isinstance(thoughts, list) and thoughts:
+            for block in thoughts:
+                self._thought(block, out)
+        elif isinstance(thought, str) and thought:
+            self._thinking({"type": "thinking_delta", "thinking": thought}, out)
+        text = delta.get("content") or delta.get("refusal")
+        if isinstance(text, str) and text:
+            self._block("text", {"type": "text", "text": ""}, out)
+            self._piece({"type": "text_delta", "text": text}, out)
+        for call in delta.get("tool_calls") or ():
+            self._call(call, out)
+
+    def _thought(self, block: dict[str, Any], out: list[bytes]) -> None:
+        if block.get("type") == "redacted_thinking":
+            self._close(out)
+            self._block("redacted", {"type": "redacted_thinking", "data": block.get("data") or ""}, out)
+            self._close(out)
+            return
+        if block.get("thinking"):
+            self._thinking({"type": "thinking_delta", "thinking": block["thinking"]}, out)
+        if block.get("signature"):
+            self._thinking({"type": "signature_delta", "signature": block["signature"]}, out)
+            self._close(out)  # the signature is a thought's last piece
+
+    def _thinking(self, piece: dict[str, Any], out: list[bytes]) -> None:
+        self._block("thinking", {"type": "thinking", "thinking": "", "signature": ""}, out)
+        self._piece(piece, out)
+
+    def _call(self, call: dict[str, Any], out: list[bytes]) -> None:
+        function = call.get("function") or {}
+        place = call.get("index") or 0
+        if place not in self._places:
+            start = {"type": "tool_use", "id": call.get("id") or "", "name": function.get("name") or ""}
+            self._block(f"tool {place}", {**start, "input": {}}, out)
+            self._places[place] = self._index
+        arguments = function.get("arguments")
+        if isinstance(arguments, str) and arguments:
+            piece = {"type": "input_json_delta", "partial_json": arguments}
+            out.append(_event({"type": "content_block_delta", "index": self._places[place], "delta": piece}))
+
+    def _block(self, kind: str, block: dict[str, Any], out: list[bytes]) -> None:
+        if self._open == kind:
+            return
+        self._close(out)
+        self._open = kind
+        self._index += 1
+        out.append(_event({"type": "content_block_start", "index": self._index, "content_block": block}))
+
+    def _piece(self, delta: dict[str, Any], out: list[bytes]) -> None:
+        out.append(_event({"type": "content_block_delta", "index": self._index, "delta": delta}))
+
+    def _close(self, out: list[bytes]) -> None:
+        if self._open:
+            self._open = ""
+            out.append(_event({"type": "content_block_stop", "index": self._index}))
+
+
+def _event(event: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
