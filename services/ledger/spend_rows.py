@@ -10,9 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.money import usd_text
-
-_INPUT_PARTS = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input")
-_OUTPUT_PARTS = ("output", "reasoning", "audio_output", "image_output")
+from shared.usage.classes import INPUT_CLASSES, OUTPUT_CLASSES, UNIT_CLASSES
 
 
 def spend_row(fact: dict[str, Any], *, at_ms: int, stored_ms: int, seq: int) -> dict[str, Any]:
@@ -68,6 +66,10 @@ def amount(pico: int) -> msgspec.Raw:
     """Return pico-dollars as a JSON number in USD, every digit of it: 0.0000075, 12.5, 0.0."""
     text = usd_text(pico)
     return msgspec.Raw((text if "." in text else f"{text}.0").encode())
+
+
+def _amount_or_none(pico: int | None) -> msgspec.Raw | None:
+    return None if pico is None else amount(pico)
 
 
 def iso(ms: int) -> str:
@@ -149,7 +151,12 @@ def _metadata(fact: dict[str, Any], text: _Texts, *, succeeded: bool, seq: int) 
             "seq": seq,
             "outcome": _outcome(fact),
             "usage_source": fact.get("usage_source"),
+            "usage_check": fact.get("usage_check") or None,
             "price": (fact.get("price") or {}).get("row"),
+            "price_source": (fact.get("price") or {}).get("source"),
+            "cost_source": fact.get("cost_source"),
+            "computed_cost": _amount_or_none(fact.get("computed_pico")),
+            "reported_cost": _amount_or_none(fact.get("reported_pico")),
             "client_left": fact.get("client_left"),
         },
     }
@@ -170,40 +177,47 @@ def _usage_details(fact: dict[str, Any]) -> dict[str, Any]:
     """Return OpenAI's details of the tokens; None where there is nothing to tell apart."""
     usage = fact.get("usage") or {}
     read = {
-        "cached_tokens": usage.get("cached_input", 0),
+        "cached_tokens": sum(
+            usage.get(name, 0) for name in ("cached_input", "cached_audio_input", "cached_image_input")
+        ),
         "cache_creation_tokens": usage.get("cache_write", 0) + usage.get("cache_write_1h", 0),
-        "audio_tokens": usage.get("audio_input", 0),
-        "image_tokens": usage.get("image_input", 0),
+        "audio_tokens": usage.get("audio_input", 0) + usage.get("cached_audio_input", 0),
+        "image_tokens": usage.get("image_input", 0) + usage.get("cached_image_input", 0),
     }
+    if usage.get("video_input"):
+        read["video_tokens"] = usage["video_input"]
     wrote = {
         "reasoning_tokens": usage.get("reasoning", 0),
         "audio_tokens": usage.get("audio_output", 0),
         "image_tokens": usage.get("image_output", 0),
     }
-    return {
+    details: dict[str, Any] = {
         "prompt_tokens_details": read if any(read.values()) else None,
         "completion_tokens_details": wrote if any(wrote.values()) else None,
     }
+    units = {name: usage[name] for name in UNIT_CLASSES if usage.get(name) and name != "requests"}
+    return {**details, "units": units} if units else details
 
 
 def _cost_breakdown(fact: dict[str, Any]) -> dict[str, Any]:
     parts = fact.get("cost_parts_pico") or {}
-    read, wrote = (sum(parts.get(part, 0) for part in names) for names in (_INPUT_PARTS, _OUTPUT_PARTS))
-    total = fact.get("cost_pico", 0)
+    read, wrote = (sum(parts.get(part, 0) for part in names) for names in (INPUT_CLASSES, OUTPUT_CLASSES))
+    total, discount, margin = (fact.get(name, 0) for name in ("cost_pico", "discount_pico", "margin_pico"))
+    original = total + discount - margin
     return {
         "input_cost": amount(read),
         "total_cost": amount(total),
         "output_cost": amount(wrote),
-        "service_tier": None,
-        "original_cost": amount(total),
-        "data_residency": None,
+        "service_tier": fact.get("service_tier") or None,
+        "original_cost": amount(original),
+        "data_residency": fact.get("geo") or None,
         "margin_percent": 0.0,
-        "discount_amount": 0.0,
+        "discount_amount": amount(discount),
         "tool_usage_cost": amount(max(0, sum(parts.values()) - read - wrote)),
         "vertex_location": None,
-        "discount_percent": 0.0,
+        "discount_percent": round(discount / original, 6) if discount and original else 0.0,
         "margin_fixed_amount": 0.0,
-        "margin_total_amount": 0.0,
+        "margin_total_amount": amount(margin),
     }
 
 

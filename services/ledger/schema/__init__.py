@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import NamedTuple
 
-from services.ledger.schema.fields import REQUEST_FIELDS
+from services.ledger.schema.fields import COST_FIELDS, REQUEST_FIELDS
 
 WINDOW = 10_000  # batches whose insert may be repeated without being written again
 WINDOW_S = 604_800
@@ -70,6 +70,7 @@ def _values(database: str, cluster: str) -> dict[str, str]:
         "replicated": "Replicated" if cluster else "",
         "deduplication_window": window,
         "fields": REQUEST_FIELDS,
+        "cost_fields": COST_FIELDS,
     }
 
 

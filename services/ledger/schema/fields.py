@@ -65,3 +65,19 @@ _FIELDS = {
 }
 
 REQUEST_FIELDS = f"Tuple({', '.join(f'{name} {kind}' for name, kind in _FIELDS.items())})"
+
+_COSTS = {
+    "usage": f"Map({_NAMES}, UInt64)",
+    "usage_check": "String",
+    "service_tier": _NAMES,
+    "geo": _NAMES,
+    "cost_source": _NAMES,
+    "computed_pico": "Nullable(Int64)",
+    "reported_pico": "Nullable(Int64)",
+    "discount_pico": "Int64",
+    "margin_pico": "Int64",
+    "price": f"Tuple(source {_NAMES})",
+}
+
+COST_FIELDS = f"Tuple({', '.join(f'{name} {kind}' for name, kind in _COSTS.items())})"
+"""Of the same fact: what makes up its cost."""

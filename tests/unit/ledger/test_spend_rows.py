@@ -48,3 +48,27 @@ def test_parts_of_the_cost_add_up() -> None:
     breakdown = spend_row(fact, at_ms=0, stored_ms=0, seq=1)["metadata"]["cost_breakdown"]
     written = [bytes(breakdown[f"{part}_cost"])[-2:] for part in ("input", "output", "tool_usage", "total")]
     assert written == [b"07", b"11", b"07", b"25"]
+
+
+def test_what_the_operator_takes_off_and_adds_is_told_apart() -> None:
+    fact = {
+        "outcome": "success", "cost_pico": 1_140, "discount_pico": 50, "margin_pico": 190, "service_tier": "priority",
+        "geo": "eu", "cost_source": "reported", "computed_pico": 900, "reported_pico": 1_000, "usage_check": "odd",
+        "price": {"row": "r", "source": "genai-prices 1"},
+    }  # fmt: skip
+    metadata = spend_row(fact, at_ms=0, stored_ms=0, seq=1)["metadata"]
+    told = {name: value for name, value in metadata["cost_breakdown"].items() if value}
+    assert told["original_cost"] == amount(1_000)
+    assert (told["discount_amount"], told["discount_percent"]) == (amount(50), 0.05)
+    assert (told["margin_total_amount"], told["total_cost"]) == (amount(190), amount(1_140))
+    assert (told["service_tier"], told["data_residency"]) == ("priority", "eu")
+    ours = metadata["meterhouse"]
+    assert (ours["cost_source"], ours["usage_check"], ours["price_source"]) == ("reported", "odd", "genai-prices 1")
+    assert (ours["computed_cost"], ours["reported_cost"]) == (amount(900), amount(1_000))
+
+
+def test_units_that_are_no_tokens_stand_in_the_usage_object() -> None:
+    usage = {"cached_input": 1, "cached_audio_input": 2, "video_input": 3, "pages": 4, "requests": 1}
+    told = spend_row({"outcome": "success", "usage": usage}, at_ms=0, stored_ms=0, seq=1)["metadata"]["usage_object"]
+    assert told["units"] == {"pages": 4}
+    assert (told["prompt_tokens_details"]["cached_tokens"], told["prompt_tokens_details"]["video_tokens"]) == (3, 3)
