@@ -70,6 +70,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     units: tuple[tuple[str, int], ...] = ()  # at most so many of a usage class that is not tokens
     client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
     tier: str = ""  # the service tier it asks for: batch, flex, priority or fast
+    priority: int = 0  # among the requests of its tenant that wait for a limit: the lower goes first
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):
@@ -96,6 +97,9 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     body_changed: bool
     bound: Bound | None = None
     excluded_providers: tuple[str, ...] = ()  # their budgets have no room for it
+    reserved: bool = False  # it takes part of a limit until its end is heard of, whether it has a budget or not
+    homes: tuple[int, ...] = ()  # further partitions where that is so
+    answer_headers: tuple[tuple[str, str], ...] = ()  # what the client is told beside its answer
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):

@@ -80,6 +80,11 @@ def repay(partition: int) -> str:
     return f"cmd.repay.{partition}"
 
 
+def working(partition: int) -> str:
+    """Where routers tell the owner of a partition which requests that take part of a limit they still work on."""
+    return f"cmd.working.{partition}"
+
+
 def control(verb: str) -> str:
     return f"cmd.control.{verb}"
 

@@ -74,6 +74,9 @@ def complete(request_id: str, edge: str, body: bytes, **fields: Any) -> Complete
         "body_ref": "",
         "body_changed": False,
         "bound": None,
+        "reserved": False,
+        "homes": (),
+        "answer_headers": (),
     }
     for name, value in fields.items():
         (command if name in command and name != "max_tokens" else admit)[name] = value

@@ -70,12 +70,14 @@ def header_text(text: str) -> str:
 
 
 def _served_by(job: Job, deployment: Deployment) -> Headers:
-    served = (
+    served: Headers = (
         ("x-litellm-model-id", header_text(deployment.id)),
         ("x-litellm-model-group", header_text(job.call.request.group)),
         ("x-litellm-model-name", header_text(f"{deployment.provider}/{deployment.model}")),
         ("x-litellm-attempted-retries", str(job.retries)),
         ("x-litellm-attempted-fallbacks", str(job.fallbacks)),
     )
+    if job.call.answer_headers:
+        served += job.call.answer_headers
     guardrails = job.call.applied_guardrails
     return (*served, ("x-litellm-applied-guardrails", header_text(",".join(guardrails)))) if guardrails else served

@@ -2,21 +2,24 @@
 
 import asyncio
 
+import msgspec
 import structlog
 
 from services.router.answer import AnswerWriter
 from services.router.complete import Completer
 from services.router.job import Job
 from shared import subjects
-from shared.bus import Bus, Message
+from shared.bus import Bus, Message, NotConnected
 from shared.calls import decode_cancel, unpack_complete
 
 log = structlog.get_logger()
+_encode = msgspec.json.Encoder().encode
 
 ACCEPT_AFTER_S = 0.1
 """How long an answer may take before the edge is told that somebody works on it: quick answers need no such word."""
 
 REPORT_EVERY_S = 5.0
+TOLD_MAX = 5_000  # requests in one message
 FLUSH_S = 2
 """How long at most to wait for commands that were on their way when this router stopped taking any."""
 
@@ -42,11 +45,19 @@ class Endpoints:
         self._subscription = await self._bus.subscribe(subjects.COMPLETE, self._on_complete, subjects.ROUTERS)
 
     async def report(self) -> None:
-        """Until cancelled, tell the edges every few seconds that their requests are being worked on."""
+        """Until cancelled, say every few seconds which requests are being worked on: to their edges, and to the owners
+        of the partitions whose limits they take part of.
+        """
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
+            reserved: dict[int, list[str]] = {}
             for job in list(self._jobs.values()):
                 job.answer.progress()
+                if job.call.reserved:
+                    for partition in (job.call.partition, *job.call.homes):
+                        reserved.setdefault(partition, []).append(job.call.request.request_id)
+            for partition, requests in reserved.items():
+                self._tell_owner(partition, requests)
 
     async def drain(self, timeout_s: float) -> None:
         """Take no more work; wait for what is in flight, and end what is not done in time."""
@@ -79,6 +90,13 @@ class Endpoints:
                 log.error("a request's task failed", request=request.request_id, exc_info=task.exception())
 
         task.add_done_callback(done)
+
+    def _tell_owner(self, partition: int, requests: list[str]) -> None:
+        for start in range(0, len(requests), TOLD_MAX):
+            try:
+                self._bus.publish(subjects.working(partition), _encode(requests[start : start + TOLD_MAX]))
+            except NotConnected:
+                log.debug("an owner could not be told what is worked on", partition=partition)
 
     def _on_cancel(self, message: Message) -> None:
         job = self._jobs.get(decode_cancel(message.data).request_id)

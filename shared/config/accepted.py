@@ -119,7 +119,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
         "only the size of requests is limited": """max_response_size_mb max_batch_file_size_mb max_batch_file_records
             max_batch_file_uploads_per_day max_file_downloads_per_minute max_file_size_mb allowed_file_extensions
             blocked_file_extensions""",
-        "requests are limited by key": """max_parallel_requests global_max_parallel_requests token_rate_limit_type
+        "requests are limited by key": """max_parallel_requests
             max_in_flight_requests_per_worker max_queued_requests_per_worker admission_queue_timeout_seconds
             disable_retry_on_max_parallel_request_limit_error disable_batch_input_file_rate_limiting
             skip_batch_input_file_rate_limiting_for_providers skip_batch_input_file_rate_limiting_for_models""",

@@ -32,6 +32,11 @@ class MeterhouseSettings(Section):
     hold_grace_s: Number = Field(
         30, ge=0, description="Seconds past its deadline before a hold nobody settled counts as spent."
     )
+    unbounded_output_tokens: Count = Field(
+        1_024,
+        ge=1,
+        description="Answer size a token limit reserves where the request sets no maximum; what is used is counted.",
+    )
     ledger_flush_ms: Count = Field(500, ge=1, description="Milliseconds the ledger gathers facts before an insert.")
 
 
@@ -52,6 +57,12 @@ class GeneralSettings(Section):
     litellm_key_header_name: str | None = Field(None, description="One more header a key may come in.")
     store_prompts_in_spend_logs: bool = Field(
         False, description="As `meterhouse.store_prompts: full`, where that is not set."
+    )
+    global_max_parallel_requests: Count | None = Field(
+        None, ge=0, description="Requests served at a time, of all keys together."
+    )
+    token_rate_limit_type: Literal["total", "input", "output"] = Field(
+        "total", description="Which tokens count against tpm_limit and tpd_limit."
     )
     cancel_on_disconnect: bool = Field(
         False, description="As `meterhouse.client_disconnect: cancel`, where that is not set."

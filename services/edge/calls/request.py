@@ -73,6 +73,7 @@ def admit_of(
         content_type=content_type,
         units=peek.units,
         tier=peek.tier,
+        priority=peek.priority,
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
     )
 

@@ -41,6 +41,7 @@ class Peek(msgspec.Struct, frozen=True):
     images: int = 0
     units: Units = ()
     tier: str = ""  # the service tier that is asked for, shared.usage.tier_of
+    priority: int = 0
 
 
 class Ours(msgspec.Struct, kw_only=True):
@@ -56,6 +57,7 @@ class Ours(msgspec.Struct, kw_only=True):
     disable_fallbacks: bool | None = None
     service_tier: Any = None
     speed: Any = None  # Anthropic's fast mode
+    priority: int | None = None
 
 
 def peek_of(
@@ -86,6 +88,8 @@ def peek_of(
         within(0, ours.num_retries, "num_retries", route, RETRIES_MAX)
     if ours.timeout is not None and ours.timeout <= 0:
         raise InvalidRequest(f"{route}: 'timeout' must be more than 0 seconds.", param="timeout")
+    if ours.priority is not None:
+        within(-NUMBER_MAX, ours.priority, "priority", route)
     model, user = ours.model, user or ours.user or ""
     if model is not None and len(model) > NAME_MAX:
         raise _too_long("model", NAME_MAX, route)
@@ -111,6 +115,7 @@ def peek_of(
         images,
         units,
         "" if ours.service_tier is None and ours.speed is None else tier_of(ours.speed) or tier_of(ours.service_tier),
+        0 if ours.priority is None else ours.priority,
     )
 
 

@@ -62,6 +62,7 @@ def test_every_field_it_knows_is_read_and_the_others_are_passed_over() -> None:
         num_retries=0,
         timeout=2.5,
         disable_fallbacks=True,
+        priority=-3,
         temperature=0.1,
         unheard_of={"deep": [[{}]]},
     )
@@ -80,6 +81,7 @@ def test_every_field_it_knows_is_read_and_the_others_are_passed_over() -> None:
         num_retries=0,
         timeout_s=2.5,
         disable_fallbacks=True,
+        priority=-3,
         text_bytes=found.text_bytes,
     )
 

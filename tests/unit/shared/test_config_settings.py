@@ -123,6 +123,7 @@ def test_our_own_settings_have_the_documented_defaults() -> None:
         "request_timeout_s": 600,
         "client_disconnect": "drain",
         "default_max_output_tokens": 4096,
+        "unbounded_output_tokens": 1024,
         "allow_unpriced_models_on_budgets": False,
         "hold_grace_s": 30,
         "ledger_flush_ms": 500,

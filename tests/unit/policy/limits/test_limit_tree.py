@@ -118,11 +118,14 @@ def test_a_change_is_seen_by_the_next_request() -> None:
 
 def admit(**fields: Any) -> Admit:
     values: dict[str, Any] = dict.fromkeys(Admit.__struct_fields__)
-    return Admit(**{**values, "input_bytes": 40, "images": 0, "n": 1, "max_tokens": None, **fields})
+    return Admit(
+        **{**values, "input_bytes": 40, "images": 0, "n": 1, "max_tokens": None, "call_type": "acompletion", **fields}
+    )
 
 
 def test_a_request_reserves_its_input_and_the_longest_answer_it_allows() -> None:
     assert reserved_tokens(admit(), "total", 1_024) == 24 + 1_024
     assert reserved_tokens(admit(max_tokens=10), "total", 1_024) == 24 + 10
     assert reserved_tokens(admit(max_tokens=10, n=3), "output", 1_024) == 30
+    assert reserved_tokens(admit(call_type="aembedding"), "total", 1_024) == 24
     assert reserved_tokens(admit(images=2, input_bytes=41), "input", 1_024, grown_bytes=10) == 26 + 4 + 2_000
