@@ -97,8 +97,8 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     body_changed: bool
     bound: Bound | None = None
     excluded_providers: tuple[str, ...] = ()  # their budgets have no room for it
-    reserved: bool = False  # it takes part of a limit until its end is heard of, whether it has a budget or not
-    homes: tuple[int, ...] = ()  # further partitions where that is so
+    reserved: bool = False  # it takes part of limits: their owner must hear that somebody works on it
+    homes: tuple[int, ...] = ()  # further partitions whose limits it takes part of
     answer_headers: tuple[tuple[str, str], ...] = ()  # what the client is told beside its answer
 
 

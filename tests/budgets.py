@@ -137,6 +137,9 @@ def finished_fact(
     team_id: str = "",
     user_id: str = "",
     organization_id: str = "",
+    prompt_tokens: int = 0,
+    completion_tokens: int = 0,
+    homes: tuple[int, ...] = (),
 ) -> CompletionFinished:
     at = time.time_ns() // 1_000_000
     return CompletionFinished(
@@ -163,8 +166,9 @@ def finished_fact(
         status=200,
         usage={},
         usage_source="provider",
-        prompt_tokens=0,
-        completion_tokens=0,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        homes=homes,
         cost_pico=cost_pico,
         received_ms=at,
         admitted_ms=admitted_ms or at,
@@ -244,6 +248,7 @@ async def opened(
         undispatched=holds,
         on_lost=lambda _, loss: lost.append(loss),
         on_wait=settlements.hurry,
+        catch_up=settlements.when_caught_up,
         clock=clock,
         snapshot_every_groups=snapshot_every_groups,
     )

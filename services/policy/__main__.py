@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from services.policy.admit import Admission, Rules
+from services.policy.asking import Asking
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.configured import tree_rules_of
 from services.policy.budgets.tree import BudgetTree
@@ -15,6 +16,7 @@ from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane
 from services.policy.control.projection.projector import Projector
 from services.policy.guardrails import Chain
+from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.layout import check_layout
 from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.owner import Owner
@@ -55,26 +57,35 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     await serve_control(bus, control)
     tree = BudgetTree(holders.entries, tree_rules_of(config))
     holders.on_change(tree.changed)
-    partitions = OpenPartitions()
+    general = config.general_settings
+    limits = LimitTree(
+        holders.entries,
+        LimitRules(
+            own.partitions,
+            general.global_max_parallel_requests,
+            general.token_rate_limit_type,
+            own.unbounded_output_tokens,
+        ),
+    )
+    holders.on_change(limits.changed)
     models = model_groups_of(config)
+    ceilings = Ceilings(
+        models, fallbacks_of(config, models), context_fallbacks_of(config, models), own.default_max_output_tokens
+    )
+    access = HolderAccess(holders.entries, access_groups_of(config))
+    partitions = OpenPartitions()
     admission = Admission(
         bus,
         outbox,
         keys=keys.entries,
-        tree=tree,
+        asking=Asking(keys.entries, access, tree, limits, ceilings, hold_grace_ms=int(own.hold_grace_s * 1000)),
         partitions=partitions,
-        ceilings=Ceilings(
-            models,
-            fallbacks_of(config, models),
-            context_fallbacks_of(config, models),
-            own.default_max_output_tokens,
-        ),
+        ceilings=ceilings,
         chain=chain,
-        access=HolderAccess(holders.entries, access_groups_of(config)),
+        access=access,
         rules=Rules(
             own.partitions,
             own.allow_unpriced_models_on_budgets,
-            int(own.hold_grace_s * 1000),
             config.litellm_settings.budget_exceeded_status_code,
             int(own.admission_timeout_s * 900),
         ),

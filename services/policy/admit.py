@@ -1,4 +1,4 @@
-"""A request's way through policy, top to bottom: key, model, guardrails, budget; then on to a router, or back."""
+"""A request's way through policy, top to bottom: key, model, guardrails, limits, budget; on to a router, or back."""
 
 import asyncio
 import struct
@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from services.policy.budgets.accounts import Whom
+from services.policy.asking import Asking
 from services.policy.budgets.admission import NOTHING, Ask, Placed, bound_of
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
 from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
 from services.policy.budgets.refusals import over_budget, unpriced_models
-from services.policy.budgets.tree import BudgetTree
 from services.policy.count_body import count_body, counts_at_once
 from services.policy.guardrails import Blocked, Chain
 from services.policy.key_lookup import look_key_up
-from services.policy.partitions.decision import Answer, Denied, Wanted
+from services.policy.limits.refusals import over_limit_error
+from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
 from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
 from services.policy.replies import Replies, admitted_fact
@@ -34,9 +34,6 @@ from shared.keys import MASTER_KEY_ID, Key
 
 log = structlog.get_logger()
 
-HOLD_WAIT_MS = 10_000
-"""How long a request may wait for money that requests in flight hold, before it is refused."""
-
 MASKED_BODY_KEPT_S = 60.0
 _NOT_HELD = "-"
 _FAILED = "a request failed inside policy"
@@ -47,7 +44,6 @@ class Rules(NamedTuple):
 
     partitions: int
     allow_unpriced: bool
-    hold_grace_ms: int
     budget_status: int
     patience_ms: int  # how long an edge waits that was not told to
 
@@ -75,7 +71,7 @@ class Admission:
         outbox: Outbox,
         *,
         keys: Mapping[str, Key],
-        tree: BudgetTree,
+        asking: Asking,
         partitions: OpenPartitions,
         ceilings: Ceilings,
         chain: Chain,
@@ -85,7 +81,7 @@ class Admission:
         self._bus = bus
         self._outbox = outbox
         self._keys = keys
-        self._tree = tree
+        self._asking = asking
         self._partitions = partitions
         self._ceilings = ceilings
         self._chain = chain
@@ -99,13 +95,6 @@ class Admission:
     async def start(self) -> None:
         await self._bodies.start()
         await self._bus.subscribe(f"{self._undelivered}.>", self._on_undelivered)
-
-    def key_of(self, token: str) -> Key | None:
-        """Return the key as it is now, None when it may not call any more."""
-        key = self._keys.get(token)
-        if key is None or key.blocked or (key.expires is not None and key.expires <= time.time()):
-            return None
-        return key if self._access.refusal(key, "") is None else None
 
     def on_admit(self, number: int, message: Message) -> None:
         """Answer one request of the partition, which this process owns."""
@@ -207,34 +196,47 @@ class Admission:
         """
         now_ms = _now_ms()
         partition = self._partitions.get(number)
-        charges = self._charges(request, key, now_ms)
+        charges = self._asking.charges(request, key, now_ms)
+        part = self._asking.part(request, key, now_ms, max(0, body.grown))
+        if (charges.budgeted or part is not None) and not self._is_served_here(number, partition, request, charges):
+            return
         if not charges.budgeted:
             if partition is not None and key is not None and key.budget_duration:
                 if partition.stands.needs_window(charges, now_ms):
-                    self._decide(partition, request, key, charges, body, applied, NOTHING)
+                    self._decide(partition, request, key, charges, body, applied, NOTHING, part)
                     return
                 now_ms = max(now_ms, partition.stands.counts_from(charges))
-            self._send_on(number, request, body, applied, now_ms)
+            if part is None or partition is None:
+                self._send_on(number, request, body, applied, now_ms)
+            else:
+                self._decide(partition, request, key, charges, body, applied, NOTHING, part, held=False)
             return
+        assert partition is not None, "it is served here"
         ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
         if unpriced and not self._rules.allow_unpriced:
             self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
-        elif charges.must[0].home != number:
-            log.error("an edge counts other partitions than policy", edge=request.edge, partition=number)
-            self._refuse(request, Unavailable("the request was sent to the wrong partition", retry_after_s=1))
-        elif partition is None:
-            self._refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
         elif (
             body.counted
             or partition.stands.covers(charges, ask, now_ms)
             or not self._may_gain(partition, request, charges, now_ms)
         ):
-            self._decide(partition, request, key, charges, body, applied, ask)
+            self._decide(partition, request, key, charges, body, applied, ask, part)
         elif counts_at_once(body.data):
             self._hold(number, request, key, body._replace(counted=True, text=text_tokens(body.data)), applied)
         else:
             self._replies.wait(request)
             self._spawn(request, self._count_then_hold(number, request, key, body, applied))
+
+    def _is_served_here(self, number: int, partition: Partition | None, request: Admit, charges: Charges) -> bool:
+        """Return whether what it is counted in can be decided here; else it is refused."""
+        if charges.must[0].home != number:
+            log.error("an edge counts other partitions than policy", edge=request.edge, partition=number)
+            self._refuse(request, Unavailable("the request was sent to the wrong partition", retry_after_s=1))
+        elif partition is None:
+            self._refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
+        else:
+            return True
+        return False
 
     def _may_gain(self, partition: Partition, request: Admit, charges: Charges, now_ms: int) -> bool:
         """Whether to count its tokens: not where a budget would not cover it if it had no text at all."""
@@ -251,14 +253,6 @@ class Admission:
             return
         self._hold(number, request, key, body._replace(counted=True, text=text), applied)
 
-    def _charges(self, request: Admit, key: Key | None, now_ms: int) -> Charges:
-        providers: tuple[str, ...] = ()
-        if self._tree.budgets_providers:
-            providers = self._ceilings.providers_of(
-                request.group, with_fallbacks=not request.disable_fallbacks, now=now_ms / 1000
-            )
-        return self._tree.charges(request.caller, key, request.model, request.group, providers)
-
     def _decide(
         self,
         partition: Partition,
@@ -268,35 +262,11 @@ class Admission:
         body: _Body,
         applied: tuple[str, ...],
         ask: Ask,
+        part: Part | None,
+        *,
+        held: bool = True,
     ) -> None:
-        now_ms, caller = _now_ms(), request.caller
-
-        def again() -> Charges | None:
-            """What it is counted in by then; the key may have been changed, or be gone."""
-            if key is None:
-                return self._charges(request, None, _now_ms())
-            current = self.key_of(key.token)
-            return None if current is None else self._charges(request, current, _now_ms())
-
-        wanted = Wanted(
-            request.request_id,
-            key.tenant if key is not None else caller.tenant,
-            Whom(
-                caller.key_alias,
-                caller.user_id,
-                caller.team_id,
-                caller.organization_id,
-                caller.end_user,
-                caller.tags,
-            ),
-            charges,
-            ask,
-            request.model,
-            now_ms,
-            request.deadline_ms + self._rules.hold_grace_ms,
-            min(now_ms + HOLD_WAIT_MS, request.deadline_ms),
-            again,
-        )
+        wanted = self._asking.wanted(request, key, charges, ask, part, held=held)
 
         def done(answer: Answer) -> None:
             try:
@@ -324,6 +294,9 @@ class Admission:
             self._bodies.drop(request.request_id)
             refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000)
             self._replies.deny(request, "budget", refusal)
+        elif isinstance(answer, NoRoom):
+            self._bodies.drop(request.request_id)
+            self._replies.deny(request, "rate_limit", over_limit_error(answer.over, now_ms, answer.headers))
         elif answer is None:
             self._refuse(request, Unavailable("the budget could not be decided; nothing was spent", retry_after_s=1))
         elif now_ms - wanted.now_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
@@ -331,7 +304,8 @@ class Admission:
             self._partitions.release(partition.number, request.request_id)
             self._refuse(request, Unavailable("the budget took too long to be decided", retry_after_s=1))
         else:
-            self._send_on(partition.number, request, body, applied, now_ms, answer, wanted)
+            headers = partition.limits.headers(wanted.part, now_ms) if wanted.part is not None else ()
+            self._send_on(partition.number, request, body, applied, now_ms, answer, wanted, headers)
 
     def _send_on(
         self,
@@ -342,16 +316,33 @@ class Admission:
         admitted_ms: int,
         placed: Placed | None = None,
         wanted: Wanted | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Send it to a router. The command leaves last: whatever fails before that has sent nothing."""
-        hold_pico, max_tokens = (placed.amount, placed.max_tokens) if placed else (None, None)
+        """Send it to a router. The command leaves last: whatever fails before that has sent nothing.
+
+        Without `placed`, nobody waits for its end; without a hold, only its limits do.
+        """
+        hold_pico, max_tokens = None, None
         bound: Bound | None = None
         excluded: tuple[str, ...] = ()
-        if placed is not None and wanted is not None:
+        if placed is not None and wanted is not None and wanted.held:
+            hold_pico, max_tokens = placed.amount, placed.max_tokens
             bound = bound_of(wanted.ask, placed)
             excluded = tuple(wanted.charges.providers[index].holder for index in placed.excluded)
         call = Complete(
-            request, number, admitted_ms, hold_pico, max_tokens, applied, body.ref, body.changed, bound, excluded
+            request,
+            number,
+            admitted_ms,
+            hold_pico,
+            max_tokens,
+            applied,
+            body.ref,
+            body.changed,
+            bound,
+            excluded,
+            wanted is not None and wanted.part is not None,
+            (),
+            headers,
         )
         command = pack(call, body.data)
         fact = admitted_fact(

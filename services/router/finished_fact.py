@@ -26,7 +26,7 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         request_id=request.request_id,
         **caller_fields(caller),
         partition=call.partition,
-        held=call.reserved or call.hold_pico is not None,
+        held=call.hold_pico is not None,
         hold_pico=call.hold_pico or 0,
         homes=call.homes,
         route=request.route,

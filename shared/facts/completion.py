@@ -46,7 +46,7 @@ class CompletionFinished(OfCaller):
     partition: int
     held: bool  # whether a hold waits for this
     hold_pico: int = 0
-    homes: tuple[int, ...] = ()  # further partitions where limits wait for it
+    homes: tuple[int, ...] = ()  # further partitions whose limits it took part of
     route: str
     call_type: str
     model: str  # as the client asked for it

@@ -8,6 +8,8 @@ import pytest
 from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
 from services.policy.budgets.loans import Assumed, Borrowed, Credit, Lent, Loan, Repaid, Returned
+from services.policy.limits.counters import Counter, Reservation, Stopped, Taken
+from services.policy.limits.sliding import Sliding
 from services.policy.partitions import journal
 
 SAMPLES = Path(__file__).parent / "journal"
@@ -33,6 +35,14 @@ OF_MANY = Hold(
     Whom("frontend", "ann", "team-frontend", "org-1", "customer-7", ("batch", "nightly")),
 )
 OVERDUE = Hold(f"{REQUEST}q", KEY, 3, 99000000, 1795391000000, 1795390000000, "team-frontend", "gpt-4o")
+TAKEN = Taken(
+    f"{REQUEST}t", 1795435830000, Reservation(AT_MS, 1040, (KEY, "team:team-frontend"), ("team:team-frontend",))
+)
+RUNNING_NO_MORE = Taken(
+    f"{REQUEST}u", 1795435830000, Reservation(AT_MS, 7, ("key~gpt-4o:5f0c",), (), "output", running=False)
+)
+MINUTE = Sliding(60000, 10, 3, 1047, 1, [1795435140000, 1795435199990, AT_MS], [4, 2, 1], [900, 7, 1040])
+DAY = Sliding(86400000, 60000, 1, 1040, 0, [AT_MS], [1], [1040])
 SAID = {
     "group": journal.Group(
         OWNER,
@@ -65,6 +75,17 @@ SAID = {
             loans={"global": {7: Loan(4, 12345678901234567890, 5, 7, 2, True)}},
             credits={"user:ann": Credit(3, 6, 99, 5, 2, 7)},
             facts_seq=48213,
+        ),
+    ),
+    "group_of_limits": journal.Group(OWNER, AT_MS, [TAKEN, RUNNING_NO_MORE, Stopped(f"{REQUEST}u")]),
+    "snapshot_of_limits": journal.Snapshot(
+        OWNER,
+        AT_MS,
+        Books(
+            facts_seq=48213,
+            counters={"team:team-frontend": Counter(MINUTE, 1, 1040, DAY)},
+            taken={f"{REQUEST}t": TAKEN, f"{REQUEST}u": RUNNING_NO_MORE},
+            taken_ms=AT_MS,
         ),
     ),
     "snapshot": journal.Snapshot(
@@ -102,7 +123,7 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
     assert journal.decode((SAMPLES / f"{name}.json").read_bytes()) == SAID[name]
 
 
-@pytest.mark.parametrize("name", ["group_of_many_accounts", "group_of_loans"])
+@pytest.mark.parametrize("name", ["group_of_many_accounts", "group_of_loans", "group_of_limits"])
 def test_a_group_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
     assert isinstance(said, journal.Group)
@@ -110,11 +131,12 @@ def test_a_group_is_written_as_its_sample(name: str) -> None:
     assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes())
 
 
-def test_a_snapshot_is_written_as_its_sample() -> None:
-    said = SAID["snapshot_of_loans"]
+@pytest.mark.parametrize("name", ["snapshot_of_loans", "snapshot_of_limits"])
+def test_a_snapshot_is_written_as_its_sample(name: str) -> None:
+    said = SAID[name]
     assert isinstance(said, journal.Snapshot)
     [written] = journal.encode_snapshot(OWNER, AT_MS, said.books)
-    sample = msgspec.json.decode((SAMPLES / "snapshot_of_loans.json").read_bytes())
+    sample = msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes())
     assert msgspec.json.decode(written) == {**sample, "part": 0, "parts": 1}
 
 

@@ -23,6 +23,8 @@ from services.policy.budgets.loans import (
     fold_at_borrower,
     fold_at_home,
 )
+from services.policy.limits import counters as limit_counters
+from services.policy.limits.counters import Counter, Stopped, Taken
 
 DAY_MS = 24 * 3_600_000
 LOST_KEPT_MS = 7 * DAY_MS
@@ -98,12 +100,12 @@ class Expired(msgspec.Struct, tag="expired", frozen=True):
 
 
 class Released(msgspec.Struct, tag="released", frozen=True):
-    """Journal: a hold's request never reached a router; nothing was spent."""
+    """Journal: a request never reached a router; nothing was spent, and nothing of its limits used."""
 
     request: str
 
 
-Entry = Held | Opened | Expired | Released | LoanEntry
+Entry = Held | Opened | Expired | Released | LoanEntry | Taken | Stopped
 
 
 class Settled(NamedTuple):
@@ -120,6 +122,8 @@ class Settled(NamedTuple):
     stored_ms: int
     also: tuple[str, ...] = ()
     provider: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Lost(msgspec.Struct, array_like=True, frozen=True):
@@ -131,7 +135,7 @@ class Lost(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Books(msgspec.Struct):
-    """All accounts of a partition. `facts_seq`: every fact up to it is folded in."""
+    """All accounts of a partition, and what is used of limits. `facts_seq`: every fact up to it is folded in."""
 
     accounts: dict[str, Account] = {}
     holds: dict[str, Hold] = {}
@@ -139,6 +143,9 @@ class Books(msgspec.Struct):
     facts_seq: int = 0
     loans: dict[str, dict[int, Loan]] = {}  # of accounts at home here, by borrower
     credits: dict[str, Credit] = {}  # of accounts at home elsewhere
+    counters: dict[str, Counter] = {}
+    taken: dict[str, Taken] = {}
+    taken_ms: int = 0  # when something was last taken
 
     def apply(self, entry: Entry) -> None:
         """Fold one journal entry."""
@@ -167,10 +174,23 @@ class Books(msgspec.Struct):
                 undelivered = self.holds.pop(request, None)
                 if undelivered is not None:
                     self._take_off(undelivered)
+                unused = self.taken.pop(request, None)
+                if unused is not None:
+                    limit_counters.give_back(self.counters, unused.reservation)
             case Lent() | Repaid() | Assumed():
                 fold_at_home(entry, self.account(entry.account), self.loans)
             case Borrowed() | Returned():
                 fold_at_borrower(entry, self.account(entry.account), self.credits)
+            case Taken(request):
+                if request not in self.taken:
+                    self.taken[request] = entry
+                    limit_counters.reserve(self.counters, entry.reservation)
+                    self.taken_ms = max(self.taken_ms, entry.reservation.at_ms)
+            case Stopped(request):
+                stopped = self.taken.get(request)
+                if stopped is not None:
+                    left = limit_counters.stop(self.counters, stopped.reservation)
+                    self.taken[request] = Taken(request, stopped.expires_ms, left)
 
     def settle(self, settled: Settled) -> bool:
         """Fold the end of a request; return whether it changed anything (a second time it does not)."""
@@ -196,6 +216,15 @@ class Books(msgspec.Struct):
                 changed = True
         return changed
 
+    def settle_limits(self, settled: Settled) -> Taken | None:
+        """Fold the end of a request into the limits it took part of; return what it had taken."""
+        taken = self.taken.pop(settled.request, None)
+        if taken is not None:
+            counts = taken.reservation.counts
+            used = limit_counters.used_tokens(counts, settled.prompt_tokens, settled.completion_tokens)
+            limit_counters.settle(self.counters, taken.reservation, used)
+        return taken
+
     def told(self, request: str) -> None:
         """The fact of a loss is stored."""
         lost = self.lost.get(request)
@@ -205,7 +234,8 @@ class Books(msgspec.Struct):
     @property
     def records(self) -> int:
         """How much there is to write down."""
-        return len(self.accounts) + len(self.holds) + len(self.lost) + len(self.loans) + len(self.credits)
+        money = len(self.accounts) + len(self.holds) + len(self.lost) + len(self.loans) + len(self.credits)
+        return money + len(self.counters) + len(self.taken)
 
     def account(self, name: str) -> Account:
         account = self.accounts.get(name)
@@ -215,6 +245,14 @@ class Books(msgspec.Struct):
 
     def overdue(self, now_ms: int) -> list[Hold]:
         return [hold for hold in self.holds.values() if hold.expires_ms <= now_ms]
+
+    def forgotten(self, now_ms: int) -> list[str]:
+        """Return the requests of whose part in limits nothing will be heard any more."""
+        return [
+            request
+            for request, taken in self.taken.items()
+            if taken.expires_ms <= now_ms and not taken.reservation.running
+        ]
 
     def forget_old_losses(self, now_ms: int) -> None:
         """Drop what no fact can correct any more; a day later than that, so that every owner has read those facts."""

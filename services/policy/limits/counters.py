@@ -30,6 +30,20 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     running: bool = True
 
 
+class Taken(msgspec.Struct, tag="taken", frozen=True):
+    """Journal: a request has taken its part of limits. Nothing is heard of it any more after `expires_ms`."""
+
+    request: str
+    expires_ms: int
+    reservation: Reservation
+
+
+class Stopped(msgspec.Struct, tag="stopped", frozen=True):
+    """Journal: nobody works on a request any more, whatever became of it: its slots are free."""
+
+    request: str
+
+
 class Counter(msgspec.Struct):
     """`running` requests at this time, and `reserved`: their tokens, of which some may not be used after all."""
 

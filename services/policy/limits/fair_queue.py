@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Place(Generic[T]):
     """Where a request stands. `rank` orders those of one tenant: the lower goes first."""
 
-    __slots__ = ("account", "give_up_ms", "level", "number", "rank", "tenant", "waiting")
+    __slots__ = ("account", "give_up_ms", "level", "number", "rank", "tenant", "waiting", "waits")
 
     def __init__(self, account: str, level: int, tenant: str, rank: int, number: int, give_up_ms: int, waiting: T):
         self.account = account
@@ -26,6 +26,7 @@ class Place(Generic[T]):
         self.number = number
         self.give_up_ms = give_up_ms
         self.waiting = waiting
+        self.waits = False  # whether it stands in a line now
 
     def __lt__(self, other: "Place[T]") -> bool:
         return (self.rank, self.number) < (other.rank, other.number)
@@ -91,9 +92,11 @@ class FairQueue(Generic[T]):
 
     def add(
         self, account: str, waiting: T, *, give_up_ms: int, level: int = 0, tenant: str = "", rank: int = 0
-    ) -> None:
+    ) -> Place[T]:
         """Let it stand in the line of `account`, no longer than until `give_up_ms`. The lowest `level` goes first."""
-        self._put(Place(account, level, tenant, rank, next(self._numbers), give_up_ms, waiting))
+        place = Place(account, level, tenant, rank, next(self._numbers), give_up_ms, waiting)
+        self._put(place)
+        return place
 
     def move(self, place: Place[T], account: str) -> None:
         """Let one that was taken stand in another line, where it keeps its age."""
@@ -107,19 +110,25 @@ class FairQueue(Generic[T]):
     def take_first(self, account: str) -> Place[T]:
         """Remove and return the first; its tenant's turn is over."""
         place = self._lines[account].take_first()
-        self._left(account)
+        self._left(place)
         return place
+
+    def remove(self, place: Place[T]) -> None:
+        """Let it leave, wherever it stands."""
+        self._lines[place.account].remove(place)
+        self._left(place)
 
     def take_overdue(self, now_ms: int) -> list[Place[T]]:
         """Remove and return those who have waited long enough, wherever they stand."""
-        overdue = [place for place in self._places() if place.give_up_ms <= now_ms]
+        overdue = [place for place in self.places() if place.give_up_ms <= now_ms]
         for place in overdue:
-            self._lines[place.account].remove(place)
-            self._left(place.account)
+            self.remove(place)
         return overdue
 
     def take_all(self) -> list[Place[T]]:
-        everybody = list(self._places())
+        everybody = list(self.places())
+        for place in everybody:
+            place.waits = False
         self._lines, self.size = {}, 0
         return everybody
 
@@ -128,14 +137,16 @@ class FairQueue(Generic[T]):
         if line is None:
             line = self._lines[place.account] = _Line()
         line.add(place)
+        place.waits = True
         self.size += 1
 
-    def _left(self, account: str) -> None:
+    def _left(self, place: Place[T]) -> None:
         self.size -= 1
-        if not self._lines[account].levels:
-            del self._lines[account]
+        place.waits = False
+        if not self._lines[place.account].levels:
+            del self._lines[place.account]
 
-    def _places(self) -> Iterator[Place[T]]:
+    def places(self) -> Iterator[Place[T]]:
         for line in self._lines.values():
             for tenants in line.levels.values():
                 for own in tenants.values():

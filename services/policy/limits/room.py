@@ -23,6 +23,7 @@ class Limit(NamedTuple):
     tpm: int | None = None
     tpd: int | None = None
     parallel: int | None = None
+    spans_tenants: bool = False  # whether several tenants share it
 
 
 class Over(NamedTuple):

@@ -36,6 +36,9 @@ _KINDS: Mapping[AccountKind, str] = {"key": "api_key", "member": "team_member"}
 """LiteLLM's names of holders, where they are not ours."""
 
 
+_SPAN_TENANTS = ("user", "end_user", "tag")
+
+
 class LimitRules(NamedTuple):
     """What the configuration says about limits."""
 
@@ -66,7 +69,9 @@ class LimitTree:
         self._global: tuple[Limit, ...] = ()
         if rules.global_parallel is not None:
             home = self._home(GLOBAL_ACCOUNT)
-            self._global = (Limit(GLOBAL_ACCOUNT, home, "global", "all", parallel=rules.global_parallel),)
+            self._global = (
+                Limit(GLOBAL_ACCOUNT, home, "global", "all", parallel=rules.global_parallel, spans_tenants=True),
+            )
 
     def changed(self, name: str = "", holder: Holder | None = None) -> None:
         """An entry of the bucket has changed: what is known of keys may be wrong."""
@@ -147,15 +152,15 @@ class LimitTree:
         """Yield a model's name ("": all) and the limit of calls to it."""
         if limits == _UNLIMITED:
             return
-        home, known_as = self._home(tenant), _KINDS.get(kind, kind)
+        home, known_as, spans = self._home(tenant), _KINDS.get(kind, kind), kind in _SPAN_TENANTS
         rpm, tpm, tpd, parallel = limits.rpm, limits.tpm, limits.tpd, limits.parallel
         if any(maximum is not None for maximum in (rpm, tpm, tpd, parallel)):
-            yield "", Limit(account_of(kind, holder_id), home, known_as, name, rpm, tpm, tpd, parallel)
+            yield "", Limit(account_of(kind, holder_id), home, known_as, name, rpm, tpm, tpd, parallel, spans)
         by_model = f"model_per_{'key' if kind == 'key' else known_as}"
         for model in dict.fromkeys((*limits.model_rpm, *limits.model_tpm)):
             account = account_of(kind, holder_id, Window(0, model=model))
             rpm, tpm = limits.model_rpm.get(model), limits.model_tpm.get(model)
-            yield model, Limit(account, home, by_model, f"{name}:{model}", rpm, tpm)
+            yield model, Limit(account, home, by_model, f"{name}:{model}", rpm, tpm, spans_tenants=spans)
 
     def _home(self, tenant: str) -> int:
         return subjects.partition_of(tenant, self.rules.partitions)

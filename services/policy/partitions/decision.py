@@ -6,10 +6,28 @@ from typing import NamedTuple
 from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import Ask, Placed, Standing
 from services.policy.budgets.charges import Charge, Charges
+from services.policy.limits.counters import TokenType
+from services.policy.limits.room import Limit, Over
+
+
+class Part(NamedTuple):
+    """What a request takes of limits: one of the requests, `tokens`, and one of the slots.
+
+    Of those that wait for room until `give_up_ms` the lowest `level` goes first, then tenants take turns, and of one
+    tenant's the lowest `rank` goes first.
+    """
+
+    limits: tuple[Limit, ...]
+    tokens: int
+    counts: TokenType
+    give_up_ms: int  # before now: it may not wait
+    level: int
+    rank: int
+    again: Callable[[], tuple[Limit, ...]]  # the limits as they are by then
 
 
 class Wanted(NamedTuple):
-    """A request that needs a hold in its accounts. Times in milliseconds since 1970."""
+    """A request that needs a hold in its accounts, or a part of limits. Times in milliseconds since 1970."""
 
     request: str
     tenant: str
@@ -21,6 +39,8 @@ class Wanted(NamedTuple):
     expires_ms: int
     give_up_ms: int  # how long it may wait for money that others only hold
     again: Callable[[], Charges | None]  # the charges as they are by then; None: it may not call any more
+    part: Part | None = None
+    held: bool = True  # whether it needs a hold; else only its part of limits is decided
 
 
 class Denied(NamedTuple):
@@ -30,7 +50,14 @@ class Denied(NamedTuple):
     standing: Standing
 
 
-Answer = Placed | Denied | None
-"""Placed: journalled, go ahead. Denied: refused. None: it could not be decided; nothing is held."""
+class NoRoom(NamedTuple):
+    """Refused by a limit; `headers` say how all of the request's limits stand."""
+
+    over: Over
+    headers: tuple[tuple[str, str], ...]
+
+
+Answer = Placed | Denied | NoRoom | None
+"""Placed: journalled, go ahead. Denied, NoRoom: refused. None: it could not be decided; nothing is held or taken."""
 
 Done = Callable[[Answer], None]

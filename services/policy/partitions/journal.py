@@ -23,7 +23,7 @@ class Group(msgspec.Struct, tag="group", frozen=True):
 
 
 class Snapshot(msgspec.Struct, tag="snapshot", frozen=True):
-    """Part `part` of `parts`, from 0; each account, hold and loss stands in one of them."""
+    """Part `part` of `parts`, from 0; each record of the books stands in one of them."""
 
     owner: str
     at_ms: int
@@ -38,13 +38,16 @@ class _WrittenGroup(msgspec.Struct, tag="group", frozen=True):
     entries: Sequence[msgspec.Raw]
 
 
-class _WrittenBooks(msgspec.Struct):
+class _WrittenBooks(msgspec.Struct, omit_defaults=True):
     accounts: dict[str, msgspec.Raw]
     holds: dict[str, msgspec.Raw]
     lost: dict[str, msgspec.Raw]
     loans: dict[str, msgspec.Raw]
     credits: dict[str, msgspec.Raw]
     facts_seq: int
+    counters: dict[str, msgspec.Raw] = {}
+    taken: dict[str, msgspec.Raw] = {}
+    taken_ms: int = 0
 
 
 class _WrittenSnapshot(msgspec.Struct, tag="snapshot", frozen=True):
@@ -83,7 +86,7 @@ def encode_snapshot(owner: str, at_ms: int, books: Books, *, bytes_max: int = ME
 
 
 def _empty(books: Books) -> _WrittenBooks:
-    return _WrittenBooks({}, {}, {}, {}, {}, books.facts_seq)
+    return _WrittenBooks({}, {}, {}, {}, {}, books.facts_seq, {}, {}, books.taken_ms)
 
 
 def decode(message: bytes) -> Group | Snapshot:
@@ -122,17 +125,19 @@ class Replay:
 
 
 def _records(books: Books) -> Iterator[tuple[str, str, bytes]]:
-    for kind in ("accounts", "holds", "lost", "loans", "credits"):
+    for kind in ("accounts", "holds", "lost", "loans", "credits", "counters", "taken"):
         for name, record in getattr(books, kind).items():
             yield kind, name, _encode(record)
 
 
 def _joined(parts: Sequence[Snapshot]) -> Books:
-    books = Books(facts_seq=parts[0].books.facts_seq)
+    books = Books(facts_seq=parts[0].books.facts_seq, taken_ms=parts[0].books.taken_ms)
     for part in parts:
         books.accounts |= part.books.accounts
         books.holds |= part.books.holds
         books.lost |= part.books.lost
         books.loans |= part.books.loans
         books.credits |= part.books.credits
+        books.counters |= part.books.counters
+        books.taken |= part.books.taken
     return books

@@ -120,6 +120,7 @@ class Owner:
                 undispatched=self._undispatched,
                 on_lost=self._publish_lost,
                 on_wait=self._settlements.hurry,
+                catch_up=self._settlements.when_caught_up,
                 on_closed=closed.set,
             )
             await self._settlements.follow(partition)
@@ -127,7 +128,7 @@ class Owner:
                 return
             partition.start()
             self._partitions.add(partition)
-            for work in (self._serve_requests, self._serve_releases, self._serve_accounts):
+            for work in (self._serve_requests, self._serve_releases, self._serve_accounts, self._serve_reports):
                 subscriptions.append(await work(number, partition))
             subscriptions += await self._serve_loans(number, partition)
             await self._bus.flush(SUBSCRIBED_S)
@@ -210,6 +211,15 @@ class Owner:
             await self._bus.subscribe(subjects.repay(number), by_owner(partition.lender.on_report)),
             await self._bus.subscribe(subjects.recall(number), by_owner(partition.borrower.on_recall)),
         ]
+
+    async def _serve_reports(self, number: int, partition: Partition) -> int:
+        def on_working(message: Message) -> None:
+            try:
+                partition.limits.hear_of(_decode_requests(message.data))
+            except msgspec.DecodeError as error:
+                log.error("a router's report cannot be read", partition=number, error=str(error))
+
+        return await self._bus.subscribe(subjects.working(number), on_working)
 
     async def _serve_accounts(self, number: int, partition: Partition) -> int:
         async def tell(message: Message) -> bytes:

@@ -1,9 +1,10 @@
-"""The one owner of a partition's budgets: decides from memory, and answers only after the journal has it.
+"""The one owner of a partition's budgets and limits: decides from memory, and answers only after the journal has it.
 
 One object is one life: opened on what was read from the journal, closed for good when a write fails or the lease is
 lost. Whoever owns the partition then reads the journal anew.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -12,12 +13,16 @@ import structlog
 
 from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released, Settled, Share
+from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
+from services.policy.limits.room import Over
 from services.policy.partitions.borrowing import Borrower
-from services.policy.partitions.decision import Answer, Denied, Done, Wanted
+from services.policy.partitions.decision import Denied, Done, Wanted
 from services.policy.partitions.journal_reader import ReadJournal
 from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter, Then
 from services.policy.partitions.lending import Lender
+from services.policy.partitions.limit_queue import answer
+from services.policy.partitions.limited import Limited
 from services.policy.partitions.stands import InTheWay, Stands
 from services.policy.partitions.undispatched import Undispatched
 from services.policy.partitions.waiting import WaitingRoom
@@ -50,12 +55,14 @@ class Partition:
         undispatched: Undispatched,
         on_lost: Callable[[int, Lost], None],
         on_wait: Callable[[], None] = lambda: None,
+        catch_up: Callable[[Callable[[], None]], object] | None = None,
         on_closed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
         snapshot_every_groups: int = SNAPSHOT_EVERY_GROUPS,
     ) -> None:
         """`on_lost` hears of each hold that expired, for the fact; `on_wait` of each request that begins to wait for
-        money; `on_closed` when a failed write closed the partition.
+        the end of another; `catch_up` calls what it is given once all facts stored by now are folded; `on_closed` when
+        a failed write closed the partition.
         """
         self.number = number
         self.books = journal.books
@@ -96,12 +103,20 @@ class Partition:
             freed=lambda account: self._try_those_who_wait((account,)),
             clock=clock,
         )
+        self.limits = Limited(
+            self.books,
+            write=self._write,
+            try_again=self._try_limited,
+            catch_up=catch_up or (lambda then: asyncio.get_running_loop().call_soon(then)),
+            clock=clock,
+        )
 
     def start(self) -> None:
         """Begin to decide. What is known to be nobody's hold is released, what nobody was told of is told."""
         self.open = True
         self.lender.start(self._now_ms())
         self.borrower.start(self._now_ms())
+        self.limits.begin()
         for request in self._undispatched.of(self.number):
             self.release(request)
         for lost in self.books.lost.values():
@@ -110,7 +125,7 @@ class Partition:
         self._writer.count_facts(self._facts_before)
 
     def close(self) -> None:
-        """Decide nothing more. Who waits for money is answered None; what is decided, as the journal has it."""
+        """Decide nothing more. Who waits is answered None; what is decided, as the journal has it."""
         if not self.open:
             return
         self.open = False
@@ -118,7 +133,8 @@ class Partition:
         self.borrower.close()
         self.lender.close()
         for waiting in self._waiting.take_all():
-            _answer(waiting.done, None)
+            answer(waiting.done, None)
+        self.limits.close()
 
     async def finished(self) -> None:
         """Wait until the last decision is answered."""
@@ -127,18 +143,28 @@ class Partition:
     def decide(self, wanted: Wanted, done: Done) -> bool:
         """Answer through `done`: at once when refused, after the journal has it when placed.
 
-        Returns False when it has to wait for other requests' holds, which `done` then outlasts.
+        Returns False when it has to wait for other requests' holds, or for a limit, which `done` then outlasts.
         """
-        if not self.open or self._writer.backlog >= BACKLOG_MAX or wanted.request in self.books.holds:
-            _answer(done, None)
+        request, books = wanted.request, self.books
+        if not self.open or self._writer.backlog >= BACKLOG_MAX or request in books.holds or request in books.taken:
+            answer(done, None)
             return True
-        in_the_way = self._queue_of(wanted) if self._waiting.size else None
+        in_the_way: Charge | Over | None = self.limits.ahead_of(wanted.part)
+        if in_the_way is None and self._waiting.size:
+            in_the_way = self._queue_of(wanted)
         if in_the_way is None:
             in_the_way = self._try(wanted, wanted.charges, wanted.now_ms, done)
-            if in_the_way is None:
-                return True
+        return in_the_way is None or self._wait(wanted, done, in_the_way)
+
+    def _wait(self, wanted: Wanted, done: Done, in_the_way: Charge | Over) -> bool:
+        """Let it wait for what is in the way, where it may. Return whether it is answered instead."""
+        if isinstance(in_the_way, Over):
+            answered = self.limits.put(wanted, done, in_the_way)
+            if not answered and in_the_way.by_ends:
+                self._on_wait()
+            return answered
         if self._waiting.size >= WAITING_MAX:
-            _answer(done, self.stands.denied(in_the_way, wanted.now_ms, only_holds=True))
+            answer(done, self.stands.denied(in_the_way, wanted.now_ms, only_holds=True))
             return True
         self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
         self.lender.recall(in_the_way.account)
@@ -157,13 +183,15 @@ class Partition:
 
     @property
     def has_waiting(self) -> bool:
-        return self._waiting.size > 0 or self.lender.has_waiting or self.borrower.is_pressed
+        """Whether the end of another request is waited for."""
+        waits = self._waiting.size > 0 or self.limits.waits_for_ends
+        return waits or self.lender.has_waiting or self.borrower.is_pressed
 
     def release(self, request: str) -> None:
         """The request never reached a router: its hold is nobody's, here or wherever it is owned by then."""
         self._undispatched.add(self.number, request, self._now_ms())
-        hold = self.books.holds.get(request)
-        if hold is None or not self.open:
+        hold, taken = self.books.holds.get(request), self.books.taken.get(request)
+        if (hold is None and taken is None) or not self.open:
             return
 
         def then(stored: bool) -> None:
@@ -171,12 +199,21 @@ class Partition:
                 self._undispatched.discard(self.number, request)
 
         self._write(Released(request), then)
-        self._try_those_who_wait(hold.accounts)
+        if hold is not None:
+            self._try_those_who_wait(hold.accounts)
+        if taken is not None:
+            self.limits.freed(taken, is_open=True)
+
+    def settle_limits(self, seq: int, settled: Settled) -> None:
+        """Fold the fact stored at `seq` into the limits alone: what it cost is another partition's."""
+        if seq > self.books.facts_seq:
+            self.limits.settle(settled, is_open=self.open)
 
     def settle(self, seq: int, settled: Settled) -> None:
         """Fold the fact stored at `seq`; one that is in the books already changes nothing."""
         if seq <= self.books.facts_seq:
             return
+        self.limits.settle(settled, is_open=self.open)
         lost = self.books.lost.get(settled.request)
         hold = self.books.holds.get(settled.request, lost.hold if lost is not None else None)
         if hold is not None and settled.cost > hold.amount and self.open:
@@ -205,12 +242,13 @@ class Partition:
         for hold in self.books.overdue(now_ms):
             self._expire(hold, now_ms)
         self.books.forget_old_losses(now_ms)
+        self.limits.tick(now_ms)
         for account in self._waiting.accounts():
             self._try_waiting(account, now_ms)
             for waiting in self._waiting.take_overdue(account, now_ms):
                 unanswered = self.borrower.is_unanswered(waiting.charge.account)
                 denied = self.stands.denied(waiting.charge, now_ms, only_holds=True)
-                _answer(waiting.done, None if unanswered else denied)
+                answer(waiting.done, None if unanswered else denied)
         self.lender.tick(now_ms)
         self.borrower.tick(now_ms)
 
@@ -228,17 +266,41 @@ class Partition:
         self._write(Expired(hold.request, now_ms), then)
         self._touch(hold.accounts, now_ms)
 
-    def _try(self, wanted: Wanted, charges: Charges, now_ms: int, done: Done) -> Charge | None:
-        """Decide now if it can be; else return the account in which only other holds are in the way."""
+    def _try_limited(self, wanted: Wanted, done: Done) -> Over | None:
+        """Decide a request that has waited for a limit; where money is in its way now, it waits for that."""
+        charges = wanted.again()
+        if charges is None:
+            answer(done, None)
+            return None
+        in_the_way = self._try(wanted, charges, self._now_ms(), done)
+        if in_the_way is None or isinstance(in_the_way, Over):
+            return in_the_way
+        self._wait(wanted, done, in_the_way)
+        return None
+
+    def _try(self, wanted: Wanted, charges: Charges, now_ms: int, done: Done) -> Charge | Over | None:
+        """Decide now if it can be; else return the limit without room, or the account in which only other holds are
+        in the way.
+        """
+        part = wanted.part
+        if part is not None:
+            over = self.limits.over(part, now_ms)
+            if over is not None:
+                return over
+            if not wanted.held:
+                self.limits.take(wanted, part, now_ms, self._when_stored(wanted.request, done, Placed(0, None)))
+                return None
         decision = self.stands.decide(wanted, charges, now_ms)
         if isinstance(decision, InTheWay):
             return decision.charge
         if isinstance(decision, Denied):
-            _answer(done, decision)
+            answer(done, decision)
             return None
         placed = decision
         key, *others = charges.must
         charged = [*others, *(one for place_of, one in enumerate(charges.providers) if place_of not in placed.excluded)]
+        if part is not None:
+            self.limits.take(wanted, part, now_ms)
         entry = Held(
             Hold(
                 wanted.request,
@@ -254,16 +316,18 @@ class Partition:
             )
         )
 
-        def then(stored: bool) -> None:
-            if not stored:
-                self._undispatched.add(self.number, wanted.request, self._now_ms())
-            _answer(done, placed if stored else None)
-
-        self.books.apply(entry)
-        self._writer.write(entry, then)
+        self._write(entry, self._when_stored(wanted.request, done, placed))
         if charges.spread:
             self._touch(entry.hold.accounts, now_ms)
         return None
+
+    def _when_stored(self, request: str, done: Done, placed: Placed) -> Then:
+        def then(stored: bool) -> None:
+            if not stored:
+                self._undispatched.add(self.number, request, self._now_ms())
+            answer(done, placed if stored else None)
+
+        return then
 
     def _shares(self, charges: Sequence[Charge]) -> Iterator[Share]:
         """Providers without a limit are not counted."""
@@ -300,13 +364,15 @@ class Partition:
             charges = wanted.again()
             in_the_way = None
             if charges is None:
-                _answer(done, None)
+                answer(done, None)
             else:
                 in_the_way = self._try(wanted, charges, now_ms, done)
-            if in_the_way is not None and in_the_way.account == account:
+            if isinstance(in_the_way, Charge) and in_the_way.account == account:
                 return
             self._waiting.take_first(account)
-            if in_the_way is not None:
+            if isinstance(in_the_way, Over):
+                self.limits.put(wanted, done, in_the_way)
+            elif in_the_way is not None:
                 self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
 
     def _on_failure(self, error: BaseException) -> None:
@@ -317,11 +383,3 @@ class Partition:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
-
-
-def _answer(done: Done, answer: Answer) -> None:
-    """Whatever one callback does must not keep others from being called, or the books from going on."""
-    try:
-        done(answer)
-    except Exception:
-        log.exception("a decision could not be passed on", answer=answer)

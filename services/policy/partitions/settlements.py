@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,7 @@ from services.policy.budgets.accounts import Settled
 from services.policy.budgets.tree import counted_without_hold
 from services.policy.partitions.partition import Partition
 from shared import subjects
-from shared.bus import Bus, NotStored, Reader, Stored, newest
+from shared.bus import Bus, BusError, NotStored, Reader, Stored, newest
 from shared.facts import CompletionLost
 
 log = structlog.get_logger()
@@ -25,6 +26,9 @@ would double what a settlement costs. Where a request waits for the money, the f
 WAITED_FOR_POLL_S = 0.005
 PATIENCE_S = 10.0
 """How long no fact at all may come before catching up is given up."""
+
+SOON_S = 1.0
+"""The same, where a request waits for it."""
 
 _ENDS = subjects.facts_of_kind("completion")
 _LOST = subjects.facts_of_kind(CompletionLost.KIND).removesuffix(">")
@@ -43,6 +47,9 @@ class CompletionEnd(msgspec.Struct):
     user_id: str = ""
     organization_id: str = ""
     provider: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    homes: tuple[int, ...] = ()  # further partitions whose limits it took part of
 
 
 decode_end = msgspec.json.Decoder(CompletionEnd).decode
@@ -53,7 +60,18 @@ def settled_of(end: CompletionEnd, stored_ms: int) -> Settled:
     also: tuple[str, ...] = ()
     if not end.held:
         also = counted_without_hold(end.organization_id, end.team_id, end.user_id)
-    return Settled(end.request_id, end.key, end.held, end.cost_pico, end.admitted_ms, stored_ms, also, end.provider)
+    return Settled(
+        end.request_id,
+        end.key,
+        end.held,
+        end.cost_pico,
+        end.admitted_ms,
+        stored_ms,
+        also,
+        end.provider,
+        end.prompt_tokens,
+        end.completion_tokens,
+    )
 
 
 class Settlements:
@@ -65,6 +83,7 @@ class Settlements:
         self._reader: Reader | None = None
         self._read_to = 0  # all facts up to this sequence were handed out, to those who followed then
         self._progress = asyncio.Event()
+        self._catching_up: set[asyncio.Task[None]] = set()
 
     async def follow(self, partition: Partition) -> None:
         """Hand `partition` the facts it has not seen, and all that come; return when it has seen all there are.
@@ -98,6 +117,20 @@ class Settlements:
                 deadline = time.monotonic() + patience_s
             elif time.monotonic() > deadline:
                 raise NotStored(f"no fact came for {patience_s:g} s")
+
+    def when_caught_up(self, then: Callable[[], None]) -> None:
+        """Call `then` once all is handed out that is stored by now, or where that cannot be told."""
+
+        async def catch_up() -> None:
+            try:
+                await self.catch_up(SOON_S)
+            except (BusError, TimeoutError) as error:
+                log.info("the newest facts could not be read", error=str(error))
+            then()
+
+        task = asyncio.get_running_loop().create_task(catch_up())
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
 
     def hurry(self) -> None:
         """Fetch the newest facts now: somebody waits for a hold to be settled."""
@@ -153,13 +186,17 @@ class Settlements:
             log.error("a fact cannot be read: its hold will expire", seq=message.seq, error=str(error))
             return
         partition = self._partitions.get(end.partition)
-        if partition is None:
-            return
         if message.subject.startswith(_LOST):
-            partition.told(message.seq, end.request_id)
+            if partition is not None:
+                partition.told(message.seq, end.request_id)
             return
-        stored_ms = message.time_ns // 1_000_000
-        partition.settle(message.seq, settled_of(end, stored_ms))
+        settled = settled_of(end, message.time_ns // 1_000_000)
+        if partition is not None:
+            partition.settle(message.seq, settled)
+        for number in end.homes:
+            home = self._partitions.get(number)
+            if home is not None and number != end.partition:
+                home.settle_limits(message.seq, settled)
 
     async def _check_stream(self, partition: Partition) -> None:
         """Facts that are gone would make newer ones look like old ones: then all there are count as new."""

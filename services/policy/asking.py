@@ -1,0 +1,113 @@
+"""What is asked of a partition for one request: whose budgets and limits it is counted in, and how long it may wait."""
+
+import time
+from collections.abc import Mapping
+
+from services.policy.budgets.accounts import Whom
+from services.policy.budgets.admission import Ask
+from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.charges import Charges
+from services.policy.budgets.tree import BudgetTree
+from services.policy.limits.tokens import reserved_tokens
+from services.policy.limits.tree import LimitTree
+from services.policy.partitions.decision import Part, Wanted
+from shared.calls import Admit
+from shared.holder_access import HolderAccess
+from shared.keys import Key
+
+HOLD_WAIT_MS = 10_000
+"""How long a request may wait for money that requests in flight hold, before it is refused."""
+
+_LEVELS = {"high": 0, "normal": 1, "low": 2}
+
+
+class Asking:
+    """One instance serves all partitions of a process. `key` None is the master key."""
+
+    def __init__(
+        self,
+        keys: Mapping[str, Key],
+        access: HolderAccess,
+        budgets: BudgetTree,
+        limits: LimitTree,
+        ceilings: Ceilings,
+        *,
+        hold_grace_ms: int,
+    ) -> None:
+        self._keys = keys
+        self._access = access
+        self._budgets = budgets
+        self._limits = limits
+        self._ceilings = ceilings
+        self._hold_grace_ms = hold_grace_ms
+
+    def charges(self, request: Admit, key: Key | None, now_ms: int) -> Charges:
+        providers: tuple[str, ...] = ()
+        if self._budgets.budgets_providers:
+            providers = self._ceilings.providers_of(
+                request.group, with_fallbacks=not request.disable_fallbacks, now=now_ms / 1000
+            )
+        return self._budgets.charges(request.caller, key, request.model, request.group, providers)
+
+    def part(self, request: Admit, key: Key | None, now_ms: int, grown_bytes: int) -> Part | None:
+        """Return what it takes of limits, None where none concerns it."""
+        limits = self._limits.limits(request.caller, key, request.model, request.group)
+        if not limits:
+            return None
+        rules = self._limits.rules
+        give_up_ms = 0
+        if key is not None and key.max_wait_s > 0:
+            give_up_ms = min(now_ms + int(key.max_wait_s * 1000), request.deadline_ms)
+        return Part(
+            limits,
+            reserved_tokens(request, rules.counts, rules.unbounded_output, grown_bytes),
+            rules.counts,
+            give_up_ms,
+            _LEVELS["normal" if key is None else key.priority],
+            request.priority,
+            lambda: self._limits.limits(request.caller, self._current(key), request.model, request.group),
+        )
+
+    def wanted(
+        self, request: Admit, key: Key | None, charges: Charges, ask: Ask, part: Part | None, *, held: bool
+    ) -> Wanted:
+        now_ms, caller = _now_ms(), request.caller
+
+        def again() -> Charges | None:
+            """What it is counted in by then; the key may have been changed, or be gone."""
+            now_ms = _now_ms()
+            if key is None:
+                return self.charges(request, None, now_ms)
+            current = self._current(key)
+            if current is None or current.blocked or (current.expires is not None and current.expires <= now_ms / 1000):
+                return None
+            return self.charges(request, current, now_ms) if self._access.refusal(current, "") is None else None
+
+        return Wanted(
+            request.request_id,
+            key.tenant if key is not None else caller.tenant,
+            Whom(
+                caller.key_alias,
+                caller.user_id,
+                caller.team_id,
+                caller.organization_id,
+                caller.end_user,
+                caller.tags,
+            ),
+            charges,
+            ask,
+            request.model,
+            now_ms,
+            request.deadline_ms + self._hold_grace_ms,
+            min(now_ms + HOLD_WAIT_MS, request.deadline_ms),
+            again,
+            part,
+            held,
+        )
+
+    def _current(self, key: Key | None) -> Key | None:
+        return self._keys.get(key.token) if key is not None else None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,191 @@
+"""Requests of a partition that find no room in a limit: who may wait for it, and who is refused when.
+
+Where the end of a request in flight would make room, nobody is refused before all ends that are stored by then are
+known: a client that has its answer may count on its slot, and on the tokens it did not use.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.policy.limits.counters import Counter
+from services.policy.limits.fair_queue import FairQueue, Place
+from services.policy.limits.headers import limit_headers
+from services.policy.limits.room import Over
+from services.policy.partitions.decision import Answer, Done, NoRoom, Part, Wanted
+
+log = structlog.get_logger()
+
+WAITING_MAX = 1_000
+CATCH_UP_MAX_MS = 2_000
+"""How long at most a request is kept that may not wait, until the ends of others are known."""
+
+WAKE_AFTER_MIN_S = 0.005
+
+Try = Callable[[Wanted, Done], Over | None]
+"""Decides a request that has waited: Over where there is still no room, None where somebody else answers it."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    wanted: Wanted
+    part: Part
+    done: Done
+    over: Over
+
+
+class LimitQueue:
+    """All calls come from one event loop."""
+
+    def __init__(
+        self,
+        counters: dict[str, Counter],
+        *,
+        try_again: Try,
+        catch_up: Callable[[Callable[[], None]], object],
+        clock: Callable[[], float],
+    ) -> None:
+        """`catch_up` calls what it is given once all ends stored by now are known; `clock` in seconds since 1970."""
+        self._counters = counters
+        self._try_again = try_again
+        self._catch_up = catch_up
+        self._clock = clock
+        self._queue: FairQueue[_Waiting] = FairQueue()
+        self._catching: list[Place[_Waiting]] = []
+        self._is_catching = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_ms = 0
+
+    @property
+    def size(self) -> int:
+        return self._queue.size
+
+    @property
+    def waits_for_ends(self) -> bool:
+        """Whether the end of another request may make room for one."""
+        firsts = (self._queue.first(account) for account in self._queue.accounts())
+        return any(place is not None and place.waiting.over.by_ends for place in firsts)
+
+    def ahead_of(self, part: Part) -> Over | None:
+        """Return what those wait for who must not be overtaken by a request that needs `part`."""
+        if not self._queue.size:
+            return None
+        for limit in part.limits:
+            place = self._queue.first(limit.account)
+            if place is not None and place.level <= part.level:
+                return place.waiting.over
+        return None
+
+    def put(self, wanted: Wanted, part: Part, done: Done, over: Over) -> bool:
+        """Let it wait where it may, else refuse it. Return whether it is answered."""
+        now_ms = self._now_ms()
+        may_wait = (
+            part.give_up_ms > now_ms
+            and over.frees_ms is not None
+            and (over.by_ends or over.frees_ms <= part.give_up_ms)
+        )
+        if self._queue.size >= WAITING_MAX or not (may_wait or over.by_ends):
+            self._refuse(part, done, over, now_ms)
+            return True
+        place = self._queue.add(
+            over.limit.account,
+            _Waiting(wanted, part, done, over),
+            give_up_ms=part.give_up_ms if may_wait else now_ms + CATCH_UP_MAX_MS,
+            level=part.level,
+            tenant=wanted.tenant if over.limit.spans_tenants else wanted.charges.must[0].account,
+            rank=part.rank,
+        )
+        if over.by_ends:
+            self._catching.append(place)
+            if not self._is_catching:
+                self._begin_to_catch_up()
+        self._wake_by(_wakes_ms(place), now_ms)
+        return False
+
+    def serve(self, account: str) -> None:
+        """Let those who wait for `account` try again, in their order, until one still has no room in it."""
+        while (place := self._queue.first(account)) is not None:
+            waiting = place.waiting
+            waiting.part = waiting.part._replace(limits=waiting.part.again())
+            waiting.wanted = waiting.wanted._replace(part=waiting.part)
+            over = self._try_again(waiting.wanted, waiting.done)
+            if over is not None and over.frees_ms is not None and over.limit.account == account:
+                waiting.over = over
+                return
+            self._queue.take_first(account)
+            if over is None:
+                continue
+            waiting.over = over
+            if over.frees_ms is None:
+                self._refuse(waiting.part, waiting.done, over, self._now_ms())
+            else:
+                self._queue.move(place, over.limit.account)
+
+    def serve_all(self) -> None:
+        """Let everybody try again whose turn it is, and refuse who has waited long enough."""
+        for account in self._queue.accounts():
+            self.serve(account)
+        now_ms = self._now_ms()
+        for place in self._queue.take_overdue(now_ms):
+            self._refuse(place.waiting.part, place.waiting.done, place.waiting.over, now_ms)
+        if self._queue.size:
+            self._wake_by(min(map(_wakes_ms, self._queue.places())), now_ms)
+
+    def close(self) -> None:
+        """Answer everybody that it could not be decided."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for place in self._queue.take_all():
+            answer(place.waiting.done, None)
+
+    def _begin_to_catch_up(self) -> None:
+        self._is_catching = True
+        batch, self._catching = self._catching, []
+        self._catch_up(lambda: self._caught_up(batch))
+
+    def _caught_up(self, batch: list[Place[_Waiting]]) -> None:
+        self._is_catching = False
+        for account in dict.fromkeys(place.account for place in batch if place.waits):
+            self.serve(account)
+        now_ms = self._now_ms()
+        for place in batch:
+            waiting = place.waiting
+            if place.waits and waiting.part.give_up_ms <= now_ms:
+                self._queue.remove(place)
+                self._refuse(waiting.part, waiting.done, waiting.over, now_ms)
+        if self._catching:
+            self._begin_to_catch_up()
+
+    def _refuse(self, part: Part, done: Done, over: Over, now_ms: int) -> None:
+        answer(done, NoRoom(over, limit_headers(self._counters, part.limits, now_ms)))
+
+    def _wake_by(self, at_ms: int, now_ms: int) -> None:
+        if self._timer is not None and self._wakes_ms <= at_ms:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_ms = at_ms
+        delay_s = max(WAKE_AFTER_MIN_S, (at_ms - now_ms) / 1000)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.serve_all()
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _wakes_ms(place: Place[_Waiting]) -> int:
+    frees_ms = place.waiting.over.frees_ms
+    return place.give_up_ms if frees_ms is None else min(place.give_up_ms, frees_ms)
+
+
+def answer(done: Done, said: Answer) -> None:
+    """Whatever one callback does must not keep others from being called, or the books from going on."""
+    try:
+        done(said)
+    except Exception:
+        log.exception("a decision could not be passed on", answer=said)

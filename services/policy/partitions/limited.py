@@ -1,0 +1,118 @@
+"""What one partition keeps of limits: who has taken what, who waits for it, and who has died holding it."""
+
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from services.policy.budgets.accounts import Books, Entry, Settled
+from services.policy.limits.counters import Reservation, Stopped, Sweeper, Taken
+from services.policy.limits.headers import Header, limit_headers
+from services.policy.limits.room import Over, over_limit
+from services.policy.partitions.decision import Done, Part, Wanted
+from services.policy.partitions.journal_writer import Then
+from services.policy.partitions.limit_queue import LimitQueue, Try
+from services.policy.partitions.slot_watch import SlotWatch
+
+log = structlog.get_logger()
+
+SWEPT_A_TICK = 500
+"""Counters that are looked at each second, whether anything counts in them yet."""
+
+
+class Limited:
+    """All calls come from one event loop; `books` are written to here and in the partition alone."""
+
+    def __init__(
+        self,
+        books: Books,
+        *,
+        write: Callable[[Entry, Then | None], None],
+        try_again: Try,
+        catch_up: Callable[[Callable[[], None]], object],
+        clock: Callable[[], float],
+    ) -> None:
+        """`write` folds an entry and stores it; `try_again`, `catch_up` and `clock` as LimitQueue takes them."""
+        self._books = books
+        self._write = write
+        self._clock = clock
+        self._queue = LimitQueue(books.counters, try_again=try_again, catch_up=catch_up, clock=clock)
+        self._slots = SlotWatch()
+        self._sweeper = Sweeper()
+
+    def begin(self) -> None:
+        """From now on, who has a slot must be heard of."""
+        running = [request for request, taken in self._books.taken.items() if taken.reservation.running]
+        self._slots.begin(running, self._now_ms())
+
+    def close(self) -> None:
+        self._queue.close()
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.size
+
+    @property
+    def waits_for_ends(self) -> bool:
+        return self._queue.waits_for_ends
+
+    def ahead_of(self, part: Part | None) -> Over | None:
+        return self._queue.ahead_of(part) if part is not None else None
+
+    def put(self, wanted: Wanted, done: Done, over: Over) -> bool:
+        """Let it wait for `over` where it may, else refuse it. Return whether it is answered."""
+        assert wanted.part is not None, "nothing else is over a limit"
+        return self._queue.put(wanted, wanted.part, done, over)
+
+    def over(self, part: Part, now_ms: int) -> Over | None:
+        return over_limit(self._books.counters, part.limits, part.tokens, now_ms)
+
+    def take(self, wanted: Wanted, part: Part, now_ms: int, then: Then | None = None) -> None:
+        """Write down that it takes its part, which is there. Time in the books does not go back."""
+        at_ms = max(now_ms, self._books.taken_ms)
+        accounts = tuple(limit.account for limit in part.limits)
+        daily = tuple(limit.account for limit in part.limits if limit.tpd is not None)
+        entry = Taken(wanted.request, wanted.expires_ms, Reservation(at_ms, part.tokens, accounts, daily, part.counts))
+        self._write(entry, then)
+        self._slots.begin((wanted.request,), now_ms)
+
+    def headers(self, part: Part, now_ms: int) -> tuple[Header, ...]:
+        """Return what to tell a client of how its limits stand."""
+        return limit_headers(self._books.counters, part.limits, now_ms)
+
+    def hear_of(self, requests: Iterable[str]) -> None:
+        """A router works on these."""
+        self._slots.hear(requests, self._now_ms())
+
+    def settle(self, settled: Settled, *, is_open: bool) -> None:
+        """Fold the end of a request."""
+        taken = self._books.settle_limits(settled)
+        if taken is not None:
+            self.freed(taken, is_open=is_open)
+
+    def freed(self, taken: Taken, *, is_open: bool) -> None:
+        """What it had taken may be somebody else's now."""
+        self._slots.end(taken.request)
+        if is_open and self._queue.size:
+            for account in taken.reservation.accounts:
+                self._queue.serve(account)
+
+    def tick(self, now_ms: int) -> None:
+        """Once a second or so."""
+        for request in self._slots.take_silent(now_ms):
+            self._stop(request)
+        for request in self._books.forgotten(now_ms):
+            self._books.taken.pop(request)
+        self._sweeper.sweep(self._books.counters, now_ms, SWEPT_A_TICK)
+        if self._queue.size:
+            self._queue.serve_all()
+
+    def _stop(self, request: str) -> None:
+        taken = self._books.taken.get(request)
+        if taken is None or not taken.reservation.running:
+            return
+        log.warning("nobody works on a request any more: its slots are free", request=request)
+        self._write(Stopped(request), None)
+        self.freed(taken, is_open=True)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)

@@ -1,0 +1,160 @@
+"""Rate limits through a running policy: what edge and router are told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import subjects
+from shared.bus import kv, read
+from shared.facts import RequestDenied
+from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
+from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
+from tests.nats_server import NatsServer
+from tests.policy_service import USD, Answered, Neighbours, PolicyProcess, neighbours, until_served
+
+
+@pytest.fixture
+async def other(nats: NatsServer, tmp_path: Path) -> AsyncIterator[Neighbours]:
+    """A policy process, and the edge and router it knows; requests use what they may, or nothing ends at all."""
+    process = PolicyProcess(tmp_path, nats.url, "policy-a")
+    try:
+        async with neighbours(nats.url) as made:
+            await until_served(made.bus)
+            yield made
+    finally:
+        process.close()
+
+
+async def put_holder(other: Neighbours, kind: HolderKind, name: str, tenant: str, limits: Limits) -> None:
+    holder = Holder(kind=kind, id=name, version=1, tenant=tenant, created_at=0.0, updated_at=0.0, limits=limits)
+    await kv.put(other.bus, subjects.HOLDERS_BUCKET, entry_name(kind, name), encode_holder(holder))
+
+
+def headers_of(answer: Answered) -> dict[str, str]:
+    if answer.command is not None:
+        return dict(answer.command.answer_headers)
+    assert answer.failure is not None
+    return dict(answer.failure.get("headers", ()))
+
+
+async def until_known(ask: Callable[[], Awaitable[Answered]], count: Callable[[Answered], bool]) -> Answered:
+    """What is written to a bucket is mirrored a moment later."""
+    for _ in range(200):
+        answer = await ask()
+        if count(answer):
+            return answer
+        await asyncio.sleep(0.05)
+    raise AssertionError("it is not known yet")
+
+
+async def denials(other: Neighbours) -> list[RequestDenied]:
+    found = await read(other.bus, subjects.FACTS, subject="evt.request.denied.>", at_most=None)
+    facts = [decode_fact(message.data, by_kind(*REQUEST_FACTS)) for message in found]
+    return [fact for fact in facts if isinstance(fact, RequestDenied)]
+
+
+async def test_a_limit_of_requests_is_told_on_success_and_on_refusal(other: Neighbours) -> None:
+    await other.put_key(None, limits=Limits(rpm=2, tpm=100_000))
+    first, second, third = [await other.ask(other.request()) for _ in range(3)]
+    assert first.command is not None
+    assert second.command is not None
+    assert (first.command.hold_pico, first.command.reserved) == (None, True)
+    assert headers_of(first)["x-ratelimit-api_key-remaining-requests"] == "1"
+    assert headers_of(second)["x-ratelimit-remaining-requests"] == "0"
+    assert headers_of(second)["x-ratelimit-limit-tokens"] == "100000"
+    assert headers_of(second)["x-litellm-key-rpm-limit"] == "2"
+    failure = third.failure
+    assert failure is not None
+    assert (failure["status"], failure["type"], failure["param"]) == (429, "throttling_error", None)
+    assert failure["message"].startswith("Rate limit exceeded for api_key: key. Limit type: requests. Current limit: 2")
+    assert 55 <= failure["retry_after_s"] <= 60
+    assert headers_of(third)["rate_limit_type"] == "requests"
+    assert headers_of(third)["reset_at"].endswith("UTC")
+    assert headers_of(third)["x-ratelimit-remaining-requests"] == "0"
+    await until_known(lambda: other.ask(other.request()), lambda answer: answer.failure is not None)
+    await asyncio.sleep(0.3)
+    denial = (await denials(other))[0]
+    assert (denial.stage, denial.status, denial.error_type) == ("rate_limit", 429, "throttling_error")
+    assert denial.details["limit"] == 2
+
+
+async def test_a_limit_beside_a_budget_is_decided_with_it(other: Neighbours) -> None:
+    await other.put_key(USD, limits=Limits(rpm=1))
+    first, second = await other.ask(other.request()), await other.ask(other.request())
+    assert first.command is not None
+    assert first.command.hold_pico is not None
+    assert second.failure is not None
+    assert second.failure["status"] == 429
+
+
+async def test_a_guardrail_that_blocks_takes_nothing_of_a_limit(other: Neighbours) -> None:
+    await other.put_key(None, limits=Limits(rpm=1), guardrails=("words",))
+    body = b'{"messages":[{"role":"user","content":"forbidden"}]}'
+    blocked = await other.ask(other.request(), body)
+    assert blocked.failure is not None
+    assert blocked.failure["type"] == "invalid_request_error"
+    fine = await other.ask(other.request(), b'{"messages":[{"role":"user","content":"hi"}]}')
+    assert fine.command is not None
+
+
+async def test_a_team_shares_its_limit_and_a_model_has_its_own(other: Neighbours) -> None:
+    await put_holder(other, "team", "t", "t", Limits(rpm=3))
+    for token in ("one", "two"):
+        await other.put_key(None, token=token, tenant="t", team_id="t", limits=Limits(model_rpm={"free": 1}))
+
+    async def ask(token: str, model: str = "sim") -> Answered:
+        return await other.ask(other.request(token, model, tenant="t"))
+
+    first = await until_known(
+        lambda: ask("one", "free"), lambda one: "x-ratelimit-team-limit-requests" in headers_of(one)
+    )
+    assert first.command is not None
+    again = await ask("one", "free")
+    assert again.failure is not None
+    assert "model_per_key: one:free" in again.failure["message"]
+    assert (await ask("two")).command is not None
+    assert (await ask("two", "free")).command is not None
+    full = await ask("one")
+    assert full.failure is not None
+    assert "for team: t." in full.failure["message"]
+
+
+async def test_a_slot_is_free_when_its_request_ends_or_no_router_takes_it(other: Neighbours) -> None:
+    await other.put_key(None, limits=Limits(parallel=1))
+    running = await other.ask(other.request())
+    assert running.command is not None
+    refused = await other.ask(other.request())
+    assert refused.failure is not None
+    assert headers_of(refused)["rate_limit_type"] == "max_parallel_requests"
+    await other.finish(running.command, 0)
+    await other.stop_router()
+    await other.bus.flush(1)
+    for _ in range(3):
+        undelivered = await other.ask(other.request())
+        assert undelivered.failure is not None
+        assert undelivered.failure["status"] == 503
+    await other.start_router()
+    await other.bus.flush(1)
+    assert (await other.ask(other.request())).command is not None
+
+
+async def test_a_request_that_may_wait_is_not_refused(other: Neighbours) -> None:
+    await other.put_key(None, limits=Limits(parallel=1), max_wait_s=20.0)
+    running = await other.ask(other.request())
+    assert running.command is not None
+    late = asyncio.ensure_future(other.ask(other.request()))
+    await asyncio.sleep(1.5)
+    assert not late.done()
+    await other.finish(running.command, 0)
+    assert (await late).command is not None
+
+
+@pytest.mark.parametrize("nothing", [Limits(rpm=0), Limits(tpm=0), Limits(tpd=0), Limits(parallel=0)])
+async def test_a_limit_of_nothing_blocks(other: Neighbours, nothing: Any) -> None:
+    await other.put_key(None, limits=nothing)
+    answer = await other.ask(other.request())
+    assert answer.failure is not None
+    assert (answer.failure["status"], answer.failure["retry_after_s"]) == (429, None)
