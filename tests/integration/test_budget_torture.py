@@ -16,16 +16,20 @@ from pathlib import Path
 import pytest
 
 from services.policy.budgets.accounts import Books, Expired, Held, Settled
+from services.policy.budgets.loans import Lent
 from services.policy.partitions import journal
 from shared import subjects
-from shared.bus import Bus, BusError, Reader, Stored, read
+from shared.bus import Bus, BusError, Reader, Stored, kv, read
 from shared.calls import Complete
+from shared.holders import Holder, Window, encode_holder, entry_name
 from tests.nats_server import NatsServer
 from tests.policy_service import (
+    CONFIG,
     INPUT_PICO,
     OFTEN,
     OUTPUT_PICO,
     PARTITIONS,
+    USD,
     Neighbours,
     PolicyProcess,
     neighbours,
@@ -38,6 +42,17 @@ LASTS_S = 1.5
 MOST = 100 * (INPUT_PICO + OUTPUT_PICO)  # what one request is held at
 LIMITS = {"roomy": 10**6 * MOST, "tight": 40 * MOST, "narrow": 3 * MOST, "short": 8 * MOST}
 WINDOWS = {"short": "3s"}
+SHARED = {"team:core": 20 * MOST, "global": 60 * MOST}
+"""Budgets of several keys, spent from several partitions, each in windows of three seconds."""
+
+HOMES = {
+    **{key: subjects.partition_of(key, PARTITIONS) for key in LIMITS},
+    "team:core": subjects.partition_of("core", PARTITIONS),
+    "global": subjects.partition_of("global", PARTITIONS),
+}
+WITH_GLOBAL = f"""{CONFIG}
+litellm_settings: {{max_budget: {SHARED["global"] / USD}, budget_duration: 3s}}
+"""
 
 
 @dataclass
@@ -97,7 +112,7 @@ async def kill_at_random(
         else:
             policies[victim].kill()
             await asyncio.sleep(chance.choice([0, 1.0]))
-            policies[victim] = PolicyProcess(directory, nats.url, victim, code=OFTEN)
+            policies[victim] = PolicyProcess(directory, nats.url, victim, WITH_GLOBAL, code=OFTEN)
 
 
 @pytest.mark.timeout(90 + 2 * SECONDS)
@@ -107,13 +122,20 @@ async def test_no_budget_is_passed_and_no_end_is_lost_or_counted_twice(
     seed = int(os.environ.get("BUDGET_TORTURE_SEED", str(time.time_ns() % 10_000)))
     print(f"BUDGET_TORTURE_SEED={seed}")  # noqa: T201  to do it again
     chance, seen = random.Random(seed), Seen()
-    policies = {name: PolicyProcess(tmp_path, nats.url, name, code=OFTEN) for name in ("a", "b")}
+    policies = {name: PolicyProcess(tmp_path, nats.url, name, WITH_GLOBAL, code=OFTEN) for name in ("a", "b")}
     watcher = Watcher(bus)
     watching = asyncio.create_task(watcher.run())
     try:
         async with neighbours(nats.url) as around:
+            await _put_team(bus)
             for key, limit in LIMITS.items():
-                await around.put_key(limit, token=key, budget_duration=WINDOWS.get(key), budget_anchor=time.time())
+                await around.put_key(
+                    limit,
+                    token=key,
+                    budget_duration=WINDOWS.get(key),
+                    budget_anchor=time.time(),
+                    team_id="core" if key in ("roomy", "tight") else None,
+                )
             await until_served(bus)
             around.finishes = _router(seen, chance)
             until = time.monotonic() + SECONDS
@@ -134,6 +156,19 @@ async def test_no_budget_is_passed_and_no_end_is_lost_or_counted_twice(
     _check(watcher.messages, facts, figures, seen)
 
 
+async def _put_team(bus: Bus) -> None:
+    team = Holder(
+        kind="team",
+        id="core",
+        version=1,
+        tenant="core",
+        created_at=0.0,
+        updated_at=0.0,
+        budgets=(Window(SHARED["team:core"], "3s", time.time()),),
+    )
+    await kv.put(bus, subjects.HOLDERS_BUCKET, entry_name("team", "core"), encode_holder(team))
+
+
 def _router(seen: Seen, chance: random.Random):  # type: ignore[no-untyped-def]
     async def finishes(command: Complete) -> int | None:
         """Most end soon, some after their holds have expired, some never."""
@@ -151,19 +186,18 @@ def _router(seen: Seen, chance: random.Random):  # type: ignore[no-untyped-def]
 
 
 async def _settled_figures(bus: Bus, around: Neighbours) -> dict[str, int]:
-    """What every key has spent, once nothing is held any more."""
+    """What every account has spent, once nothing is held any more."""
     await asyncio.sleep(5.5)  # the latest end of a request
     give_up = time.monotonic() + 20
     while True:
         spent: dict[str, int] = {}
-        for key in LIMITS:
+        for key, home in HOMES.items():
             with contextlib.suppress(BusError, TimeoutError):
                 question = json.dumps({"accounts": [key]}).encode()
-                partition = subjects.partition_of(key, PARTITIONS)
-                answer = json.loads(await bus.request(subjects.account(partition), question, timeout_s=2))
+                answer = json.loads(await bus.request(subjects.account(home), question, timeout_s=2))
                 if answer[key]["held_pico"] == 0 and around.outbox.waiting == 0:
                     spent[key] = answer[key]["spend_pico"]
-        if spent.keys() == LIMITS.keys():
+        if spent.keys() == HOMES.keys():
             return spent
         assert time.monotonic() < give_up, f"money is held that nobody settles; free are {sorted(spent)}"
         await asyncio.sleep(0.25)
@@ -178,7 +212,7 @@ class Audit:
         self.expired: set[str] = set()
         self.finished: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
-        self.overshoot = self.groups = self.snapshots = 0
+        self.overshoot = self.groups = self.snapshots = self.loans = 0
         self._snapshots = {number: journal.Replay() for number in range(PARTITIONS)}
         self._facts: list[Stored] = []
 
@@ -206,7 +240,11 @@ class Audit:
             if isinstance(entry, Held):
                 assert entry.hold.request not in self.held, "a request was admitted twice"
                 self.held[entry.hold.request] = entry.hold.amount
-                self._look_at(number, entry.hold.account)
+                for account in entry.hold.accounts:
+                    self._look_at(number, account)
+            if isinstance(entry, Lent):
+                self.loans += 1
+                self._look_at(number, entry.account)
 
     def _snapshot(self, number: int, part: journal.Snapshot) -> None:
         """It stands for entries, too, that were decided when it was written and are in no group."""
@@ -224,9 +262,29 @@ class Audit:
             if fact.seq > books.facts_seq and json.loads(fact.data)["partition"] == number:
                 _fold(books, fact)
 
-    def _look_at(self, number: int, key: str) -> None:
-        account = self.books[number].account(key)
-        self.overshoot = max(self.overshoot, account.spent + account.held - LIMITS[key])
+    def _look_at(self, number: int, name: str) -> None:
+        """At home: against the limit. Elsewhere: against what was lent; and all partitions together."""
+        books = self.books[number]
+        if name not in HOMES:
+            return
+        limit, account = {**LIMITS, **SHARED}[name], books.account(name)
+        if number != HOMES[name]:
+            self.overshoot = max(self.overshoot, account.spent + account.held - books.credits[name].limit)
+        else:
+            self.overshoot = max(self.overshoot, account.spent + account.held - limit)
+        if name in SHARED:
+            self.overshoot = max(self.overshoot, self._everywhere(name) - limit)
+
+    def _everywhere(self, name: str) -> int:
+        """What all partitions together have spent and hold in the present window."""
+        home = self.books[HOMES[name]]
+        account = home.account(name)
+        total = account.spent + account.held - sum(loan.spent + loan.held for loan in home.loans.get(name, {}).values())
+        for number, books in self.books.items():
+            there = books.account(name)
+            if number != HOMES[name] and name in books.credits and there.window == account.window:
+                total += there.spent + there.held
+        return total
 
 
 def _fold(books: Books, message: Stored) -> None:
@@ -245,7 +303,8 @@ def _check(messages: list[Stored], facts: list[Stored], figures: dict[str, int],
     finished, lost, held = audit.finished, audit.lost, audit.held
     print(  # noqa: T201
         f"requests {sum(seen.answered.values())} {dict(seen.answered)}, kills {dict(seen.kills)}, "
-        f"groups {audit.groups}, snapshots {audit.snapshots}, holds {len(held)}, expired {len(audit.expired)}, "
+        f"groups {audit.groups}, snapshots {audit.snapshots}, loans {audit.loans}, holds {len(held)}, "
+        f"expired {len(audit.expired)}, "
         f"late ends {len(audit.expired & finished.keys())}, overshoot {max(0, audit.overshoot)}"
     )
     assert audit.overshoot <= 0, "a budget was passed"
@@ -255,6 +314,6 @@ def _check(messages: list[Stored], facts: list[Stored], figures: dict[str, int],
     assert lost == Counter(dict.fromkeys(audit.expired, 1)), "a loss is not in the stream, or twice"
     assert not [request for books in audit.books.values() for request in books.holds], "money is held for ever"
     for key, spent in figures.items():
-        account = audit.books[subjects.partition_of(key, PARTITIONS)].account(key)
+        account = audit.books[HOMES[key]].account(key)
         assert spent == account.spent, f"{key}: policy counts {spent}, journal and facts {account.spent}"
     assert len(held) > 50, "too few requests to say anything"

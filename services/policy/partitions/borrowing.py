@@ -189,9 +189,7 @@ class Borrower:
 
     def _look_after(self, name: str, touched_ms: int, now_ms: int) -> None:
         account, credit = self._books.account(name), self._books.credits[name]
-        if account.ends_ms and now_ms >= account.ends_ms:
-            del self._touched_ms[name]  # whatever becomes of it, its window is over
-        elif now_ms >= touched_ms + IDLE_MS and not self._waiting_for(name):
+        if now_ms >= touched_ms + IDLE_MS and not self._waiting_for(name):
             if idle(account, credit) or credit.told != account.spent:
                 self._give_back(name, now_ms)
             elif not account.held and name not in self._untold:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.budgets.budget_window import Duration, end_of, parse_duration, window
+from services.policy.budgets.budget_window import Duration, end_of, parse_duration, window, window_at
 
 
 def at(text: str) -> float:
@@ -124,3 +124,47 @@ def test_a_window_of_no_duration_is_refused() -> None:
 )
 def test_a_key_ends_a_duration_after_it_began(duration: str, start: str, end: str) -> None:
     assert shown(end_of(parse_duration(duration), at(start))) == end
+
+
+@pytest.mark.parametrize(
+    ("pattern", "at", "start", "end"),
+    [
+        ("1d", "2026-11-23T12:00+00:00", "2026-11-23T00:00+00:00", "2026-11-24T00:00+00:00"),
+        # where a day begins earlier, and where later
+        ("1d Europe/Berlin", "2026-11-23T23:30+00:00", "2026-11-24T00:00+01:00", "2026-11-25T00:00+01:00"),
+        ("1d America/New_York", "2026-11-24T04:59+00:00", "2026-11-23T00:00-05:00", "2026-11-24T00:00-05:00"),
+        # a day of 23 hours, and one of 25
+        ("1d Europe/Berlin", "2026-03-29T12:00+02:00", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00"),
+        ("1d Europe/Berlin", "2026-10-25T12:00+01:00", "2026-10-25T00:00+02:00", "2026-10-26T00:00+01:00"),
+        ("7d Europe/Berlin", "2026-11-25T12:00+01:00", "2026-11-23T00:00+01:00", "2026-11-30T00:00+01:00"),
+        ("1mo Europe/Berlin", "2026-10-31T23:30+00:00", "2026-11-01T00:00+01:00", "2026-12-01T00:00+01:00"),
+        ("30d Europe/Berlin", "2026-03-31T23:30+02:00", "2026-03-01T00:00+01:00", "2026-04-01T00:00+02:00"),
+        # hours last as long as they say
+        ("1h Asia/Kolkata", "2026-11-23T12:10+05:30", "2026-11-23T12:00+05:30", "2026-11-23T13:00+05:30"),
+        # and one that rolls begins when it is asked for
+        ("5h rolling", "2026-11-23T12:34:56+00:00", "2026-11-23T12:34:56+00:00", "2026-11-23T17:34:56+00:00"),
+        ("1mo rolling", "2026-01-31T12:00+00:00", "2026-01-31T12:00+00:00", "2026-02-28T12:00+00:00"),
+    ],
+)
+def test_a_pattern_says_when_a_window_begins_and_ends(pattern: str, at: str, start: str, end: str) -> None:
+    def seconds(text: str) -> float:
+        return datetime.fromisoformat(text).timestamp()
+
+    anchor = seconds("2026-02-10T09:30+00:00")
+    assert window_at(pattern, seconds(at), anchor) == (seconds(start), seconds(end))
+
+
+@given(
+    st.sampled_from(["1d", "2d", "7d", "1mo", "3h", "30m"]),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]),
+    st.integers(1_700_000_000, 1_900_000_000),
+    st.integers(1_600_000_000, 1_700_000_000),
+)
+def test_windows_of_any_time_zone_follow_each_other_without_a_gap(
+    duration: str, zone: str, at: int, anchor: int
+) -> None:
+    pattern = f"{duration} {zone}"
+    start, end = window_at(pattern, at, anchor)
+    assert start <= at < end
+    assert window_at(pattern, end, anchor)[0] == end
+    assert window_at(pattern, start, anchor) == (start, end)

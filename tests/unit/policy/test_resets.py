@@ -51,6 +51,31 @@ ENDLESS = Account(window=3, starts_ms=ms("2026-11-23"), spent=70)
         # no duration any more: what was spent stays
         (TODAY, None, SET, "2026-11-23 10:00", (3, "2026-11-23", None, "")),
         (TODAY, None, SET, "2026-12-23 10:00", (3, "2026-11-23", None, "")),
+        # a window that rolls begins with the first request after the one before it
+        (Account(), "1h rolling", "2026-11-23 09:30", "2026-11-23 10:00", (1, None, "2026-11-23 10:30", "1h rolling")),
+        (
+            Account(3, ms("2026-11-23 08:00"), ms("2026-11-23 09:00"), "1h rolling"),
+            *("1h rolling", SET, "2026-11-23 10:17", (4, "2026-11-23 10:17", "2026-11-23 11:17", "1h rolling")),
+        ),
+        # days of another time zone
+        (
+            TODAY,
+            "1d Europe/Berlin",
+            "2026-11-23 09:30",
+            "2026-11-23 10:00",
+            (3, "2026-11-23", "2026-11-23 23:00", "1d Europe/Berlin"),
+        ),
+        (
+            TODAY,
+            "1d Europe/Berlin",
+            "2026-11-23 09:30",
+            "2026-11-23 23:00",
+            (4, "2026-11-23 23:00", "2026-11-24 23:00", "1d Europe/Berlin"),
+        ),
+        # a pattern of which nobody knows when it was set: what is spent in the present window stays
+        (TODAY, "30d", "1970-01-01", "2026-11-23 10:00", (3, "2026-11-23", "2026-12-01", "30d")),
+        (TODAY, "30d", "1970-01-01", "2026-11-24 10:00", (4, "2026-11-24", "2026-12-01", "30d")),
+        (Account(), "10d", "1970-01-01", "2026-11-24 10:00", (1, None, "2026-12-03", "10d")),
         # a clock that was ahead when the duration was set
         (ENDLESS, "1h", "2026-11-23 11:30", "2026-11-23 10:15", (3, "2026-11-23", "2026-11-23 11:00", "1h")),
     ],
