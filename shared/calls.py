@@ -7,6 +7,8 @@ import struct
 
 import msgspec
 
+from shared.interrupted import Interrupted
+
 WRITING = frozenset(("acompletion", "atext_completion", "aresponses", "anthropic_messages", "agenerate_content"))
 """Types of calls whose answers are text, as long as the model writes: their most is a maximum of tokens.
 
@@ -71,6 +73,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
     tier: str = ""  # the service tier it asks for: batch, flex, priority or fast
     priority: int = 0  # among the requests of its tenant that wait for a limit: the lower goes first
+    interrupted: Interrupted | None = None  # what the key says of a stream whose client leaves; None: as configured
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

@@ -20,6 +20,7 @@ from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
 from shared.fallbacks import context_fallbacks_of, fallbacks_of
 from shared.heartbeat import beat
+from shared.interrupted import Interrupted
 from shared.model_groups import ModelGroups, model_groups_of
 from shared.observe import run_service, set_up_logging
 from shared.prices import PriceBook
@@ -57,8 +58,13 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
             drop_params=config.litellm_settings.drop_params,
             chance=Random(),
         )
-        cancels = config.general_settings.meterhouse.client_disconnect == "cancel"
-        endpoints = Endpoints(bus, completer, cancel_when_client_leaves=cancels)
+        own = config.general_settings.meterhouse
+        interrupted = Interrupted(
+            own.interrupted_stream or own.client_disconnect,
+            own.interrupted_stream_cap_s,
+            own.interrupted_stream_cap_tokens,
+        )
+        endpoints = Endpoints(bus, completer, interrupted=interrupted)
         await endpoints.start()
         loop = asyncio.get_running_loop()
         background = [loop.create_task(beat(bus, "router")), loop.create_task(endpoints.report())]

@@ -5,6 +5,7 @@ import time
 from random import Random
 from typing import NamedTuple
 
+import msgspec
 import orjson
 import structlog
 
@@ -18,7 +19,7 @@ from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for,
 from services.router.outcome import Failed, no_adapter, too_dear, unsent
 from services.router.plan import Groups, Plan, Try, pause_s
 from services.router.price_call import Priced, price_call
-from services.router.providers.base import OwnForm, Provider, ProviderCall
+from services.router.providers.base import AnswerReader, OwnForm, Provider, ProviderCall
 from services.router.providers.failures import is_context_failure
 from services.router.transports import Transports
 from shared.bodies import BodyGone, read_body
@@ -30,6 +31,7 @@ from shared.facts import Attempt, encode_fact
 from shared.facts.header import unchecked
 from shared.frames import Head
 from shared.prices import PriceBook, PriceRow, dearest_rows
+from shared.usage import Usage
 
 log = structlog.get_logger()
 
@@ -287,9 +289,18 @@ class Completer:
             return
         if reader.usage is not None:
             ending.usage, ending.usage_source = reader.usage, "provider"
+            if not reader.done and not reader.finish_reason and (job.cut or ending.failure is not None):
+                await self._count_what_was_read(ending, reader.usage, reader)
         elif ending.failure is None or job.answer.begun:
             own = await asyncio.to_thread(reader.counted) if isinstance(reader, OwnForm) else None
             ending.usage = own or await counted_usage(job.body, reader.text_so_far())
+            ending.usage_source = "counted"
+
+    async def _count_what_was_read(self, ending: Ending, told: Usage, reader: AnswerReader) -> None:
+        """Anthropic tells at a stream's start what it has read, and only at its end what it has written."""
+        read = (await counted_usage(b"", reader.text_so_far())).output
+        if read > told.completion_tokens:
+            ending.usage = msgspec.structs.replace(told, output=told.output + read - told.completion_tokens)
             ending.usage_source = "counted"
 
     def _write_end(self, job: Job, ending: Ending, priced: Priced | None) -> None:

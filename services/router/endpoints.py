@@ -11,6 +11,7 @@ from services.router.job import Job
 from shared import subjects
 from shared.bus import Bus, Message, NotConnected
 from shared.calls import decode_cancel, unpack_complete
+from shared.interrupted import Interrupted
 
 log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
@@ -28,10 +29,10 @@ STOP_S = 5.0
 
 
 class Endpoints:
-    def __init__(self, bus: Bus, completer: Completer, *, cancel_when_client_leaves: bool) -> None:
+    def __init__(self, bus: Bus, completer: Completer, *, interrupted: Interrupted) -> None:
         self._bus = bus
         self._completer = completer
-        self._cancels = cancel_when_client_leaves
+        self._interrupted = interrupted
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscription = 0
@@ -102,4 +103,4 @@ class Endpoints:
         job = self._jobs.get(decode_cancel(message.data).request_id)
         if job is None:
             return
-        job.leave(cancel=self._cancels)
+        job.leave(job.call.request.interrupted or self._interrupted)

@@ -40,6 +40,7 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         stream=request.stream,
         outcome="failure" if failure else "success",
         client_left=job.client_left,
+        interrupted=job.interrupted,
         status=ending.status,
         error_type=failure.type if failure else "",
         error_message=failure.message[:MESSAGE_MAX] if failure else "",

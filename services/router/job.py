@@ -2,20 +2,26 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from services.router.answer import AnswerWriter
 from services.router.dialects.outlet import Outlet
 from services.router.providers.base import AnswerReader
+from shared import tokens
 from shared.calls import Complete
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.facts import Attempt
+from shared.interrupted import Interrupted
 from shared.usage import NOTHING, Usage, UsageSource
 
 DRAIN_MAX_S = 600.0
 """How long a stream is read on for its usage after its client left."""
+
+CHECK_EVERY = 16
+"""Pieces of a stream after which its tokens are counted, where only so many are read on."""
 
 
 @dataclass(slots=True)
@@ -32,7 +38,12 @@ class Job:
     client_left: bool = False
     cut: Literal["", "client", "stop"] = ""
     read_until: float | None = None  # by the loop's clock: when a stream that nobody hears any more is left
+    interrupted: Literal["", "drained", "cancelled", "capped"] = ""  # what became of a stream nobody hears
     _limit: asyncio.Timeout | None = None  # on what is awaited now
+    _cap: asyncio.TimerHandle | None = None
+    _cap_tokens: int | None = None
+    _tokens_heard: int | None = None  # when the client left
+    _pieces: int = 0
 
     @property
     def deadline_s(self) -> float:
@@ -46,24 +57,50 @@ class Job:
 
     def unlimited(self) -> None:
         self._limit = None
+        if self._cap is not None:
+            self._cap.cancel()
+            self._cap = None
 
-    def leave(self, *, cancel: bool) -> None:
-        """The client is gone: nobody reads the answer. A stream is cancelled, or read on for a while.
+    def leave(self, how: Interrupted) -> None:
+        """The client is gone: nobody reads the answer. A stream is cancelled, or read on, to its end or for a while.
 
         An answer that is not streamed is always read: only its end tells what it cost.
         """
+        if self.client_left:
+            return
         self.client_left = True
         self.answer.muted = True
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
         if not self.call.request.stream:
             return
-        if cancel:
-            self.cut = self.cut or "client"
-            self._end_at(now)
-        else:
-            self.read_until = now + DRAIN_MAX_S
-            if self.answer.begun:
-                self._end_at(self.read_until)
+        if how.mode == "cancel":
+            self._cut_off("cancelled")
+            return
+        self.interrupted = "drained"
+        self.read_until = loop.time() + DRAIN_MAX_S
+        if how.mode == "drain_capped":
+            self._cap_tokens = how.cap_tokens
+            self._cap = loop.call_later(how.cap_s, self._cut_off, "capped")
+        if self.answer.begun:
+            self._end_at(self.read_until)
+
+    def has_read_enough(self, text_so_far: Callable[[], str]) -> bool:
+        """Return whether as many tokens were read since the client left as its key pays for; ask with every piece."""
+        if self._cap_tokens is None:
+            return False
+        if self._tokens_heard is None:
+            self._tokens_heard = tokens.count(text_so_far())
+            return False
+        self._pieces += 1
+        if self._pieces % CHECK_EVERY or tokens.count(text_so_far()) - self._tokens_heard < self._cap_tokens:
+            return False
+        self._cut_off("capped")
+        return True
+
+    def _cut_off(self, how: Literal["cancelled", "capped"]) -> None:
+        self.cut = self.cut or "client"
+        self.interrupted = how
+        self._end_at(asyncio.get_running_loop().time())
 
     def stop(self) -> None:
         """The router must end: what has come until now is all there will be."""

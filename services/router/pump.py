@@ -124,6 +124,8 @@ async def forward(
                 return await _ended_at_line(job, reading, line, out, router)
         if reading.forward(job, out, router):
             limit.reschedule(job.read_until)
+        if job.client_left and job.has_read_enough(reader.text_so_far):
+            return reading.ending()
         if reader.done:
             limit.reschedule(asyncio.get_running_loop().time() + END_WAIT_S)
     out = reader.end()

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.config.section import Section
 from shared.config.values import Count, Number, Seconds, Text
+from shared.interrupted import CAP_S, Mode
 
 
 class MeterhouseSettings(Section):
@@ -22,6 +23,15 @@ class MeterhouseSettings(Section):
     client_disconnect: Literal["drain", "cancel"] = Field(
         "drain",
         description="When a client leaves: read the answer to its end and count it exactly, or cancel the call.",
+    )
+    interrupted_stream: Mode | None = Field(
+        None,
+        description="What becomes of a stream whose client leaves, where its key says nothing: as `client_disconnect`, "
+        "or `drain_capped`, read on up to the caps below. Else `client_disconnect` says it.",
+    )
+    interrupted_stream_cap_s: Seconds = Field(CAP_S, description="Seconds a `drain_capped` stream is read on.")
+    interrupted_stream_cap_tokens: Count | None = Field(
+        None, ge=1, description="Tokens a `drain_capped` stream is read on; else only the seconds count."
     )
     default_max_output_tokens: Count = Field(
         4096, ge=1, description="Answer size a hold covers where neither request nor model sets a maximum."

@@ -58,6 +58,8 @@ class CompletionFinished(OfCaller):
     stream: bool
     outcome: Literal["success", "failure"]
     client_left: bool = False
+    # What became of a stream whose client left: read to its end, cut off at once, or cut off at a cap.
+    interrupted: Literal["", "drained", "cancelled", "capped"] = ""
     status: int
     error_type: str = ""
     error_message: str = ""

@@ -80,6 +80,9 @@ class KeyFields(BaseModel):
     allowed_cache_controls: Names = Field(None, description="Cache controls it may send." + NOT_YET)
     allowed_vector_store_indexes: list[Any] | None = Field(None, description="Vector store indexes." + NOT_YET)
     enforced_params: Names = Field(None, description="Parameters a request must have." + NOT_YET)
+    interrupted_stream: Any = Field(
+        None, description="What becomes of a stream whose client leaves: drain, cancel or drain_capped, or an object."
+    )
     end_user_budget_id: Text = Field(None, description="Budget of its end users." + NOT_YET)
     enable_prompt_caching: bool | None = Field(None, description="Add cache points to prompts." + NOT_YET)
     throttle_on_budget_exceeded: bool | None = Field(None, description="Slow down, do not refuse." + NOT_YET)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from services.edge.calls.endpoint import Endpoint
 from services.edge.identify import key_id
@@ -11,6 +12,7 @@ from shared import subjects
 from shared.calls import BODY_INLINE_MAX, Admit, Caller
 from shared.errors import InvalidRequest
 from shared.forms import is_form
+from shared.interrupted import FIELD, Interrupted, interrupted_of
 from shared.keys import Key
 
 MASTER_USER = "default_user_id"
@@ -74,6 +76,7 @@ def admit_of(
         units=peek.units,
         tier=peek.tier,
         priority=peek.priority,
+        interrupted=_interrupted(key.metadata[FIELD]) if key is not None and FIELD in key.metadata else None,
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
     )
 
@@ -84,6 +87,13 @@ def body_type(endpoint: Endpoint, headers: Mapping[bytes, bytes]) -> str:
         return ""
     sent = headers.get(b"content-type", b"").decode("latin-1")
     return sent if is_form(sent) else ""
+
+
+def _interrupted(value: Any) -> Interrupted | None:
+    try:
+        return interrupted_of(value)
+    except ValueError:  # it was written before this was looked at
+        return None
 
 
 def _passed_on(names: tuple[bytes, ...], headers: Mapping[bytes, bytes]) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from services.router import plan
+from shared.interrupted import Interrupted
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Answer, Caller, until
 from tests.provider_servers import AnthropicServer, Behaviour, OpenAIServer
@@ -73,7 +74,65 @@ async def test_what_anthropic_has_told_is_taken_when_its_stream_is_cancelled(
     answer = await begun(caller, "claude")
     caller.leave(answer)
     fact = await caller.fact_to_come(answer)
-    assert (fact.usage_source, fact.usage["input"]) == ("provider", 12)
+    assert fact.usage["input"] == 12
+    assert fact.interrupted == "cancelled"
+
+
+async def test_what_anthropic_has_written_is_counted_where_only_its_end_would_tell(
+    start: Start, caller: Caller, anthropic_server: AnthropicServer
+) -> None:
+    await start(general_settings=CANCEL)
+    anthropic_server.next(Behaviour(text=WORDS, chunk_delay_s=0.02))
+    answer = await begun(caller, "claude")
+    await until(lambda: answer.frames > 15)
+    caller.leave(answer)
+    fact = await caller.fact_to_come(answer)
+    assert (fact.usage_source, fact.usage["input"]) == ("counted", 12)
+    assert 10 < fact.usage["output"] < 200
+
+
+@pytest.mark.parametrize(
+    ("how", "interrupted", "source"),
+    [
+        (Interrupted("cancel"), "cancelled", "counted"),
+        (Interrupted("drain"), "drained", "provider"),
+        (Interrupted("drain_capped", 0.3), "capped", "counted"),
+        (Interrupted("drain_capped", 30.0, 20), "capped", "counted"),
+        (Interrupted("drain_capped", 30.0, 100_000), "drained", "provider"),
+    ],
+)
+async def test_a_key_says_what_becomes_of_its_streams_whatever_is_configured(
+    start: Start, caller: Caller, openai_server: OpenAIServer, how: Interrupted, interrupted: str, source: str
+) -> None:
+    configured = "drain" if how.mode == "cancel" else "cancel"
+    await start(general_settings={"meterhouse": {"client_disconnect": configured}})
+    openai_server.next(Behaviour(text=WORDS, chunk_delay_s=0.02))
+    body = {"model": "gpt", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    answer = caller.send(body, interrupted=how)
+    await until(lambda: answer.frames > 10)
+    caller.leave(answer)
+    fact = await caller.fact_to_come(answer)
+    assert (fact.client_left, fact.outcome) == (True, "success")
+    assert (fact.interrupted, fact.usage_source) == (interrupted, source)
+    if interrupted == "drained":
+        assert openai_server.broken_off == 0
+    else:
+        await until(lambda: openai_server.broken_off == 1)
+        assert 5 < fact.usage["output"] < 150
+        assert fact.cost_pico > 0
+
+
+async def test_a_capped_stream_is_the_usual_where_it_is_configured(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    await start(
+        general_settings={"meterhouse": {"interrupted_stream": "drain_capped", "interrupted_stream_cap_s": 0.2}}
+    )
+    openai_server.next(Behaviour(text=WORDS, chunk_delay_s=0.02))
+    answer = await begun(caller, "gpt")
+    caller.leave(answer)
+    fact = await caller.fact_to_come(answer)
+    assert (fact.interrupted, fact.usage_source) == ("capped", "counted")
 
 
 @pytest.mark.parametrize("settings", [{}, CANCEL])

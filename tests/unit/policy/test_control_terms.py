@@ -137,3 +137,16 @@ def test_what_cannot_be_meant_is_refused_by_name_when_made_and_when_changed(
             attempt()
         assert (refused.value.status, refused.value.type, refused.value.param) == (400, "bad_request_error", param)
         assert words in refused.value.message
+
+
+def test_what_becomes_of_interrupted_streams_stands_in_the_keys_metadata() -> None:
+    terms = generated(interrupted_stream={"mode": "drain_capped", "seconds": 5})
+    assert terms["metadata"] == {"interrupted_stream": {"mode": "drain_capped", "seconds": 5}}
+    assert updated(terms, interrupted_stream="cancel")["metadata"] == {"interrupted_stream": "cancel"}
+
+
+@pytest.mark.parametrize("fields", [{"interrupted_stream": "stop"}, {"metadata": {"interrupted_stream": {"mode": 1}}}])
+def test_an_interrupted_stream_that_cannot_be_meant_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="must be one of drain, cancel, drain_capped") as refused:
+        generated(**fields)
+    assert refused.value.param == "metadata.interrupted_stream"

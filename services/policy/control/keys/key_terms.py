@@ -12,6 +12,7 @@ from services.policy.control.terms.budgets import budget_values, increase_of, sa
 from services.policy.control.terms.limits import limit_values, limits_of
 from services.policy.control.terms.metadata import IN_METADATA, changed_metadata, first_metadata
 from services.policy.control.terms.refusal import refused
+from shared.interrupted import FIELD, interrupted_of
 
 AS_GIVEN = frozenset(
     {
@@ -50,6 +51,7 @@ KEPT_IN_METADATA = IN_METADATA | {
     "denied_passthrough_routes",
     "allowed_vector_store_indexes",
     "end_user_budget_id",
+    FIELD,
 }
 """Where LiteLLM has no column for a field, its clients find it in the key's metadata."""
 
@@ -114,7 +116,13 @@ def _values(body: Mapping[str, Any], now: float) -> Terms:
 
 
 def _check_metadata(terms: Terms) -> None:
-    increase_of(terms.get("metadata"))
+    metadata = terms.get("metadata")
+    increase_of(metadata)
+    if isinstance(metadata, dict) and metadata.get(FIELD) is not None:
+        try:
+            interrupted_of(metadata[FIELD])
+        except ValueError as error:
+            raise refused(f"metadata.{FIELD}", f"metadata.{error}. Received: {metadata[FIELD]!r}") from None
     limits_of(terms)
 
 
