@@ -32,6 +32,13 @@ ControlVerb = Literal[
     "member_add",
     "member_update",
     "member_delete",
+    "user_new",
+    "user_update",
+    "user_delete",
+    "user_block",
+    "user_unblock",
+    "user_info",
+    "user_list",
     "budget_new",
     "budget_update",
     "budget_delete",
@@ -189,4 +196,43 @@ class TeamPage(msgspec.Struct, frozen=True):
     """One page of a list; `total` counts all that match."""
 
     teams: list[TeamAnswer]
+    total: int
+
+
+class UserAnswer(msgspec.Struct, frozen=True):
+    """A user, the teams it is in, and, where asked for, its memberships, keys and those teams."""
+
+    user: HolderAnswer
+    team_ids: list[str]
+    memberships: list[HolderAnswer] = []
+    keys: list[KeyAnswer] = []
+    teams: list[TeamAnswer] = []
+    key_count: int = 0
+
+
+class NewUser(msgspec.Struct, frozen=True):
+    """`generated` is the user's first key, told this once."""
+
+    user: HolderAnswer
+    team_ids: list[str]
+    generated: GeneratedKey | None
+
+
+class UserQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which users to list, LiteLLM's names. An e-mail address may be a part of one, whatever its case."""
+
+    page: int = 1
+    page_size: int = 25
+    role: str | None = None
+    user_ids: tuple[str, ...] = ()
+    user_email: str | None = None
+    team: str | None = None
+    sort_by: Literal["user_id", "user_email", "user_alias", "created_at"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+
+
+class UserPage(msgspec.Struct, frozen=True):
+    """One page of a list; `total` counts all that match."""
+
+    users: list[UserAnswer]
     total: int

@@ -99,6 +99,11 @@ class HolderAccess:
         theirs = team.metadata.get("guardrails") if team is not None else None
         return (*key.guardrails, *(str(name) for name in theirs)) if isinstance(theirs, list) else key.guardrails
 
+    def role_of(self, key: Key) -> str:
+        """Return what the user of `key` is: `proxy_admin`, `internal_user`, ...; "" where nobody says."""
+        user = self._of("user", key.user_id) if key.user_id else None
+        return str(user.extra.get("user_role") or "") if user is not None else ""
+
     def _levels(self, key: Key | None, end_user: str) -> Iterator[_Level]:
         if key is not None:
             yield _Level("key", key.models)

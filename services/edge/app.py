@@ -66,7 +66,8 @@ def build_app(
         key = key_of({name.lower().encode(): value.encode("latin-1") for name, value in headers.items()}, "/key/info")
         if key is None:
             return Actor(key_id(key), is_admin=True, user_id="default_user_id")
-        return Actor(key.token, is_admin=False, user_id=key.user_id or "", team_id=key.team_id or "")
+        role = names.access.role_of(key)
+        return Actor(key.token, role == "proxy_admin", key.user_id or "", key.team_id or "", role or "unknown")
 
     @app.exception_handler(GatewayError)
     async def failed(_: Request, failure: Exception) -> JSONResponse:

@@ -64,3 +64,32 @@ def test_a_key_of_a_team_has_the_teams_models_and_a_member_its_own(
     assert denied.value.body["type"] == "team_member_model_access_denied"  # type: ignore[index]
     done(master, "/team/model/add", team_id=team_id, models=["team/nested"])
     assert ask(client, "team/nested").choices
+
+
+def test_a_blocked_user_is_refused_at_once_and_one_that_administers_may(
+    sdk_with: SdkWith, master: httpx.Client
+) -> None:
+    made = done(master, "/user/new", user_role="proxy_admin")
+    client = sdk_with(made["key"])
+    assert ask(client).choices
+    admin = {"Authorization": f"Bearer {made['key']}"}
+    assert master.post("/team/new", json={}, headers=admin).status_code == 200
+    done(master, "/user/update", user_id=made["user_id"], user_role="internal_user")
+    refused = master.post("/team/new", json={}, headers=admin)
+    assert refused.status_code == 401
+    assert "Your role=internal_user" in refused.text
+    done(master, "/user/block", user_id=made["user_id"])
+    with pytest.raises(openai.AuthenticationError, match=f"User={made['user_id']} is blocked"):
+        ask(client)
+    done(master, "/user/unblock", user_id=made["user_id"])
+    assert ask(client).choices
+
+
+def test_a_blocked_customer_is_refused_at_once_whosever_key_asks(sdk: openai.OpenAI, master: httpx.Client) -> None:
+    customer = str(uuid4())
+    assert ask(sdk, user=customer).choices
+    done(master, "/customer/block", user_ids=[customer])
+    with pytest.raises(openai.BadRequestError, match="User blocked from making LLM API Calls"):
+        ask(sdk, user=customer)
+    done(master, "/customer/unblock", user_ids=[customer])
+    assert ask(sdk, user=customer).choices

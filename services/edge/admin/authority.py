@@ -17,6 +17,7 @@ class Actor:
     is_admin: bool
     user_id: str
     team_id: str = ""
+    role: str = "unknown"
 
 
 Dependency = Callable[[Request], Awaitable[Actor]]
@@ -31,7 +32,8 @@ def require_admin(actor: Actor, route: str) -> None:
         return
     raise AuthenticationFailed(
         "Authentication Error, Only proxy admin can be used to generate, delete, update info for new "
-        f"keys/users/teams. Route={route}. Your role=unknown. Your user_id={'*' * len(actor.user_id or 'unknown')}",
+        f"keys/users/teams. Route={route}. Your role={actor.role}. "
+        f"Your user_id={'*' * len(actor.user_id or 'unknown')}",
         param="None",
     )
 
@@ -53,4 +55,4 @@ def dependencies(identify: Identify) -> tuple[Dependency, Dependency]:
 def require_own_key(actor: Actor, key: str) -> None:
     """Raise AccessDenied unless `actor` may read `key`, given as itself or as its token."""
     if not actor.is_admin and as_token(key) != actor.key_token:
-        raise AccessDenied("You are not allowed to access this key's info. Your role=unknown", type="auth_error")
+        raise AccessDenied(f"You are not allowed to access this key's info. Your role={actor.role}", type="auth_error")

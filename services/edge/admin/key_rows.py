@@ -17,6 +17,19 @@ _ECHOED_FROM_METADATA = (
     *("allowed_passthrough_routes", "denied_passthrough_routes", "allowed_vector_store_indexes"),
     *("rpm_limit_type", "tpm_limit_type", "end_user_budget_id"),
 )
+ECHOED_WHEN_GENERATED = (
+    *("key_alias", "duration", "team_id", "agent_id", "budget_limits", "model_max_budget"),
+    *("budget_fallbacks", "model_rpm_limit", "model_tpm_limit", "mcp_rpm_limit", "tag_rpm_limit"),
+    *("guardrails", "policies", "prompts", "blocked", "object_permission"),
+    *("default_estimated_output_tokens", "default_estimated_output_tokens_per_model", "budget_id"),
+    *("end_user_budget_id", "tags", "disable_global_guardrails", "enable_prompt_caching"),
+    *("throttle_on_budget_exceeded", "enforced_params", "allowed_passthrough_routes"),
+    *("denied_passthrough_routes", "allowed_vector_store_indexes", "rpm_limit_type", "tpm_limit_type"),
+    *("router_settings", "access_group_ids", "key_name", "key_type", "expires", "token_id"),
+    *("organization_id", "project_id", "litellm_budget_table", "token", "created_by", "updated_by"),
+    *("created_at", "updated_at"),
+)
+"""What an answer about a user without a key has all the same, as null."""
 _NO_ROUTER_SETTINGS: Row = {
     **dict.fromkeys(("routing_strategy_args", "routing_strategy", "routing_groups", "retry_policy")),
     **dict.fromkeys(("model_group_retry_policy", "model_group_affinity_config", "allowed_fails", "cooldown_time")),

@@ -11,6 +11,7 @@ from services.edge.admin.others.customers import customer_routes
 from services.edge.admin.others.tags import tag_routes
 from services.edge.admin.own_view import WaitUntilSeen
 from services.edge.admin.teams.routes import team_routes
+from services.edge.admin.users.routes import user_routes
 from shared.bus import Bus
 
 
@@ -20,6 +21,7 @@ def management_routes(
     """Yield them. `key_seen` and `holder_seen` wait for this edge itself to know of a change."""
     yield key_routes(bus, identify, key_seen)
     yield team_routes(bus, identify, holder_seen)
+    yield user_routes(bus, identify, key_seen, holder_seen)
     yield customer_routes(bus, identify, holder_seen)
     yield budget_routes(bus, identify, holder_seen)
     yield tag_routes(bus, identify, holder_seen)

@@ -11,6 +11,7 @@ from services.policy.control.store.aggregates import Aggregates
 from services.policy.control.store.recorder import EventRecorder
 from services.policy.control.teams.commands import Teams
 from services.policy.control.teams.members import Members
+from services.policy.control.users.commands import Users
 from shared import subjects
 from shared.bus import Bus, KvView
 from shared.config import Config
@@ -36,6 +37,7 @@ class ControlPlane:
         self.holders = Holders(bus, config, aggregates, all_holders, clock=clock)
         self.members = Members(self.holders, self.keys)
         self.teams = Teams(config, self.holders, self.members, self.keys)
+        self.users = Users(config, self.holders, self.members, self.keys)
         self.budgets = Standalone(self.holders, "budget")
         self.customers = Standalone(self.holders, "end_user")
         self.tags = Standalone(self.holders, "tag")

@@ -7,7 +7,7 @@ import msgspec
 
 from services.policy.control.others.commands import Standalone
 from services.policy.control.plane import ControlPlane
-from shared.control import Actor, KeyQuery, TeamQuery
+from shared.control import Actor, KeyQuery, TeamQuery, UserQuery
 from shared.errors import InvalidRequest
 
 T = TypeVar("T")
@@ -84,6 +84,15 @@ _TEAMS: dict[str, Answer] = {
         {**body, "team_id": _name(body, "team_id")}, actor
     ),
 }
+_USERS: dict[str, Answer] = {
+    "user_new": lambda plane, body, actor: plane.users.new(body, actor),
+    "user_update": lambda plane, body, actor: plane.users.update(body, actor),
+    "user_delete": lambda plane, body, actor: plane.users.delete(_names(body, "user_ids"), actor),
+    "user_block": lambda plane, body, actor: plane.users.set_blocked(_name(body, "user_id"), True, actor),
+    "user_unblock": lambda plane, body, actor: plane.users.set_blocked(_name(body, "user_id"), False, actor),
+    "user_info": lambda plane, body, _: plane.users.info(_name(body, "user_id")),
+    "user_list": lambda plane, body, _: plane.users.list_users(_query(body, UserQuery)),
+}
 
 
 def _standalone(prefix: str, of: Callable[[ControlPlane], Standalone]) -> dict[str, Answer]:
@@ -105,7 +114,7 @@ _STANDALONE = {
     **_standalone("tag", lambda plane: plane.tags),
 }
 
-VERBS = {**_KEYS, **_TEAMS, **_STANDALONE}
+VERBS = {**_KEYS, **_TEAMS, **_USERS, **_STANDALONE}
 
-FOR_ANYBODY = frozenset({"key_info", "team_info"})
+FOR_ANYBODY = frozenset({"key_info", "team_info", "user_info"})
 """Edge lets a key ask for itself and its own alone."""

@@ -12,7 +12,7 @@ from services.edge.admin.holder_rows import (
     spends_of,
 )
 from services.edge.admin.key_rows import unblocked_row
-from services.edge.admin.users.user_rows import listed_user
+from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, iso, usd
 from shared.control import HolderAnswer, TeamAnswer
 

@@ -1,6 +1,6 @@
 """Memberships: who belongs to a team, as what, and what this user may spend there."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -41,9 +41,17 @@ class Members:
         self._keys = keys
 
     async def made(
-        self, team: HolderAggregate, wanted: Sequence[Member], fields: Mapping[str, Any], *, by: str
+        self,
+        team: HolderAggregate,
+        wanted: Sequence[Member],
+        fields: Mapping[str, Any],
+        *,
+        by: str,
+        known: Collection[str] = (),
     ) -> tuple[list[HolderAggregate], list[HolderAggregate]]:
         """Return new memberships in `team` with `fields`, and the users that did not exist; unsaved.
+
+        `known` are users that are being made by the same command.
 
         Raises:
             InvalidRequest: one is a member already.
@@ -53,9 +61,9 @@ class Members:
         new_users: list[HolderAggregate] = []
         for member in wanted:
             user_id = member.get("user_id") or by_mail.get(member.get("user_email")) or str(uuid4())
-            known = await self._holders.find("user", user_id)
-            email = member.get("user_email") or (known.terms.get("user_email") if known else None)
-            if known is None and user_id != by:
+            user = await self._holders.find("user", user_id)
+            email = member.get("user_email") or (user.terms.get("user_email") if user else None)
+            if user is None and user_id != by and user_id not in known:
                 new_users.append(await self._holders.made("user", user_id, {"user_email": email}, by=by))
             about = {"team_id": team.holder_id, "user_id": user_id, "user_email": email, "role": member["role"]}
             terms = {"budget_id": team.terms.get("team_member_budget_id"), **fields, **about}

@@ -1,0 +1,1 @@
+"""Users of the gateway, with their keys and memberships."""
