@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
+import anthropic
 import pytest
 from google import genai
 from google.genai import errors, types
 from google.genai.models import AsyncModels
+from google.oauth2 import service_account
 
-from tests.provider_servers import Behaviour, GeminiServer
+from tests.provider_servers import Behaviour, GeminiServer, GoogleTokenServer, VertexServer
+from tests.provider_servers.google_token import SCOPE
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 
@@ -101,3 +105,42 @@ async def test_googles_sdk_knows_the_errors(server: GeminiServer, open_client: C
     assert (busy.value.code, busy.value.status) == (503, "UNAVAILABLE")
     with pytest.raises(errors.ClientError, match="not found"):
         await open_client(server).generate_content(model="no-such-model", contents=ASKED)
+
+
+async def test_googles_sdk_signs_in_at_vertex_ai_by_a_service_account() -> None:
+    async with GoogleTokenServer() as tokens, VertexServer(tokens) as vertex:
+        account: Any = service_account.Credentials
+        client = genai.Client(
+            vertexai=True,
+            project="project-1",
+            location="us-central1",
+            credentials=account.from_service_account_info(tokens.service_account, scopes=[SCOPE]),
+            http_options=types.HttpOptions(base_url=vertex.origin),
+        ).aio
+        answer = await client.models.generate_content(model="gemini-2.5-flash", contents=ASKED)
+        assert answer.text == "Hello there!"
+        stream = await client.models.generate_content_stream(model="gemini-2.5-flash", contents=ASKED)
+        assert "".join([chunk.text or "" async for chunk in stream]) == "Hello there!"
+        tokens.given.clear()
+        with pytest.raises(errors.ClientError, match="invalid authentication") as refused:
+            await client.models.generate_content(model="gemini-2.5-flash", contents=ASKED)
+        assert refused.value.code == 401
+        await client.aclose()
+    assert vertex.received[0].headers["authorization"] == "Bearer ya29.token-1"
+
+
+async def test_anthropics_sdk_for_vertex_ai_reads_claudes_answers() -> None:
+    async with GoogleTokenServer() as tokens, VertexServer(tokens) as vertex:
+        tokens.given.append("ya29.known")
+        client = anthropic.AsyncAnthropicVertex(
+            project_id="project-1", region="us-east5", access_token="ya29.known", base_url=f"{vertex.origin}/v1"
+        )
+        async with client:
+            asked: Any = [{"role": "user", "content": ASKED}]
+            answer = await client.messages.create(model="claude-sonnet-4-5@20250929", max_tokens=9, messages=asked)
+            assert answer.content[0].type == "text"
+            async with client.messages.stream(
+                model="claude-sonnet-4-5@20250929", max_tokens=9, messages=asked
+            ) as stream:
+                assert await stream.get_final_text() == "Hello there!"
+    assert [request.path.rpartition(":")[2] for request in vertex.received] == ["rawPredict", "streamRawPredict"]

@@ -7,9 +7,11 @@ from tests.provider_servers.anthropic import AnthropicServer
 from tests.provider_servers.azure import AzureServer
 from tests.provider_servers.bedrock import BedrockServer
 from tests.provider_servers.gemini import GeminiServer
+from tests.provider_servers.google_token import GoogleTokenServer
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 from tests.provider_servers.openai import OpenAIServer
 from tests.provider_servers.sts import StsServer
+from tests.provider_servers.vertex import VertexServer
 
 __all__ = [
     "AnthropicServer",
@@ -17,8 +19,10 @@ __all__ = [
     "BedrockServer",
     "Behaviour",
     "GeminiServer",
+    "GoogleTokenServer",
     "HttpServer",
     "OpenAIServer",
     "Received",
     "StsServer",
+    "VertexServer",
 ]

@@ -11,7 +11,9 @@ from services.router.providers.gemini.provider import Gemini
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.simulated import SIMULATED_URL
 from services.router.providers.supported import ALIASES
+from services.router.providers.vertex.provider import Vertex
 from services.router.sign_in.aws import AwsSignIn
+from services.router.sign_in.google import GoogleSignIn
 
 _SIMULATED = CompatibleProvider(
     name="simulated",
@@ -29,6 +31,7 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["anthropic"] = Anthropic(environ)
     providers["bedrock"] = Bedrock(environ, AwsSignIn(environ))
     providers["gemini"] = Gemini(environ)
+    providers["vertex_ai"] = Vertex(environ, GoogleSignIn(environ))
     providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
     for alias, name in ALIASES.items():
         providers[alias] = providers[name]

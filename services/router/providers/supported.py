@@ -12,6 +12,7 @@ ALIASES = {
     "custom_openai": "openai",
     "openai_like": "openai",
     "text-completion-openai": "openai",
+    "vertex_ai_beta": "vertex_ai",
 }
 """Other names that LiteLLM has for a provider."""
 

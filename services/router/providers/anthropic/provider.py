@@ -1,7 +1,7 @@
 """Anthropic behind the router: chat completions sent as messages, its answers read back."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
 from services.router.providers.prepared import Prepared
 from services.router.providers.sse import SseParser
+from services.router.providers.translated_answer import Framing
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.prices import own_output_limit
@@ -84,7 +85,8 @@ def _own_call(
 class AnthropicAnswer:
     """An `AnswerReader`. `created` is the time to show to the client, in seconds since 1970."""
 
-    def __init__(self, model: str, include_usage: bool, *, created: int) -> None:
+    def __init__(self, model: str, include_usage: bool, *, created: int, framing: Framing | None = None) -> None:
+        """`framing` is how a stream is cut into events, server-sent ones if None."""
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
@@ -92,7 +94,7 @@ class AnthropicAnswer:
         self._model = model
         self._created = created
         self._translator = StreamTranslator(model, created, include_usage)
-        self._events = SseParser()
+        self._events = framing or SseParser()
         self._text: list[str] = []
 
     def whole(self, body: bytes) -> Whole:
@@ -123,7 +125,7 @@ class AnthropicAnswer:
             raise broken
         return out
 
-    def _read(self, events: list[tuple[str, bytes]]) -> bytes:
+    def _read(self, events: Iterable[tuple[str, bytes]]) -> bytes:
         out: list[bytes] = []
         try:
             for _, payload in events:

@@ -1,0 +1,34 @@
+"""The Messages API where another company hosts it: the model stands in the path, a version in the body.
+
+Sources: https://docs.claude.com/en/api/claude-on-vertex-ai, https://docs.claude.com/en/api/claude-on-amazon-bedrock
+"""
+
+import time
+from typing import Any
+
+from services.router.providers.anthropic.provider import DEFAULT_MAX_TOKENS, AnthropicAnswer
+from services.router.providers.anthropic.request import to_messages
+from services.router.providers.base import AnswerReader, ProviderCall
+from services.router.providers.chat_body import chat_body
+from services.router.providers.translated_answer import Framing
+from shared.deployments import Deployment
+from shared.prices import own_output_limit
+
+
+def hosted_messages(call: ProviderCall, deployment: Deployment, *, model: str, version: str) -> dict[str, Any]:
+    """Return the body for `model`, without its name.
+
+    Raises:
+        Rejected: it cannot be put so.
+    """
+    body = chat_body(call, deployment, keep=("metadata",))
+    default = deployment.max_output_tokens or own_output_limit(model) or DEFAULT_MAX_TOKENS
+    request = to_messages(body, model=model, drop_params=call.drop_params, default_max_tokens=default)
+    request.pop("model", None)
+    request.pop("stream", None)
+    return {"anthropic_version": version, **request, **deployment.extra_body}
+
+
+def hosted_answer(call: ProviderCall, framing: Framing | None = None) -> AnswerReader:
+    """Return the reader; `framing` where the stream is not one of server-sent events."""
+    return AnthropicAnswer(call.model, call.include_usage, created=int(time.time()), framing=framing)

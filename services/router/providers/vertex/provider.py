@@ -1,0 +1,136 @@
+"""Vertex AI behind the router: where each kind of model is called, and with whose token."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
+from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.provider import generate_content, method_of, reader_of
+from services.router.providers.openai import OpenAIAnswer, outgoing_body
+from services.router.providers.openai.body import MAX_TOKENS_FIELDS
+from services.router.providers.prepared import Prepared
+from services.router.providers.signing_in import SignsIn
+from services.router.providers.vertex.hosted import Hosted, host_of, hosted_of
+from services.router.providers.vertex.token import GoogleIdentity
+from shared.deployments import Deployment
+from shared.errors import CredentialMissing, GatewayError
+
+ANTHROPIC_VERSION = "vertex-2023-10-16"
+DEFAULT_LOCATION = "us-central1"
+"""LiteLLM's."""
+
+PROJECT_VARIABLES = ("VERTEXAI_PROJECT", "VERTEX_PROJECT", "GOOGLE_CLOUD_PROJECT")
+LOCATION_VARIABLES = ("VERTEXAI_LOCATION", "VERTEX_LOCATION", "GOOGLE_CLOUD_LOCATION")
+
+
+class _Place(NamedTuple):
+    model: Hosted
+    base: str  # up to the version
+    project: str | None  # None: the credentials' own
+    location: str
+    headers: dict[str, str]
+    signed: bool  # else an API key is among the headers
+
+
+class Vertex(SignsIn):
+    name = "vertex_ai"
+
+    def __init__(self, environ: Mapping[str, str], identity: GoogleIdentity) -> None:
+        self._environ = environ
+        self._identity = identity
+        self._places = Prepared(self._located)
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type == CHAT
+
+    async def sign_in(self, deployment: Deployment) -> None:
+        if self._places.of(deployment).signed:
+            await self._identity.ready(deployment)
+
+    def sign_out(self, deployment: Deployment) -> None:
+        if self._places.of(deployment).signed:
+            self._identity.drop(deployment)
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        place = self._places.of(deployment)
+        url, headers = self._address(place, deployment)
+        form = place.model.form
+        if form == "gemini":
+            body = generate_content(call, deployment)
+            return HttpCall(url + method_of(call), headers, orjson.dumps(body)), reader_of(call, deployment, body)
+        if form == "anthropic":
+            body = hosted_messages(call, deployment, model=place.model.name, version=ANTHROPIC_VERSION)
+            if call.stream:
+                body["stream"] = True
+            return HttpCall(f"{url}{_raw(call)}", headers, orjson.dumps(body)), hosted_answer(call)
+        modern = form == "openai"
+        sent = outgoing_body(
+            call,
+            model=place.model.name,
+            max_tokens_fields=MAX_TOKENS_FIELDS[:1],
+            stream_usage=modern,
+            developer_role=False,
+            defaults=deployment.defaults,
+            extra=deployment.extra_body,
+            drop=deployment.drop_always,
+        )
+        url += "/chat/completions" if modern else _raw(call)
+        return HttpCall(url, headers, sent), OpenAIAnswer(call.model, include_usage=call.include_usage)
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        return failure_of(self.name, status, body)
+
+    def _address(self, place: _Place, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        """Return the URL up to the model, and the headers.
+
+        Raises:
+            CredentialMissing: nothing tells the project.
+        """
+        if not place.signed and place.project is None:  # with a key alone, the key tells the project
+            return f"{place.base}/v1/{place.model.path}", place.headers
+        headers, project = place.headers, place.project
+        if place.signed:
+            identity = self._identity.of(deployment)
+            headers = {**headers, "authorization": f"Bearer {identity.token}"}
+            project = project or identity.project
+            if identity.quota_project:
+                headers["x-goog-user-project"] = identity.quota_project
+        if project is None:
+            raise CredentialMissing(
+                f"the deployment 'vertex_ai/{deployment.model}' has no project: set vertex_project in its "
+                f"litellm_params, or {PROJECT_VARIABLES[0]} in the gateway's environment",
+                param="vertex_project",
+            )
+        path = f"projects/{quote(project, safe='')}/locations/{place.location}/{place.model.path}"
+        return f"{place.base}/v1/{path}", headers
+
+    def _located(self, deployment: Deployment) -> _Place:
+        location = (
+            sign_in_text(deployment, "vertex_location")
+            or text_or_missing(deployment.region, deployment, "region_name")
+            or self._variable(LOCATION_VARIABLES)
+            or DEFAULT_LOCATION
+        )
+        project = sign_in_text(deployment, "vertex_project") or self._variable(PROJECT_VARIABLES)
+        key = text_or_missing(deployment.api_key, deployment, "api_key")
+        base = text_or_missing(deployment.api_base, deployment, "api_base")
+        if base is None:
+            base = host_of("global" if key is not None and project is None else location)
+        headers = call_headers(deployment, {"x-goog-api-key": key} if key else {})
+        model = hosted_of(deployment.model)
+        path = quote(model.path, safe="/@:")
+        return _Place(
+            model._replace(path=path), base.rstrip("/").removesuffix("/v1"), project, location, headers, key is None
+        )
+
+    def _variable(self, names: tuple[str, ...]) -> str | None:
+        return next((self._environ[name] for name in names if self._environ.get(name)), None)
+
+
+def _raw(call: ProviderCall) -> str:
+    return ":streamRawPredict" if call.stream else ":rawPredict"

@@ -1,0 +1,160 @@
+"""Vertex AI through the router: whose token goes where, and what each kind of model is asked."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.router.conftest import Start
+from tests.integration.router.rig import Caller
+from tests.provider_servers import Behaviour, GoogleTokenServer, VertexServer
+from tests.provider_servers.gemini import SIGNATURE
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+    }
+]
+ANTHROPIC_USED = {"input": 12, "cached_input": 8, "output": 10, "requests": 1}
+
+
+@pytest.fixture(autouse=True)
+def _no_google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the machine is, a test's router has no Google credentials but those the test gives."""
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_CREDENTIALS", "VERTEXAI_PROJECT", "VERTEX_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("VERTEXAI_LOCATION", "VERTEX_LOCATION", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
+
+
+@pytest.fixture
+async def tokens() -> AsyncIterator[GoogleTokenServer]:
+    async with GoogleTokenServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def vertex(tokens: GoogleTokenServer) -> AsyncIterator[VertexServer]:
+    async with VertexServer(tokens) as server:
+        yield server
+
+
+def at(server: VertexServer, model: str, credentials: Any = None, **params: Any) -> dict[str, Any]:
+    given = {"vertex_credentials": credentials} if credentials is not None else {}
+    return {"model": f"vertex_ai/{model}", "api_base": server.origin, **given, **params}
+
+
+async def test_gemini_answers_by_a_service_account(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer
+) -> None:
+    await start([("g", at(vertex, "gemini-3-pro-preview", json.dumps(tokens.service_account)))])
+    vertex.next(Behaviour(), Behaviour(), Behaviour(tool_calls=True))
+    whole = await caller.ask("g", more={"reasoning_effort": "low"})
+    assert whole.text == "Hello there!"
+    streamed = await caller.stream("g", more={"stream_options": {"include_usage": True}})
+    assert (streamed.text, streamed.chunks[-1]["usage"]["total_tokens"]) == ("Hello there!", 26)
+    called = await caller.ask("g", more={"tools": TOOLS})
+    assert SIGNATURE in called.body["choices"][0]["message"]["tool_calls"][0]["id"]
+    paths = [request.path for request in vertex.received]
+    place = "/v1/projects/project-1/locations/us-central1/publishers/google/models/gemini-3-pro-preview"
+    assert paths == [f"{place}:generateContent", f"{place}:streamGenerateContent", f"{place}:generateContent"]
+    assert len(tokens.received) == 1, "one token serves all calls"
+    fact = await caller.fact(whole)
+    assert (fact.provider, fact.usage_source, bool(fact.cost_pico)) == ("vertex_ai", "provider", True)
+
+
+async def test_claude_answers_by_raw_predict(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(tokens.service_account), encoding="utf-8")
+    await start([("c", at(vertex, "claude-sonnet-4-5@20250929", str(path), vertex_location="global"))])
+    vertex.next(Behaviour(tool_calls=True))
+    called = await caller.ask("c", more={"tools": TOOLS, "max_tokens": 100})
+    assert called.body["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "weather"
+    streamed = await caller.stream("c")
+    assert streamed.text == "Hello there!"
+    assert (await caller.fact(streamed)).usage == ANTHROPIC_USED
+    assert (await caller.fact(streamed)).cost_pico
+    place = "/v1/projects/project-1/locations/global/publishers/anthropic/models/claude-sonnet-4-5@20250929"
+    assert [r.path for r in vertex.received] == [f"{place}:rawPredict", f"{place}:streamRawPredict"]
+
+
+async def test_others_models_answer_in_openais_form(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer
+) -> None:
+    account = tokens.service_account
+    await start(
+        [
+            ("llama", at(vertex, "meta/llama-3.3-70b-instruct-maas", account, vertex_location="us-east5")),
+            ("mistral", at(vertex, "mistral-large-2411@001", account)),
+        ]
+    )
+    for name in ("llama", "mistral"):
+        assert (await caller.ask(name)).text == "Hello there!"
+        streamed = await caller.stream(name)
+        assert streamed.text == "Hello there!"
+        assert (await caller.fact(streamed)).usage_source == "provider"
+    llama, _, mistral, mistral_stream = vertex.received
+    assert llama.path == "/v1/projects/project-1/locations/us-east5/endpoints/openapi/chat/completions"
+    assert llama.body["model"] == "meta/llama-3.3-70b-instruct-maas"
+    assert mistral.path.endswith("/publishers/mistralai/models/mistral-large-2411@001:rawPredict")
+    assert mistral.body["model"] == "mistral-large-2411"
+    assert mistral_stream.path.endswith(":streamRawPredict")
+
+
+async def test_the_default_credentials_are_those_of_the_environment(
+    start: Start,
+    caller: Caller,
+    vertex: VertexServer,
+    tokens: GoogleTokenServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(tokens.service_account), encoding="utf-8")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    await start([("g", at(vertex, "gemini-2.5-flash"))])
+    assert (await caller.ask("g")).text == "Hello there!"
+
+
+async def test_a_token_that_was_refused_is_followed_by_a_new_one(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer
+) -> None:
+    await start([("g", at(vertex, "gemini-2.5-flash", tokens.service_account, num_retries=0))])
+    assert (await caller.ask("g")).text == "Hello there!"
+    tokens.given.clear()  # revoked
+    refused = await caller.ask("g")
+    assert refused.failure is not None
+    assert (refused.failure["status"], refused.failure["type"]) == (401, "provider_auth_error")
+    assert (await caller.ask("g")).text == "Hello there!"
+    assert len(tokens.received) == 2
+
+
+async def test_what_is_missing_or_wrong_is_told_when_the_deployment_is_called(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", encoding="utf-8")
+    stranger = {**tokens.service_account, "client_email": "other@project-1.iam.gserviceaccount.com"}
+    nowhere = {**tokens.service_account, "token_uri": "http://127.0.0.1:9/token"}
+    cases: dict[str, tuple[Any, int, str]] = {
+        "none": (None, 500, "GOOGLE_APPLICATION_CREDENTIALS"),
+        "file": ("/no/such/account.json", 500, "/no/such/account.json"),
+        "broken": (str(broken), 500, "no JSON"),
+        "variable": ("os.environ/NO_SUCH_ACCOUNT", 500, "NO_SUCH_ACCOUNT"),
+        "kind": ({"type": "strange"}, 500, "strange"),
+        "stranger": (stranger, 401, "Invalid issuer"),
+        "nowhere": (nowhere, 502, "could not be reached"),
+    }
+    await start([(name, at(vertex, "gemini-2.5-flash", given, num_retries=0)) for name, (given, _, _) in cases.items()])
+    for name, (_, status, words) in cases.items():
+        answer = await caller.ask(name)
+        assert answer.failure is not None, name
+        assert (answer.failure["status"], words in answer.failure["message"]) == (status, True), answer.failure
+    assert vertex.received == []
