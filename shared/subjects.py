@@ -25,7 +25,8 @@ KEYS_BUCKET = "KEYS"  # token hash -> the virtual key as edge and policy need it
 HOLDERS_BUCKET = "HOLDERS"  # teams, members, users, organisations, end users, tags, shared budgets
 OWNERS_BUCKET = "OWNERS"  # partition -> who decides for it, with a lease
 POSITIONS_BUCKET = "POSITIONS"  # projection -> how far it has read its stream
-BUCKETS = (KEYS_BUCKET, HOLDERS_BUCKET, OWNERS_BUCKET, POSITIONS_BUCKET)
+TOLD_BUCKET = "TOLD"  # account -> which thresholds of its budget were told in its window
+BUCKETS = (KEYS_BUCKET, HOLDERS_BUCKET, OWNERS_BUCKET, POSITIONS_BUCKET, TOLD_BUCKET)
 
 # Queue groups
 ROUTERS = "router"

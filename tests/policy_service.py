@@ -55,7 +55,9 @@ sys.exit(main())
 class PolicyProcess:
     """`python -m services.policy`; what it logs is in `log`."""
 
-    def __init__(self, directory: Path, url: str, name: str, config: str = CONFIG, *, code: str = "") -> None:
+    def __init__(
+        self, directory: Path, url: str, name: str, config: str = CONFIG, *, code: str = "", **environment: str
+    ) -> None:
         path = directory / "config.yaml"
         path.write_text(config)
         self.log = directory / f"{name}-{next(_numbers)}.log"
@@ -69,6 +71,7 @@ class PolicyProcess:
                     "METERHOUSE_NATS_URL": url,
                     "METERHOUSE_CONFIG": str(path),
                     "METERHOUSE_POLICY_NAME": name,
+                    **environment,
                 },
             )
 

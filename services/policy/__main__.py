@@ -16,6 +16,8 @@ from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane
 from services.policy.control.projection.projector import Projector
 from services.policy.guardrails import Chain
+from services.policy.hooks.notifier import Notifier
+from services.policy.hooks.targets import targets_of, unknown_kinds
 from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.layout import check_layout
 from services.policy.partitions.open_partitions import OpenPartitions
@@ -23,6 +25,9 @@ from services.policy.partitions.owner import Owner
 from services.policy.partitions.ownership import Leases
 from services.policy.partitions.settlements import Settlements
 from services.policy.settings import PolicySettings
+from services.policy.thresholds.terms import Directory
+from services.policy.thresholds.told import decode_told
+from services.policy.thresholds.watch import ThresholdWatch
 from shared import subjects
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config
@@ -94,12 +99,22 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     settlements = Settlements(bus)
     leases = Leases(bus, settings.policy_name, own.partitions)
     await leases.start()
+    told = KvView(bus, subjects.TOLD_BUCKET, decode_told)
+    await told.start()
+    watch = ThresholdWatch(
+        bus, outbox, told, Directory(keys.entries, holders.entries, tree_rules_of(config)), own.budget_thresholds
+    )
+    notifier = Notifier(bus, targets_of(config, os.environ))
+    for kind in unknown_kinds(config):
+        log.warning(f"general_settings.alerting has '{kind}', which is not sent: 'webhook' and 'slack' are")
     owner = Owner(bus, outbox, leases, settlements, partitions, admission.on_admit)
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(settlements.run()),
             tasks.create_task(owner.run()),
             tasks.create_task(projector.run()),
+            tasks.create_task(watch.run(partitions, leases.holds)),
+            tasks.create_task(notifier.run(lambda: owner.serves(0))),
             tasks.create_task(beat(bus, "policy", owner.lacks)),
         ]
         log.info("policy is running", process=bus.process)
@@ -111,6 +126,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     if unstored:
         log.error("facts were not stored before the end", facts=unstored)
     await leases.stop()
+    await told.stop()
     await holders.stop()
     await keys.stop()
     await bus.close()

@@ -98,8 +98,8 @@ ACCEPTED: dict[str, dict[str, str]] = {
             maximum_spend_logs_cleanup_cron maximum_spend_logs_cleanup_batch_size maximum_spend_logs_cleanup_max_batches
             maximum_spend_logs_cleanup_run_budget maximum_spend_logs_cleanup_batch_timeout
             spend_logs_metadata_fields""",
-        "alerts are not sent yet": """alerting alerting_threshold alerting_args alert_types alert_to_webhook_url
-            alert_type_config spend_report_frequency""",
+        "only budgets are alerted of": """alerting_threshold alerting_args alert_type_config
+            spend_report_frequency""",
         "health is learned from the calls themselves": """background_health_checks health_check_interval
             health_check_details health_check_concurrency enable_health_check_routing
             health_check_staleness_threshold health_check_ignore_transient_errors background_health_check_model_groups

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.config.section import Section
-from shared.config.values import Count, Number, Seconds, Text
+from shared.config.values import Count, Names, Number, Percent, Seconds, Text
 from shared.interrupted import CAP_S, Mode
 
 
@@ -47,6 +47,9 @@ class MeterhouseSettings(Section):
         ge=1,
         description="Answer size a token limit reserves where the request sets no maximum; what is used is counted.",
     )
+    budget_thresholds: tuple[Percent, ...] = Field(
+        (50, 80, 100), description="Percentages of a hard budget that are told when spend reaches them."
+    )
     ledger_flush_ms: Count = Field(500, ge=1, description="Milliseconds the ledger gathers facts before an insert.")
 
 
@@ -79,5 +82,14 @@ class GeneralSettings(Section):
     )
     apply_user_budget_to_team_keys: bool = Field(
         False, description="A user's own budget also counts what is spent with the user's keys of teams."
+    )
+    alerting: Names = Field(
+        (), description="How to tell of budgets: `webhook` (WEBHOOK_URL), `slack` (SLACK_WEBHOOK_URL)."
+    )
+    alert_types: Names | None = Field(None, description="Where given, budgets are told of only with `budget_alerts`.")
+    alert_to_webhook_url: dict[str, Text | tuple[Text, ...]] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Slack addresses by type of alert, `budget_alerts`; else SLACK_WEBHOOK_URL.",
     )
     meterhouse: MeterhouseSettings = Field(default_factory=MeterhouseSettings, description="Meterhouse's own settings.")

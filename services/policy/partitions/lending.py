@@ -58,10 +58,11 @@ class Lender:
         stand: Callable[[Charge, int], Stand],
         write: Write,
         freed: Callable[[str], None],
+        refused: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
         """`stand` opens an account's window where it is due; `write` applies and journals; `freed` is called when an
-        account has more than before.
+        account has more than before, `refused` when it has not enough for a request, whatever is settled.
         """
         self._bus = bus
         self._number = number
@@ -69,6 +70,7 @@ class Lender:
         self._stand = stand
         self._write = write
         self._freed = freed
+        self._refused = refused
         self._clock = clock
         self._waiting: dict[str, deque[_Asked]] = {}
         self._recalled_ms: dict[str, int] = {}
@@ -218,6 +220,8 @@ class Lender:
 
     def _refuse(self, asked: _Asked, now_ms: int, *, only_holds: bool) -> None:
         account, limit = self._stand(asked.ask.charge, now_ms)
+        if not only_holds:
+            self._refused(asked.ask.charge.account)
         self._say(asked.reply, encode(Refusal(account.spent, account.held, limit or 0, account.ends_ms, only_holds)))
 
     def _wait(self, asked: _Asked) -> None:

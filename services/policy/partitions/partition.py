@@ -15,6 +15,7 @@ from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released, Settled, Share
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
+from services.policy.budgets.loans import Assumed, Repaid
 from services.policy.limits.room import Over
 from services.policy.partitions.borrowing import Borrower
 from services.policy.partitions.decision import Denied, Done, Wanted
@@ -68,6 +69,8 @@ class Partition:
         self.books = journal.books
         self.open = False
         self.conflict = False  # closed because somebody else wrote the journal
+        self.spent_in: set[str] = set()  # accounts that somebody who watches thresholds has to look at
+        self.refused_by: set[str] = set()  # of them, those without enough left for a request
         self._undispatched = undispatched
         self._on_lost = on_lost
         self._on_wait = on_wait
@@ -101,6 +104,7 @@ class Partition:
             stand=self.stands.stand,
             write=self._write,
             freed=lambda account: self._try_those_who_wait((account,)),
+            refused=self._is_refused_by,
             clock=clock,
         )
         self.limits = Limited(
@@ -218,8 +222,12 @@ class Partition:
         hold = self.books.holds.get(settled.request, lost.hold if lost is not None else None)
         if hold is not None and settled.cost > hold.amount and self.open:
             log.error("a request cost more than it could", request=hold.request, held=hold.amount, cost=settled.cost)
-        if self.books.settle(settled) and self.open and self._somebody_cares:
-            self._try_those_who_wait(hold.accounts if hold is not None else [settled.account, *settled.also])
+        if not self.books.settle(settled):
+            return
+        accounts = hold.accounts if hold is not None else [settled.account, *settled.also]
+        self.spent_in.update(accounts)
+        if self.open and self._somebody_cares:
+            self._try_those_who_wait(accounts)
 
     def told(self, seq: int, request: str) -> None:
         """The fact of a loss is stored at `seq`."""
@@ -264,6 +272,7 @@ class Partition:
                 self._on_lost(self.number, lost)
 
         self._write(Expired(hold.request, now_ms), then)
+        self.spent_in.update(hold.accounts)
         self._touch(hold.accounts, now_ms)
 
     def _try_limited(self, wanted: Wanted, done: Done) -> Over | None:
@@ -294,6 +303,7 @@ class Partition:
         if isinstance(decision, InTheWay):
             return decision.charge
         if isinstance(decision, Denied):
+            self._is_refused_by(decision.charge.account)
             answer(done, decision)
             return None
         placed = decision
@@ -338,8 +348,14 @@ class Partition:
                 yield Share(charge.account, 1 if account is None else account.window)
 
     def _write(self, entry: Entry, then: Then | None = None) -> None:
+        if isinstance(entry, Repaid | Assumed):
+            self.spent_in.add(entry.account)
         self.books.apply(entry)
         self._writer.write(entry, then)
+
+    def _is_refused_by(self, account: str) -> None:
+        self.spent_in.add(account)
+        self.refused_by.add(account)
 
     def _touch(self, accounts: Sequence[str], now_ms: int) -> None:
         """Something has changed in these accounts that their homes have to know."""

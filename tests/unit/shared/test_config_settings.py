@@ -56,7 +56,7 @@ def test_every_path_is_listed_once() -> None:
             True,
             "When a client leaves: read the answer to its end and count it exactly, or cancel the call.",
         ),
-        Setting("general_settings.alerting", "anything", "none", False, "alerts are not sent yet"),
+        Setting("general_settings.alerting_args", "anything", "none", False, "only budgets are alerted of"),
         Setting(
             "guardrails[].litellm_params.default_on",
             "boolean",
@@ -129,6 +129,7 @@ def test_our_own_settings_have_the_documented_defaults() -> None:
         "unbounded_output_tokens": 1024,
         "allow_unpriced_models_on_budgets": False,
         "hold_grace_s": 30,
+        "budget_thresholds": (50, 80, 100),
         "ledger_flush_ms": 500,
     }
 

@@ -1,0 +1,126 @@
+"""Whose budget an account is, and what it may spend: found by the account's name alone. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple, cast, get_args
+
+from services.policy.budgets.tree import TreeRules
+from shared import subjects
+from shared.holders import GLOBAL_ACCOUNT, Holder, HolderKind, Window, account_of, entry_name, home_of, home_of_provider
+from shared.keys import Key
+
+_HEAD = re.compile(r"(?P<kind>[a-z_]+)(?:[~@][^:]*)?:(?P<id>.*)", re.DOTALL)
+
+
+class Terms(NamedTuple):
+    """Money in pico-dollars; `limit` with an increase that holds now, None: there is none."""
+
+    kind: str
+    holder: str
+    tenant: str
+    limit: int | None
+    soft: int | None = None
+    alias: str = ""
+    duration: str = ""
+    model: str = ""
+    user_id: str = ""
+    team_id: str = ""
+    organization_id: str = ""
+
+
+class Directory:
+    """All who can have a budget, as the mirrored buckets and the configuration have them."""
+
+    def __init__(self, keys: Mapping[str, Key], holders: Mapping[str, Holder], rules: TreeRules) -> None:
+        self._keys = keys
+        self._holders = holders
+        self._rules = rules
+
+    def terms_of(self, account: str, now: float) -> Terms | None:
+        """Return the terms of an account at `now` (seconds since 1970), None where nothing is to be told of it."""
+        if account == GLOBAL_ACCOUNT:
+            window = self._rules.global_budget
+            return _of_config("global", "", GLOBAL_ACCOUNT, window) if window else None
+        head = _HEAD.fullmatch(account)
+        if head is None:
+            key = self._keys.get(account)
+            return self._of_key(account, key, now) if key else None
+        kind, holder_id = head["kind"], head["id"]
+        if kind == "key":
+            key = self._keys.get(holder_id)
+            return self._of_key(account, key, now) if key else None
+        if kind == "provider":
+            window = self._rules.providers.get(holder_id)
+            return _of_config(kind, holder_id, home_of_provider(holder_id), window) if window else None
+        if kind not in get_args(HolderKind):
+            return None
+        return self._of_holder(account, cast(HolderKind, kind), holder_id, now)
+
+    def is_home(self, terms: Terms, partition: int) -> bool:
+        """Return whether the account is counted in that partition."""
+        return subjects.partition_of(terms.tenant, self._rules.partitions) == partition
+
+    def _of_key(self, account: str, key: Key, now: float) -> Terms | None:
+        increase = key.increase_pico if now < key.increase_until else 0
+        windows = key.budgets or self._shared(key.budget_id)
+        window = next((one for one in windows if account_of("key", key.token, one) == account), None)
+        limit = window.limit_pico if window else key.max_budget_pico if account == key.token else None
+        is_main = account == key.token
+        if limit is None and not is_main:
+            return None
+        return Terms(
+            "key",
+            key.token,
+            key.tenant,
+            None if limit is None else limit + increase,
+            key.soft_budget_pico if is_main else None,
+            key.key_alias or "",
+            (window.duration if window else key.budget_duration) or "",
+            window.model if window else "",
+            key.user_id or "",
+            key.team_id or "",
+            key.organization_id or "",
+        )
+
+    def _of_holder(self, account: str, kind: HolderKind, holder_id: str, now: float) -> Terms | None:
+        holder = self._holder(kind, holder_id)
+        if holder is None:
+            default = self._rules.end_user_budget if kind == "end_user" else None
+            is_main = account == account_of(kind, holder_id)
+            return _of_config(kind, holder_id, home_of(kind, holder_id), default) if default and is_main else None
+        windows = holder.budgets or self._shared(holder.budget_id)
+        window = next((one for one in windows if account_of(kind, holder.id, one) == account), None)
+        is_main = account == account_of(kind, holder.id)
+        if window is None and not is_main:
+            return None
+        increase = holder.increase_pico if now < holder.increase_until else 0
+        return Terms(
+            kind,
+            holder.id,
+            holder.tenant,
+            None if window is None else window.limit_pico + increase,
+            holder.soft_budget_pico if is_main else None,
+            holder.alias or "",
+            window.duration if window else "",
+            window.model if window else "",
+            (holder.id if kind == "user" else holder.user_id) or "",
+            (holder.id if kind == "team" else holder.team_id) or "",
+            (holder.id if kind == "organization" else holder.organization_id) or "",
+        )
+
+    def _holder(self, kind: HolderKind, holder_id: str) -> Holder | None:
+        """An id that is very long stands in the name of its account as a hash."""
+        found = self._holders.get(entry_name(kind, holder_id))
+        if found is None and holder_id.startswith("~"):
+            wanted = account_of(kind, holder_id)
+            of_kind = (one for one in self._holders.values() if one.kind == kind)
+            return next((one for one in of_kind if account_of(kind, one.id) == wanted), None)
+        return found
+
+    def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
+        shared = self._holders.get(entry_name("budget", budget_id)) if budget_id else None
+        return shared.budgets if shared is not None else ()
+
+
+def _of_config(kind: str, holder: str, tenant: str, window: Window) -> Terms:
+    return Terms(kind, holder, tenant, window.limit_pico, duration=window.duration)
