@@ -15,6 +15,7 @@ from services.edge.admin.ledger import Ledger
 from services.edge.admin.routes import management_routes
 from services.edge.admin.spend import spend_routes
 from services.edge.calls.endpoint import Endpoint
+from services.edge.cost_routes import cost_routes
 from services.edge.error_dialects import openai_error
 from services.edge.error_response import error_headers
 from services.edge.health import health_routes
@@ -91,6 +92,7 @@ def build_app(
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(token_counter_routes(facts, names, key_of))
+    app.include_router(cost_routes(facts, names, key_of))
     for routes in management_routes(bus, identify, wait_until_seen, wait_until_holder_seen):
         app.include_router(routes)
     app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))

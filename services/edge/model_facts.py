@@ -1,7 +1,7 @@
 """What is known of each deployment and each model name, in LiteLLM's forms; credentials are never in it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -73,6 +73,10 @@ class ModelFacts:
                 for name in ("max_input_tokens", "max_output_tokens", *_SHOWN_PRICES)
             },
         }
+
+    def serving(self, group: str) -> Sequence[Deployment]:
+        """Return the deployments of a model name, none where none serves it."""
+        return self._groups.get(group)
 
     def provider_model(self, group: str) -> str | None:
         """Return what the first deployment of a model name calls its model, None where none serves it."""
