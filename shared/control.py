@@ -32,6 +32,16 @@ ControlVerb = Literal[
     "member_add",
     "member_update",
     "member_delete",
+    "organization_new",
+    "organization_update",
+    "organization_delete",
+    "organization_block",
+    "organization_unblock",
+    "organization_info",
+    "organization_list",
+    "organization_member_add",
+    "organization_member_update",
+    "organization_member_delete",
     "user_new",
     "user_update",
     "user_delete",
@@ -236,3 +246,13 @@ class UserPage(msgspec.Struct, frozen=True):
 
     users: list[UserAnswer]
     total: int
+
+
+class OrganizationAnswer(msgspec.Struct, frozen=True):
+    """An organisation with its members and teams; `users` and `changed` are of the members that a change was about."""
+
+    organization: HolderAnswer
+    members: list[HolderAnswer]
+    teams: list[TeamAnswer]
+    users: list[HolderAnswer] = []
+    changed: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.edge.admin.authority import Identify
 from services.edge.admin.keys import key_routes
+from services.edge.admin.organizations.routes import organization_routes
 from services.edge.admin.others.budgets import budget_routes
 from services.edge.admin.others.customers import customer_routes
 from services.edge.admin.others.tags import tag_routes
@@ -22,6 +23,7 @@ def management_routes(
     yield key_routes(bus, identify, key_seen)
     yield team_routes(bus, identify, holder_seen)
     yield user_routes(bus, identify, key_seen, holder_seen)
+    yield organization_routes(bus, identify, holder_seen)
     yield customer_routes(bus, identify, holder_seen)
     yield budget_routes(bus, identify, holder_seen)
     yield tag_routes(bus, identify, holder_seen)

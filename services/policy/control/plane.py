@@ -6,6 +6,8 @@ from collections.abc import Callable
 from services.policy.control.holders.commands import Holders
 from services.policy.control.keys.commands import KeyCommands
 from services.policy.control.mirror import Mirror
+from services.policy.control.organizations.commands import Organizations
+from services.policy.control.organizations.members import OrganizationMembers
 from services.policy.control.others.commands import Standalone
 from services.policy.control.store.aggregates import Aggregates
 from services.policy.control.store.recorder import EventRecorder
@@ -37,7 +39,9 @@ class ControlPlane:
         self.holders = Holders(bus, config, aggregates, all_holders, clock=clock)
         self.members = Members(self.holders, self.keys)
         self.teams = Teams(config, self.holders, self.members, self.keys)
-        self.users = Users(config, self.holders, self.members, self.keys)
+        organization_members = OrganizationMembers(self.holders)
+        self.organizations = Organizations(self.holders, organization_members, self.teams, self.keys)
+        self.users = Users(config, self.holders, self.members, organization_members, self.keys)
         self.budgets = Standalone(self.holders, "budget")
         self.customers = Standalone(self.holders, "end_user")
         self.tags = Standalone(self.holders, "tag")

@@ -93,6 +93,28 @@ _USERS: dict[str, Answer] = {
     "user_info": lambda plane, body, _: plane.users.info(_name(body, "user_id")),
     "user_list": lambda plane, body, _: plane.users.list_users(_query(body, UserQuery)),
 }
+_ORGANIZATIONS: dict[str, Answer] = {
+    "organization_new": lambda plane, body, actor: plane.organizations.new(body, actor),
+    "organization_update": lambda plane, body, actor: plane.organizations.update(
+        _name(body, "organization_id"), _without(body, "organization_id"), actor
+    ),
+    "organization_delete": lambda plane, body, actor: plane.organizations.delete(
+        _names(body, "organization_ids"), actor
+    ),
+    "organization_block": lambda plane, body, actor: plane.organizations.set_blocked(
+        _name(body, "organization_id"), True, actor
+    ),
+    "organization_unblock": lambda plane, body, actor: plane.organizations.set_blocked(
+        _name(body, "organization_id"), False, actor
+    ),
+    "organization_info": lambda plane, body, _: plane.organizations.info(_name(body, "organization_id")),
+    "organization_list": lambda plane, body, _: plane.organizations.list_all(
+        body.get("organization_id"), body.get("organization_alias")
+    ),
+    "organization_member_add": lambda plane, body, actor: plane.organizations.add_members(body, actor),
+    "organization_member_update": lambda plane, body, actor: plane.organizations.update_member(body, actor),
+    "organization_member_delete": lambda plane, body, actor: plane.organizations.delete_member(body, actor),
+}
 
 
 def _standalone(prefix: str, of: Callable[[ControlPlane], Standalone]) -> dict[str, Answer]:
@@ -114,7 +136,7 @@ _STANDALONE = {
     **_standalone("tag", lambda plane: plane.tags),
 }
 
-VERBS = {**_KEYS, **_TEAMS, **_USERS, **_STANDALONE}
+VERBS = {**_KEYS, **_TEAMS, **_USERS, **_ORGANIZATIONS, **_STANDALONE}
 
-FOR_ANYBODY = frozenset({"key_info", "team_info", "user_info"})
+FOR_ANYBODY = frozenset({"key_info", "team_info", "user_info", "organization_info"})
 """Edge lets a key ask for itself and its own alone."""

@@ -35,7 +35,7 @@ FIELDS: dict[HolderKind, Fields] = {
         frozenset({"team_member_key_duration", "allowed_passthrough_routes", "secret_manager_settings", "logging"}),
     ),
     "member": Fields(
-        frozenset({"team_id", "user_id", "user_email", "role", "budget_id"}),
+        frozenset({"team_id", "organization_id", "user_id", "user_email", "role", "budget_id"}),
         {"allowed_models": "models", "max_budget_in_team": "max_budget"},
     ),
     "user": Fields(

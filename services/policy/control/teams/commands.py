@@ -63,6 +63,7 @@ class Teams:
     async def update(self, team_id: str, body: Mapping[str, Any], actor: Actor) -> TeamAnswer:
         """Change what is given; null clears."""
         fields, member_defaults = split_defaults(body)
+        before: list[str | None] = []
 
         async def attempt() -> Sequence[HolderAggregate]:
             team = await self._existing(team_id)
@@ -72,10 +73,13 @@ class Teams:
                 budget = await default_budget(self._holders, team_id, member_defaults, by=actor.id)
                 fields["team_member_budget_id"] = budget.holder_id
                 changed.append(budget)
+            before[:] = [team.terms.get("organization_id")]
             self._holders.changed(team, fields, by=actor.id, at=self._holders.moment())
             return changed
 
         await self._holders.save(attempt)
+        if "organization_id" in fields and fields["organization_id"] != before[0]:
+            await self._move_keys(team_id, before[0], fields["organization_id"], actor)
         return await self._members.answer(team_id)
 
     async def change_models(self, team_id: str, models: Sequence[str], actor: Actor, *, add: bool) -> TeamAnswer:
@@ -148,6 +152,12 @@ class Teams:
             ],
             len(found),
         )
+
+    async def _move_keys(self, team_id: str, before: str | None, after: str | None, actor: Actor) -> None:
+        """Keys that had their organisation from the team have its new one; where they are counted stays."""
+        for key in await self._keys.of(_in_team(team_id), figures=False):
+            if key.entry.organization_id == before:
+                await self._keys.update({"key": key.entry.token, "organization_id": after}, by=actor.id)
 
     async def _existing(self, team_id: str) -> HolderAggregate:
         team = await self._holders.find("team", team_id)

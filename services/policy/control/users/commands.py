@@ -7,6 +7,7 @@ from uuid import uuid4
 from services.policy.control.holders.aggregate import HolderAggregate, HolderIsThere
 from services.policy.control.holders.commands import Holders
 from services.policy.control.keys.commands import KeyCommands
+from services.policy.control.organizations.members import OrganizationMembers
 from services.policy.control.teams.members import Members
 from services.policy.control.users.user_list import in_order, matching
 from shared.config import Config
@@ -30,10 +31,18 @@ TEAMS_MAX = 100
 class Users:
     """Every method raises GatewayError: what a client is to be told. Fields have LiteLLM's names and units."""
 
-    def __init__(self, config: Config, holders: Holders, members: Members, keys: KeyCommands) -> None:
+    def __init__(
+        self,
+        config: Config,
+        holders: Holders,
+        members: Members,
+        organization_members: OrganizationMembers,
+        keys: KeyCommands,
+    ) -> None:
         self._defaults = config.litellm_settings.default_internal_user_params
         self._holders = holders
         self._members = members
+        self._organization_members = organization_members
         self._keys = keys
 
     async def new(self, body: Mapping[str, Any], actor: Actor) -> NewUser:
@@ -44,6 +53,7 @@ class Users:
         user_id = fields.get("user_id") or str(uuid4())
         with_key = fields.pop("auto_create_key", True)
         teams = _teams(fields.pop("teams", None) or [])
+        organizations = fields.pop("organizations", None) or []
         await self._check_email(fields.get("user_email"), user_id)
 
         async def attempt() -> Sequence[HolderAggregate]:
@@ -59,12 +69,14 @@ class Users:
                 team = await self._existing_team(team_id)
                 memberships, _ = await self._members.made(team, [member], wanted, by=actor.id, known={user_id})
                 made += memberships
+            for organization_id in organizations:
+                made.append(await self._organization_members.made(organization_id, user_id, "internal_user", actor))
             return made
 
         entries = await self._holders.save(attempt)
         generated = await self._first_key(user_id, fields, actor) if with_key else None
         (answer, *_) = await self._holders.told(entries[:1])
-        return NewUser(answer, [entry.team_id or "" for entry in entries[1:]], generated)
+        return NewUser(answer, [entry.team_id for entry in entries[1:] if entry.team_id], generated)
 
     async def update(self, body: Mapping[str, Any], actor: Actor) -> UserAnswer:
         """Change the user named by `user_id`, else by `user_email`; one that is not there is made, as LiteLLM does."""

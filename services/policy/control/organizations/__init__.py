@@ -1,0 +1,1 @@
+"""Organisations: what teams and keys belong to, with members of their own."""

@@ -1,0 +1,125 @@
+"""What can be done to organisations and to who is a member of one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from services.policy.control.holders.aggregate import HolderAggregate, HolderIsThere
+from services.policy.control.holders.commands import Holders
+from services.policy.control.keys.commands import KeyCommands
+from services.policy.control.organizations.members import OrganizationMembers, membership_id
+from services.policy.control.teams.commands import Teams
+from shared.control import Actor, HolderAnswer, OrganizationAnswer, TeamQuery
+from shared.errors import InvalidRequest, NotFound
+from shared.holders import Holder
+from shared.keys import Key
+
+
+class Organizations:
+    """Every method raises GatewayError: what a client is to be told. Fields have LiteLLM's names and units."""
+
+    def __init__(self, holders: Holders, members: OrganizationMembers, teams: Teams, keys: KeyCommands) -> None:
+        self._holders = holders
+        self._members = members
+        self._teams = teams
+        self._keys = keys
+
+    async def new(self, body: Mapping[str, Any], actor: Actor) -> OrganizationAnswer:
+        organization_id = body.get("organization_id") or str(uuid4())
+        fields = {name: value for name, value in body.items() if name != "organization_id"}
+        await self._check_budget(fields)
+
+        async def attempt() -> Sequence[HolderAggregate]:
+            try:
+                made = await self._holders.made("organization", organization_id, fields, by=actor.id)
+            except HolderIsThere:
+                raise InvalidRequest(
+                    f"Organization already exists, passed organization_id={organization_id}. Please pass a new one.",
+                    param="organization_id",
+                    type="bad_request",
+                ) from None
+            if fields.get("blocked"):
+                made.block(by=actor.id, at=self._holders.moment())
+            return [made]
+
+        await self._holders.save(attempt)
+        return await self.info(organization_id)
+
+    async def update(self, organization_id: str, fields: Mapping[str, Any], actor: Actor) -> OrganizationAnswer:
+        """Change what is given; null clears."""
+        await self._check_exists(organization_id)
+        await self._check_budget(fields)
+        await self._holders.update("organization", organization_id, fields, by=actor.id)
+        return await self.info(organization_id)
+
+    async def set_blocked(self, organization_id: str, blocked: bool, actor: Actor) -> OrganizationAnswer:
+        await self._check_exists(organization_id)
+        change = self._holders.block if blocked else self._holders.unblock
+        await change("organization", organization_id, by=actor.id)
+        return await self.info(organization_id)
+
+    async def delete(self, organization_ids: Sequence[str], actor: Actor) -> list[OrganizationAnswer]:
+        """Delete each with its teams, keys and memberships, or none where one does not exist; return them as they were.
+
+        The organisation goes last: should the process die on the way, the same command finishes it.
+        """
+        found = [await self.info(organization_id) for organization_id in organization_ids]
+        for answer in found:
+            organization_id = answer.organization.entry.id
+            await self._teams.delete([team.team.entry.id for team in answer.teams], actor)
+            await self._keys.delete_of(_in_organization(organization_id), by=actor.id)
+            for member in answer.members:
+                await self._holders.delete("member", member.entry.id, by=actor.id)
+            await self._holders.delete("organization", organization_id, by=actor.id)
+        return found
+
+    async def info(self, organization_id: str) -> OrganizationAnswer:
+        entry = await self._holders.entry("organization", organization_id)
+        if entry is None:
+            raise NotFound("Organization not found", param="organization_id")
+        return (await self._told([entry]))[0]
+
+    async def list_all(self, organization_id: str | None, alias: str | None) -> list[OrganizationAnswer]:
+        found = [
+            entry
+            for entry in await self._holders.of_kind("organization")
+            if organization_id in (None, entry.id) and (alias or "").lower() in (entry.alias or "").lower()
+        ]
+        return await self._told(found)
+
+    async def add_members(self, body: Mapping[str, Any], actor: Actor) -> OrganizationAnswer:
+        """Add one or several, all or none."""
+        organization_id = str(body.get("organization_id"))
+        entries, users = await self._members.add(organization_id, body, actor)
+        answer = await self.info(organization_id)
+        changed = tuple(entry.id for entry in entries)
+        return OrganizationAnswer(answer.organization, answer.members, answer.teams, users, changed)
+
+    async def update_member(self, body: Mapping[str, Any], actor: Actor) -> HolderAnswer:
+        return (await self._holders.told([await self._members.update(body, actor)]))[0]
+
+    async def delete_member(self, body: Mapping[str, Any], actor: Actor) -> HolderAnswer:
+        return (await self._holders.told([await self._members.delete(body, actor)]))[0]
+
+    async def _told(self, entries: Sequence[Holder]) -> list[OrganizationAnswer]:
+        every = await self._members.all_members()
+        found = []
+        for answer in await self._holders.told(entries):
+            organization_id = answer.entry.id
+            members = [entry for entry in every if entry.id == membership_id(organization_id, entry.user_id or "")]
+            teams = await self._teams.list_teams(TeamQuery(organization_id=organization_id))
+            found.append(OrganizationAnswer(answer, await self._holders.told(members), teams.teams))
+        return found
+
+    async def _check_exists(self, organization_id: str) -> None:
+        if await self._holders.entry("organization", organization_id) is None:
+            raise NotFound("Organization not found", param="organization_id")
+
+    async def _check_budget(self, fields: Mapping[str, Any]) -> None:
+        budget_id = fields.get("budget_id")
+        if budget_id is not None and await self._holders.entry("budget", budget_id) is None:
+            raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
+
+
+def _in_organization(organization_id: str) -> Callable[[Key], bool]:
+    return lambda key: key.organization_id == organization_id
