@@ -1,6 +1,7 @@
 """Values of a deployment that may still wait for an environment variable."""
 
 import re
+from collections.abc import Mapping
 
 from shared.config import MissingVariable
 from shared.deployments import Deployment, Text
@@ -55,3 +56,40 @@ def call_headers(deployment: Deployment, own: dict[str, str]) -> dict[str, str]:
                 param="extra_headers" if name not in own else "api_key",
             )
     return headers
+
+
+def key_or_none(deployment: Deployment, environ: Mapping[str, str], *variables: str) -> str | None:
+    """Return the deployment's key, else that of the first variable that is set.
+
+    Raises:
+        CredentialMissing: it refers to a variable that is not set.
+    """
+    key = text_or_missing(deployment.api_key, deployment, "api_key")
+    return key or next((value for name in variables if (value := environ.get(name, "").strip())), None)
+
+
+def needed_key(deployment: Deployment, environ: Mapping[str, str], *variables: str) -> str:
+    """Return the key.
+
+    Raises:
+        CredentialMissing: there is none, or it refers to a variable that is not set.
+    """
+    key = key_or_none(deployment, environ, *variables)
+    if key is None:
+        raise CredentialMissing(
+            f"the deployment '{deployment.provider}/{deployment.model}' has no key: set {' or '.join(variables)} in "
+            "the gateway's environment, or api_key in its litellm_params",
+            param="api_key",
+        )
+    return key
+
+
+def address_or_none(deployment: Deployment, environ: Mapping[str, str], *variables: str) -> str | None:
+    """Return the deployment's address without a slash at its end, else that of the first variable that is set.
+
+    Raises:
+        CredentialMissing: it refers to a variable that is not set.
+    """
+    base = text_or_missing(deployment.api_base, deployment, "api_base")
+    base = base or next((value for name in variables if (value := environ.get(name, "").strip())), None)
+    return base.rstrip("/") if base else None

@@ -68,6 +68,9 @@ def _error_in(body: bytes) -> dict[str, Any]:
         answer = answer[0]  # Google
     if not isinstance(answer, dict):
         return {}
+    errors = answer.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        return errors[0]  # Cloudflare, watsonx.ai
     error = answer.get("error")
     if isinstance(error, dict):
         return error

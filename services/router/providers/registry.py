@@ -6,8 +6,12 @@ from services.router.providers.anthropic.provider import Anthropic
 from services.router.providers.azure import Azure
 from services.router.providers.base import Provider
 from services.router.providers.bedrock.provider import Bedrock
+from services.router.providers.cloudflare.provider import Cloudflare
+from services.router.providers.cohere.provider import Cohere
 from services.router.providers.compatible import CompatibleProvider, load_rows
 from services.router.providers.gemini.provider import Gemini
+from services.router.providers.huggingface import HuggingFace
+from services.router.providers.ollama.provider import Ollama
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.simulated import SIMULATED_URL
 from services.router.providers.supported import ALIASES
@@ -33,6 +37,10 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["gemini"] = Gemini(environ)
     providers["vertex_ai"] = Vertex(environ, GoogleSignIn(environ))
     providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
+    providers["cloudflare"] = Cloudflare(environ)
+    providers["cohere"] = Cohere(environ)
+    providers["huggingface"] = HuggingFace(load_rows()["huggingface"], environ)
+    providers["ollama"] = Ollama(environ)
     for alias, name in ALIASES.items():
         providers[alias] = providers[name]
     return providers

@@ -9,7 +9,9 @@ from services.router.providers.compatible import Call, load_rows
 
 ALIASES = {
     "ai21": "ai21_chat",
+    "cohere_chat": "cohere",
     "custom_openai": "openai",
+    "ollama_chat": "ollama",
     "openai_like": "openai",
     "text-completion-openai": "openai",
     "vertex_ai_beta": "vertex_ai",

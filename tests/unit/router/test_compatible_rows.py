@@ -18,11 +18,11 @@ from shared.prices.catalogue import catalogue_ids
 SOUND = 'docs = "https://x.example"\nkey_env = ["X_API_KEY"]\nbase_url = "https://api.x.example/v1"\n'
 USED_MOST = [
     "openai", "groq", "together_ai", "fireworks_ai", "deepseek", "mistral", "codestral", "xai", "perplexity",
-    "openrouter", "ollama", "ollama_chat", "hosted_vllm", "vllm", "lm_studio", "llamafile", "deepinfra", "cerebras",
+    "openrouter", "hosted_vllm", "vllm", "lm_studio", "llamafile", "deepinfra", "cerebras",
     "sambanova", "nvidia_nim", "nebius", "novita", "hyperbolic", "lambda_ai", "featherless_ai", "friendliai", "baseten",
     "anyscale", "moonshot", "dashscope", "volcengine", "zai", "minimax", "github", "meta_llama", "v0", "morph",
     "vercel_ai_gateway", "aiml", "cometapi", "wandb", "ovhcloud", "scaleway", "nscale", "gradient_ai", "inception",
-    "xinference", "litellm_proxy", "poe", "chutes", "parasail", "cohere", "huggingface", "databricks",
+    "xinference", "litellm_proxy", "poe", "chutes", "parasail", "huggingface", "databricks",
 ]  # fmt: skip
 
 
@@ -107,11 +107,9 @@ def test_the_address_is_the_configured_one_before_the_environments_before_the_ro
     assert base_url_of(row(base_url_env=("X_API_BASE",)), None, {}) is None
 
 
-@pytest.mark.parametrize(
-    "given", ["http://gpu:11434", "http://gpu:11434/", "http://gpu:11434/v1", "http://gpu:11434/v1/"]
-)
-def test_an_ollama_address_may_be_given_as_litellm_takes_it(given: str) -> None:
-    assert base_url_of(load_rows()["ollama"], given, {}) == "http://gpu:11434/v1"
+@pytest.mark.parametrize("given", ["http://gpu:5000", "http://gpu:5000/", "http://gpu:5000/v1", "http://gpu:5000/v1/"])
+def test_an_address_may_be_given_with_and_without_its_ending(given: str) -> None:
+    assert base_url_of(load_rows()["oobabooga"], given, {}) == "http://gpu:5000/v1"
 
 
 def test_the_key_is_the_configured_one_before_the_environments() -> None:

@@ -73,9 +73,49 @@ def test_an_address_that_every_customer_has_of_their_own_must_be_given() -> None
 
 
 def test_a_server_of_ones_own_needs_no_key() -> None:
-    call = prepared(deployment(provider="ollama", model="llama3", api_key=None, api_base="http://gpu:11434"))
-    assert call.url == "http://gpu:11434/v1/chat/completions"
+    call = prepared(deployment(provider="oobabooga", model="llama3", api_key=None, api_base="http://gpu:5000"))
+    assert call.url == "http://gpu:5000/v1/chat/completions"
     assert "authorization" not in call.headers
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/v1", "/api", "/api/chat", "/api/generate"])
+def test_ollama_is_called_by_its_own_protocol_however_its_address_is_written(ending: str) -> None:
+    of = deployment(provider="ollama_chat", model="llama3", api_key=None, api_base=f"http://gpu:11434{ending}")
+    call = prepared(of)
+    assert call.url == "http://gpu:11434/api/chat"
+    assert "authorization" not in call.headers
+
+
+@pytest.mark.parametrize("ending", ["", "/v1", "/v2/chat", "/v1/chat"])
+def test_cohere_is_called_by_its_second_version_however_its_address_is_written(ending: str) -> None:
+    of = deployment(provider="cohere_chat", model="command-r", api_base=f"https://api.cohere.ai{ending}")
+    assert prepared(of).url == "https://api.cohere.ai/v2/chat"
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "sent"),
+    [
+        ("together/deepseek-ai/DeepSeek-R1", None, "deepseek-ai/DeepSeek-R1:together"),
+        ("deepseek-ai/DeepSeek-R1", None, "deepseek-ai/DeepSeek-R1"),
+        ("auto/deepseek-ai/DeepSeek-R1", None, "deepseek-ai/DeepSeek-R1"),
+        ("deepseek-ai/DeepSeek-R1:fastest", None, "deepseek-ai/DeepSeek-R1:fastest"),
+        ("together/org/own", "http://tgi:8080", "together/org/own"),
+    ],
+)
+def test_hugging_faces_router_is_told_who_is_to_serve(model: str, base: str | None, sent: str) -> None:
+    call = prepared(deployment(provider="huggingface", model=model, api_base=base))
+    assert orjson.loads(call.body)["model"] == sent
+    assert call.url == f"{base or 'https://router.huggingface.co'}/v1/chat/completions"
+
+
+def test_cloudflare_needs_an_account_and_has_two_endpoints() -> None:
+    of = {"provider": "cloudflare", "model": "@cf/meta/llama-3.1-8b-instruct"}
+    assert "CLOUDFLARE_ACCOUNT_ID" in missing(deployment(**of)).message
+    account = {"CLOUDFLARE_ACCOUNT_ID": "abc"}
+    root = "https://api.cloudflare.com/client/v4/accounts/abc/ai"
+    assert prepared(deployment(**of), account).url == f"{root}/v1/chat/completions"
+    own = prepared(deployment(**of, api_base=f"{root}/run/"), account)
+    assert own.url == f"{root}/run/@cf/meta/llama-3.1-8b-instruct"
 
 
 def test_extra_headers_are_added_and_a_missing_one_is_named() -> None:

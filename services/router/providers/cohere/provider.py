@@ -1,0 +1,50 @@
+"""Cohere behind the router: chat completions sent to its v2 Chat API, its answers read back."""
+
+import time
+from collections.abc import Mapping
+
+import orjson
+
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.chat_body import chat_body
+from services.router.providers.cohere.request import to_chat
+from services.router.providers.cohere.translate import CohereTranslator
+from services.router.providers.completions import Completions, SseEvents
+from services.router.providers.credentials import address_or_none, call_headers, needed_key
+from services.router.providers.failures import provider_failure
+from services.router.providers.prepared import Prepared
+from services.router.providers.translated_answer import TranslatedAnswer
+from shared.deployments import Deployment
+from shared.errors import GatewayError
+
+BASE = "https://api.cohere.com"
+KEY_VARIABLES = ("COHERE_API_KEY", "CO_API_KEY")
+
+
+class Cohere:
+    name = "cohere"
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._requests = Prepared(self._request)  # base URL and headers
+
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        return call_type == CHAT
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        base, headers = self._requests.of(deployment)
+        request = to_chat(chat_body(call, deployment), model=deployment.model, drop_params=call.drop_params)
+        body = orjson.dumps(request | dict(deployment.extra_body))
+        translator = CohereTranslator(Completions(call.model, int(time.time())), include_usage=call.include_usage)
+        return HttpCall(f"{base}/v2/chat", headers, body), TranslatedAnswer(SseEvents(), translator)
+
+    def failure(self, status: int, body: bytes) -> GatewayError:
+        return provider_failure(self.name, status, body)
+
+    def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        key = needed_key(deployment, self._environ, *KEY_VARIABLES)
+        base = address_or_none(deployment, self._environ, "COHERE_API_BASE") or BASE
+        # As LiteLLM takes it, an address may have the path that it ends with.
+        for ending in ("/v2/chat", "/v1/chat", "/v2", "/v1", "/compatibility"):
+            base = base.removesuffix(ending)
+        return base, call_headers(deployment, {"authorization": f"Bearer {key}"})

@@ -1,0 +1,136 @@
+"""An OpenAI chat completions body, as the body of Cohere's v2 Chat API. https://docs.cohere.com/reference/chat"""
+
+from typing import Any
+
+from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
+from services.router.providers.cohere.conversation import messages_of
+from services.router.providers.rejection import InvalidField, UnsupportedParameter
+
+_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
+    "n": (1,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "parallel_tool_calls": (True,),
+    "modalities": (["text"],),
+    "store": (False,),
+    "verbosity": ("medium",),
+    "service_tier": ("auto", "default"),
+    "audio": (),
+    "prediction": (),
+    "web_search_options": (),
+    "functions": (),
+    "function_call": (),
+}
+"""OpenAI's parameters that Cohere lacks, each with the values that ask for nothing."""
+
+_HINTS = frozenset({"stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
+"""They change nothing in the answer, so leaving them out is right."""
+
+_SAME = ("temperature", "seed", "frequency_penalty", "presence_penalty")
+_TRANSLATED = frozenset(
+    {"model", "messages", "max_tokens", "max_completion_tokens", "stop", "top_p", "top_k", "stream", "tools"}
+    | {"tool_choice", "response_format", "reasoning_effort", "thinking", "logprobs", *_SAME}
+)
+
+
+def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, Any]:
+    """Return the body for Cohere. Fields that are neither OpenAI's nor known here (documents, ...) go through.
+
+    Raises:
+        UnsupportedParameter: Cohere has no counterpart; with `drop_params` such fields are left out instead.
+        InvalidField: the body is malformed there.
+    """
+    unsupported = {
+        name: ""
+        for name, neutral in _WITHOUT_COUNTERPART.items()
+        if body.get(name) is not None and body[name] not in neutral
+    }
+    own = {name: value for name, value in body.items() if _is_foreign(name) and value is not None}
+    request: dict[str, Any] = {**own, "model": model, "messages": messages_of(body.get("messages"))}
+    for name, value in (
+        ("max_tokens", max_tokens_of(body)),
+        ("p", number_in(body, "top_p")),
+        ("k", number_in(body, "top_k")),
+        *((name, number_in(body, name)) for name in _SAME),
+    ):
+        if value is not None:
+            request[name] = value
+    if stop := texts_in(body, "stop"):
+        request["stop_sequences"] = stop
+    if body.get("stream"):
+        request["stream"] = True
+    if body.get("logprobs"):
+        request["logprobs"] = True
+    request |= _tools(body, unsupported)
+    request |= _response_format(body.get("response_format"))
+    request |= _thinking(body)
+    if unsupported and not drop_params:
+        raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Cohere ({model})")
+    return request
+
+
+def _is_foreign(name: str) -> bool:
+    return name not in _TRANSLATED and name not in _WITHOUT_COUNTERPART and name not in _HINTS
+
+
+def _tools(body: dict[str, Any], unsupported: dict[str, str]) -> dict[str, Any]:
+    """Cohere can be made to call a tool, but not a certain one: then it is given that one alone."""
+    given = body.get("tools")
+    if not given:
+        return {}
+    if not isinstance(given, list):
+        raise InvalidField("tools", "must be a list of tools.")
+    tools: list[dict[str, Any]] = []
+    strict = False
+    for index, tool in enumerate(given):
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise InvalidField(f"tools[{index}].function", "must be an object with a name.")
+        strict = strict or function.get("strict") is True
+        declared = {name: function[name] for name in ("name", "description") if function.get(name)}
+        declared["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
+        tools.append({"type": "function", "function": declared})
+    sent: dict[str, Any] = {"tools": tools} | ({"strict_tools": True} if strict else {})
+    choice = body.get("tool_choice")
+    if choice in ("required", "none"):
+        return {**sent, "tool_choice": choice.upper()}
+    if choice is None or choice == "auto":
+        return sent
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    named = [tool for tool in tools if tool["function"]["name"] == name]
+    if not named:
+        raise InvalidField("tool_choice", "must be auto, none, required, or name one of the tools.")
+    return {**sent, "tools": named, "tool_choice": "REQUIRED"}
+
+
+def _response_format(given: object) -> dict[str, Any]:
+    if given is None:
+        return {}
+    kind = given.get("type") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or kind not in ("text", "json_object", "json_schema"):
+        raise InvalidField("response_format.type", "must be one of text, json_object, json_schema.")
+    if kind == "text":
+        return {}
+    if kind == "json_object":
+        schema = given.get("json_schema") or given.get("schema")  # Cohere's own form, and LiteLLM's
+        return {"response_format": {"type": "json_object"} | ({"json_schema": schema} if schema else {})}
+    described = given.get("json_schema")
+    schema = described.get("schema") if isinstance(described, dict) else None
+    if not isinstance(schema, dict):
+        raise InvalidField("response_format.json_schema.schema", "must be a JSON schema.")
+    return {"response_format": {"type": "json_object", "json_schema": schema}}
+
+
+def _thinking(body: dict[str, Any]) -> dict[str, Any]:
+    """Cohere thinks or does not, perhaps within a budget. https://docs.cohere.com/docs/reasoning"""
+    thinking, effort = body.get("thinking"), body.get("reasoning_effort")
+    if thinking is not None:
+        if not isinstance(thinking, dict) or thinking.get("type") not in ("enabled", "disabled"):
+            raise InvalidField("thinking.type", "must be enabled or disabled.")
+        budget = thinking.get("budget_tokens", thinking.get("token_budget"))
+        told = {"token_budget": budget} if budget is not None and thinking["type"] == "enabled" else {}
+        return {"thinking": {"type": thinking["type"], **told}}
+    if effort is None:
+        return {}
+    return {"thinking": {"type": "disabled" if effort in ("none", "disable", "minimal") else "enabled"}}

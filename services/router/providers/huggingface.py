@@ -1,0 +1,44 @@
+"""Hugging Face: its router to many inference providers, and servers of one's own (TGI, TEI, Inference Endpoints).
+
+All of them speak OpenAI's API; what is Hugging Face's own is how a model names the provider that is to serve it.
+Sources: https://huggingface.co/docs/inference-providers/index, https://huggingface.co/docs/text-generation-inference/messages_api
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.compatible import CompatibleProvider
+from services.router.providers.openai.provider import OpenAICompatible
+from services.router.providers.prepared import Prepared
+from shared.deployments import Deployment
+
+ROUTED = frozenset(
+    {"auto", "baseten", "black-forest-labs", "cerebras", "clarifai", "cohere", "fal-ai", "featherless-ai"}
+    | {"fireworks-ai", "groq", "hf-inference", "hyperbolic", "nebius", "novita", "nscale", "nvidia", "openai"}
+    | {"ovhcloud", "publicai", "replicate", "sambanova", "scaleway", "together", "wavespeed", "zai-org"}
+)
+"""Inference providers behind the router, as LiteLLM's users write them in front of a model."""
+
+
+class HuggingFace(OpenAICompatible):
+    """`huggingface/together/org/model` asks the router for `org/model:together`; a server of one's own gets it all."""
+
+    def __init__(self, row: CompatibleProvider, environ: Mapping[str, str]) -> None:
+        super().__init__(row, environ)
+        self._routed = Prepared(_routed)
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        return super().prepare(call, self._routed.of(deployment))
+
+
+def routed_model(model: str) -> str:
+    """Return the model as Hugging Face's router takes it."""
+    provider, slash, rest = model.partition("/")
+    if slash and "/" in rest and provider in ROUTED:
+        return rest if provider == "auto" else f"{rest}:{provider}"
+    return model
+
+
+def _routed(deployment: Deployment) -> Deployment:
+    return deployment if deployment.api_base is not None else replace(deployment, model=routed_model(deployment.model))
