@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from services.local.screen import count
-from services.router.providers.base import Provider, ProviderCall
+from services.router.providers.base import CHAT, Provider, ProviderCall
 from services.router.providers.registry import load_providers
+from services.router.providers.rejection import Rejected
+from services.router.providers.signing_in import NotSignedIn
 from shared.config import Config
 from shared.deployments import Deployment, deployments_of
 from shared.errors import CredentialMissing
@@ -23,6 +27,9 @@ _CALL = ProviderCall(
     max_tokens_field="max_tokens",
     drop_params=True,
 )
+
+
+_CALL_TYPES = (CHAT, "aembedding", "arerank", "aspeech", "atranscription")
 
 
 class Report(NamedTuple):
@@ -51,10 +58,15 @@ def _state(deployment: Deployment, providers: Mapping[str, Provider]) -> str:
     provider = providers.get(deployment.provider)
     if provider is None:
         return f"Meterhouse has no adapter for the provider {deployment.provider}"
+    served = next((call_type for call_type in _CALL_TYPES if provider.serves(call_type, deployment)), CHAT)
     try:
-        provider.prepare(_CALL, deployment)
+        provider.prepare(msgspec.structs.replace(_CALL, call_type=served), deployment)
     except CredentialMissing as error:
         return str(error).partition(": ")[2] or str(error)
+    except NotSignedIn:
+        return "ready to sign in"
+    except Rejected:
+        return "ready"  # the credential was found; the call was a chat's
     return "ready"
 
 

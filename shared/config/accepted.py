@@ -26,7 +26,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
             auto_router_max_input_chars complexity_router_config complexity_router_default_model
             adaptive_router_config adaptive_router_default_model quality_router_config quality_router_default_model""",
         "files in buckets and IBM's cloud are not served yet": """aws_bedrock_project_id aws_batch_role_arn bedrock_tags
-            watsonx_region_name project_id gcs_bucket_name s3_bucket_name s3_region_name s3_encryption_key_id
+            watsonx_region_name gcs_bucket_name s3_bucket_name s3_region_name s3_encryption_key_id
             s3_output_bucket_name use_xai_oauth""",
         "`extra_headers` and `extra_body` add to a call": """headers default_headers allowed_openai_params
             cache_control_injection_points merge_reasoning_content_in_choices""",

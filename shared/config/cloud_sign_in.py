@@ -1,4 +1,4 @@
-"""Parameters by which a deployment signs in to a cloud: AWS, Google Cloud, Microsoft's Entra ID."""
+"""Parameters by which a deployment signs in to a cloud: AWS, Google Cloud, Microsoft's Entra ID, IBM Cloud."""
 
 from typing import Any
 
@@ -38,6 +38,11 @@ class CloudSignIn(Section):
     azure_username: Text | None = Field(None, description="User that signs in with the application.")
     azure_password: Text | None = Field(None, repr=False, description="The user's password.")
     azure_scope: Text | None = Field(None, description="What the token is for; else Azure's AI services.")
+
+    project_id: Text | None = Field(None, description="Project at watsonx.ai; else `WATSONX_PROJECT_ID`.")
+    space_id: Text | None = Field(None, description="Deployment space there, in place of a project.")
+    token: Text | None = Field(None, repr=False, description="Token for watsonx.ai, where there is no key.")
+    zen_api_key: Text | None = Field(None, repr=False, description="Key of Cloud Pak for Data, for watsonx.ai there.")
 
     def sign_in(self) -> dict[str, Any]:
         """Return the parameters that are set, by name."""

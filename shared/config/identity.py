@@ -22,7 +22,9 @@ SECRETS = {
     "default_headers",
     "extra_headers",
     "headers",
+    "token",
     "vertex_credentials",
+    "zen_api_key",
 }
 """Parameters that may hold a credential: no part of an id, unless they only name a variable."""
 

@@ -71,6 +71,11 @@ def _error_in(body: bytes) -> dict[str, Any]:
     errors = answer.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         return errors[0]  # Cloudflare, watsonx.ai
+    detail = answer.get("detail")
+    if isinstance(detail, dict):
+        return {"code": detail.get("status"), **detail}  # ElevenLabs
+    if isinstance(answer.get("err_msg"), str):
+        return {"message": answer["err_msg"], "code": answer.get("err_code")}  # Deepgram
     error = answer.get("error")
     if isinstance(error, dict):
         return error

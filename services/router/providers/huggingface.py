@@ -11,7 +11,11 @@ from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.compatible import CompatibleProvider
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.prepared import Prepared
+from services.router.providers.vectors.features import features_call
 from shared.deployments import Deployment
+
+FEATURES = "/hf-inference"
+"""The part of the router that has no OpenAI-compatible embeddings."""
 
 ROUTED = frozenset(
     {"auto", "baseten", "black-forest-labs", "cerebras", "clarifai", "cohere", "fal-ai", "featherless-ai"}
@@ -29,6 +33,11 @@ class HuggingFace(OpenAICompatible):
         self._routed = Prepared(_routed)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        if call.call_type == "aembedding":
+            base, headers = self.address_and_headers(deployment)
+            origin = base.removesuffix("/v1")
+            if deployment.api_base is None or origin.endswith(FEATURES):  # a server of one's own has /v1/embeddings
+                return features_call(call, deployment, origin.removesuffix(FEATURES), headers)
         return super().prepare(call, self._routed.of(deployment))
 
 

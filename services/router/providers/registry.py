@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 
 from services.router.providers.anthropic.provider import Anthropic
+from services.router.providers.audio.deepgram import Deepgram
+from services.router.providers.audio.elevenlabs import ElevenLabs
 from services.router.providers.azure import Azure
 from services.router.providers.base import Provider
 from services.router.providers.bedrock.provider import Bedrock
 from services.router.providers.cloudflare.provider import Cloudflare
 from services.router.providers.cohere.provider import Cohere
 from services.router.providers.compatible import CompatibleProvider, load_rows
+from services.router.providers.databricks import Databricks
 from services.router.providers.gemini.provider import Gemini
 from services.router.providers.huggingface import HuggingFace
 from services.router.providers.ollama.provider import Ollama
@@ -16,6 +19,8 @@ from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.simulated import SIMULATED_URL
 from services.router.providers.supported import ALIASES
 from services.router.providers.vertex.provider import Vertex
+from services.router.providers.vectors.token_vectors import JINA, VOYAGE, TokenVectors
+from services.router.providers.watsonx.provider import Watsonx
 from services.router.sign_in.aws import AwsSignIn
 from services.router.sign_in.google import GoogleSignIn
 
@@ -41,6 +46,12 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["cohere"] = Cohere(environ)
     providers["huggingface"] = HuggingFace(load_rows()["huggingface"], environ)
     providers["ollama"] = Ollama(environ)
+    providers["databricks"] = Databricks(load_rows()["databricks"], environ)
+    providers["deepgram"] = Deepgram(environ)
+    providers["elevenlabs"] = ElevenLabs(environ)
+    providers["jina_ai"] = TokenVectors(JINA, environ)
+    providers["voyage"] = TokenVectors(VOYAGE, environ)
+    providers["watsonx"] = Watsonx(environ)
     for alias, name in ALIASES.items():
         providers[alias] = providers[name]
     return providers

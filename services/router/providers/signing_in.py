@@ -5,6 +5,10 @@ from abc import ABC, abstractmethod
 from shared.deployments import Deployment
 
 
+class NotSignedIn(Exception):
+    """A call is prepared that nobody has signed in for."""
+
+
 class SignsIn(ABC):
     """What such an adapter has besides a `Provider`'s methods."""
 

@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 import structlog
 
 from services.router.providers.prepared import Prepared
+from services.router.providers.signing_in import NotSignedIn
 from shared.deployments import Deployment
 
 log = structlog.get_logger()
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 RENEW_BEFORE_S = 300.0
+HELD_MAX = 1_000
 RETRY_S = 10.0
 """Between two attempts to renew a credential that still holds."""
 
@@ -61,8 +63,15 @@ class Kept(Generic[T]):
         await asyncio.shield(self._task(identity, deployment))
 
     def of(self, deployment: Deployment) -> T:
-        """Return the credential; `ready` has returned before."""
-        return self._held[self._identities.of(deployment)].value
+        """Return the credential; `ready` has returned before.
+
+        Raises:
+            NotSignedIn: it has not.
+        """
+        held = self._held.get(self._identities.of(deployment))
+        if held is None:
+            raise NotSignedIn
+        return held.value
 
     def drop(self, deployment: Deployment) -> None:
         """It was refused: obtain another one next time."""
@@ -81,7 +90,10 @@ class Kept(Generic[T]):
         return task
 
     async def _new(self, identity: Hashable, deployment: Deployment) -> Credential[T]:
-        new = self._held[identity] = await self._obtain(deployment)
+        new = await self._obtain(deployment)
+        if len(self._held) >= HELD_MAX:  # clients may bring credentials of their own
+            self._held.clear()
+        self._held[identity] = new
         if new.ends_at is not None:
             left = new.ends_at - self._clock()
             self._renew_at[identity] = new.ends_at - min(RENEW_BEFORE_S, left / 4)

@@ -12,8 +12,10 @@ from tests.integration.router.rig import Caller
 from tests.provider_servers import Behaviour, HttpServer
 from tests.provider_servers.cloudflare import CloudflareServer
 from tests.provider_servers.cohere import CohereServer
+from tests.provider_servers.databricks import DatabricksServer
 from tests.provider_servers.huggingface import HuggingFaceServer
 from tests.provider_servers.ollama import OllamaServer
+from tests.provider_servers.watsonx import PROJECT, WatsonxServer
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 OPENAI_USED = {"input": 12, "cached_input": 8, "output": 6, "reasoning": 4, "requests": 1}
@@ -26,7 +28,9 @@ class Case:
     base: Callable[[Any], str] = lambda server: str(server.origin)
     used: dict[str, int] = field(default_factory=lambda: {"input": 20, "output": 10, "requests": 1})
     wrong_key: int | None = 401
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Callable[[Any], dict[str, Any]] = lambda _: {}
+    environ: Callable[[Any], dict[str, str]] = lambda _: {}
+    signs_in: bool = False  # a token is got first
 
 
 CASES = {
@@ -37,6 +41,20 @@ CASES = {
         "cloudflare/@cf/meta/llama-3.1-8b-instruct", CloudflareServer, lambda server: f"{server.base}/run/"
     ),
     "cohere": Case("cohere/command-a-03-2025", CohereServer),
+    "databricks": Case(
+        "databricks/databricks-meta-llama-3-3-70b-instruct",
+        DatabricksServer,
+        lambda server: str(server.base),
+        OPENAI_USED,
+    ),
+    "databricks principal": Case(
+        "databricks/databricks-meta-llama-3-3-70b-instruct",
+        DatabricksServer,
+        lambda server: str(server.base),
+        OPENAI_USED,
+        signs_in=True,
+        params=lambda server: {"api_key": None, "client_id": server.client[0], "client_secret": server.client[1]},
+    ),
     "huggingface": Case(
         "huggingface/meta-llama/Llama-3.1-8B-Instruct",
         HuggingFaceServer,
@@ -44,6 +62,13 @@ CASES = {
         OPENAI_USED,
     ),
     "ollama": Case("ollama_chat/llama3.2", lambda: OllamaServer(key="ol-provider")),
+    "watsonx": Case(
+        "watsonx/ibm/granite-3-8b-instruct",
+        WatsonxServer,
+        signs_in=True,
+        params=lambda _: {"project_id": PROJECT},
+        environ=lambda server: {"WATSONX_IAM_URL": f"{server.origin}/identity/token"},
+    ),
 }
 
 
@@ -55,13 +80,19 @@ class Rig:
 
 
 @pytest.fixture(params=CASES)
-async def rig(request: pytest.FixtureRequest, start: Start, caller: Caller) -> AsyncIterator[Rig]:
+async def rig(
+    request: pytest.FixtureRequest, start: Start, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Rig]:
     case = CASES[request.param]
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(case.server())
-        params = {"model": case.model, "api_base": case.base(server), "api_key": server.key, **case.params}
+        params = {"model": case.model, "api_base": case.base(server), "api_key": server.key, **case.params(server)}
+        for name, value in case.environ(server).items():
+            monkeypatch.setenv(name, value)
         retries = {"num_retries": 0}
         await start([("m", params), ("wrong", {**params, "api_key": "wrong"})], router_settings=retries)
+        if case.signs_in:
+            assert (await caller.ask("m")).text == "Hello there!"
         yield Rig(case, server, caller)
 
 

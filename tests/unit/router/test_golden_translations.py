@@ -7,31 +7,34 @@ from typing import Any
 import orjson
 import pytest
 
+from services.router.providers.cloudflare.provider import DONE
+from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.completions import Completions, SseEvents
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat as to_ollama
 from services.router.providers.ollama.translate import OllamaTranslator
-from services.router.providers.translated_answer import ChunkTranslator, Framing, TranslatedAnswer
+from services.router.providers.translated_answer import TranslatedAnswer
+from services.router.providers.watsonx.request import to_chat as to_watsonx
+from services.router.providers.watsonx.translate import WatsonxTranslator
 from tests.golden_files import golden, golden_names
 
 ToRequest = Callable[..., dict[str, Any]]
-REQUESTS: dict[str, ToRequest] = {"cohere": to_cohere, "ollama": to_ollama}
-TRANSLATORS: dict[str, tuple[type[Framing], Callable[..., ChunkTranslator]]] = {
-    "cohere": (SseEvents, CohereTranslator),
-    "ollama": (JsonLines, OllamaTranslator),
+REQUESTS: dict[str, ToRequest] = {"cloudflare": to_run, "cohere": to_cohere, "ollama": to_ollama, "watsonx": to_watsonx}
+READERS: dict[str, Callable[[Completions], TranslatedAnswer]] = {
+    "cloudflare": lambda out: TranslatedAnswer(SseEvents(done=DONE), RunTranslator(out, include_usage=True)),
+    "cohere": lambda out: TranslatedAnswer(SseEvents(), CohereTranslator(out, include_usage=True)),
+    "ollama": lambda out: TranslatedAnswer(JsonLines(), OllamaTranslator(out, include_usage=True)),
+    "watsonx": lambda _: TranslatedAnswer(SseEvents(), WatsonxTranslator("shown", include_usage=True)),
 }
 REQUEST_FILES = [(name, file) for name in REQUESTS for file in golden_names(name, "request")]
-RESPONSE_FILES = [(name, file) for name in TRANSLATORS for file in golden_names(name, "response")]
-STREAM_FILES = [(name, file) for name in TRANSLATORS for file in golden_names(name, "stream")]
+RESPONSE_FILES = [(name, file) for name in READERS for file in golden_names(name, "response")]
+STREAM_FILES = [(name, file) for name in READERS for file in golden_names(name, "stream")]
 
 
 def reader(provider: str) -> TranslatedAnswer:
-    framing, translator = TRANSLATORS[provider]
-    return TranslatedAnswer(
-        framing(), translator(Completions("shown", 1_700_000_000, "chatcmpl-1"), include_usage=True)
-    )
+    return READERS[provider](Completions("shown", 1_700_000_000, "chatcmpl-1"))
 
 
 def without_made_ids(value: Any) -> Any:
@@ -67,5 +70,5 @@ def test_a_documented_stream_is_translated_however_it_is_cut(provider: str, file
     out = b"".join(answer.feed(stream[at : at + cut]) for at in range(0, len(stream), cut)) + answer.end()
     chunks = [orjson.loads(event.removeprefix(b"data: ")) for event in out.split(b"\n\n") if event]
     assert without_made_ids(chunks) == sample["openai"]
-    assert answer.done
     assert answer.finish_reason
+    assert answer.usage is not None

@@ -1,4 +1,4 @@
-"""Cohere behind the router: chat completions sent to its v2 Chat API, its answers read back."""
+"""Cohere behind the router, by its v2 API: chat, embeddings and rankings."""
 
 import time
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, Provide
 from services.router.providers.chat_body import chat_body
 from services.router.providers.cohere.request import to_chat
 from services.router.providers.cohere.translate import CohereTranslator
+from services.router.providers.cohere.vectors import embed_call, rerank_call
 from services.router.providers.completions import Completions, SseEvents
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
 from services.router.providers.failures import provider_failure
@@ -29,10 +30,14 @@ class Cohere:
         self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == CHAT
+        return call_type in (CHAT, "aembedding", "arerank")
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         base, headers = self._requests.of(deployment)
+        if call.call_type == "aembedding":
+            return embed_call(call, deployment, base, headers)
+        if call.call_type == "arerank":
+            return rerank_call(call, deployment, base, headers)
         request = to_chat(chat_body(call, deployment), model=deployment.model, drop_params=call.drop_params)
         body = orjson.dumps(request | dict(deployment.extra_body))
         translator = CohereTranslator(Completions(call.model, int(time.time())), include_usage=call.include_usage)
@@ -45,6 +50,16 @@ class Cohere:
         key = needed_key(deployment, self._environ, *KEY_VARIABLES)
         base = address_or_none(deployment, self._environ, "COHERE_API_BASE") or BASE
         # As LiteLLM takes it, an address may have the path that it ends with.
-        for ending in ("/v2/chat", "/v1/chat", "/v2", "/v1", "/compatibility"):
+        for ending in (
+            "/v2/chat",
+            "/v1/chat",
+            "/v2/embed",
+            "/v1/embed",
+            "/v2/rerank",
+            "/v1/rerank",
+            "/v2",
+            "/v1",
+            "/compatibility",
+        ):
             base = base.removesuffix(ending)
         return base, call_headers(deployment, {"authorization": f"Bearer {key}"})

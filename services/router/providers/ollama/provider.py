@@ -10,6 +10,7 @@ from services.router.providers.chat_body import chat_body
 from services.router.providers.completions import Completions
 from services.router.providers.credentials import address_or_none, call_headers, key_or_none
 from services.router.providers.failures import provider_failure
+from services.router.providers.ollama.embed import embed_call
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat
 from services.router.providers.ollama.translate import OllamaTranslator
@@ -30,10 +31,12 @@ class Ollama:
         self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == CHAT
+        return call_type in (CHAT, "aembedding")
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         base, headers = self._requests.of(deployment)
+        if call.call_type == "aembedding":
+            return embed_call(call, deployment, base, headers)
         request = to_chat(chat_body(call, deployment), model=deployment.model, drop_params=call.drop_params)
         body = orjson.dumps(request | dict(deployment.extra_body))
         out = Completions(call.model, int(time.time()), new_id("chatcmpl"))
@@ -46,6 +49,6 @@ class Ollama:
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         key = key_or_none(deployment, self._environ, "OLLAMA_API_KEY")
         base = address_or_none(deployment, self._environ, "OLLAMA_API_BASE") or BASE
-        for ending in ("/v1", "/api/chat", "/api/generate", "/api"):  # as LiteLLM's users write it
+        for ending in ("/v1", "/api/chat", "/api/embed", "/api/generate", "/api"):  # as LiteLLM's users write it
             base = base.removesuffix(ending)
         return base, call_headers(deployment, {"authorization": f"Bearer {key}"} if key else {})

@@ -50,6 +50,22 @@ class OpenAICompatible(PlainChat):
         url += PATHS[CHAT]
         return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
 
+    def address_and_headers(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        """Return the base URL, and the headers of every call.
+
+        Raises:
+            CredentialMissing
+        """
+        return self._requests.of(deployment)
+
+    def key_of(self, deployment: Deployment) -> str | None:
+        """Return the key that is sent with every call, None where there is none.
+
+        Raises:
+            CredentialMissing: it refers to a variable that is not set.
+        """
+        return key_of(self._row, text_or_missing(deployment.api_key, deployment, "api_key"), self._environ)
+
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
 
@@ -70,7 +86,7 @@ class OpenAICompatible(PlainChat):
                 f"or {' or '.join(row.base_url_env) or 'its variable'} in the environment",
                 param="api_base",
             )
-        key = key_of(row, text_or_missing(deployment.api_key, deployment, "api_key"), self._environ)
+        key = self.key_of(deployment)
         if key is None and not row.key_optional:
             raise CredentialMissing(
                 f"the deployment '{row.name}/{deployment.model}' has no key: set {' or '.join(row.key_env)} in the "

@@ -1,0 +1,1 @@
+"""Speech and transcripts of providers whose protocols are their own: Deepgram and ElevenLabs."""

@@ -1,0 +1,68 @@
+"""Databricks: OpenAI's bodies at a workspace's address, with a token, or one got for a service principal.
+
+Sources: https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models,
+https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.compatible import CompatibleProvider
+from services.router.providers.credentials import address_or_none, key_or_none, sign_in_text
+from services.router.providers.openai.provider import OpenAICompatible
+from services.router.providers.signing_in import SignsIn
+from services.router.sign_in.tokens import Secret, TokenSignIn, databricks_token
+from shared.deployments import Deployment
+from shared.errors import CredentialMissing
+
+ENDPOINTS = "/serving-endpoints"
+
+
+class Databricks(OpenAICompatible, SignsIn):
+    def __init__(self, row: CompatibleProvider, environ: Mapping[str, str]) -> None:
+        super().__init__(row, environ)
+        self._sign_in = TokenSignIn(self._secret, databricks_token)
+
+    async def sign_in(self, deployment: Deployment) -> None:
+        if self._is_principal(deployment):
+            await self._sign_in.ready(deployment)
+
+    def sign_out(self, deployment: Deployment) -> None:
+        if self._is_principal(deployment):
+            self._sign_in.drop(deployment)
+
+    def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
+        request, reader = super().prepare(call, deployment)
+        if not self._is_principal(deployment):
+            return request, reader
+        self._secret(deployment)
+        headers = {**request.headers, "authorization": f"Bearer {self._sign_in.of(deployment)}"}
+        return request._replace(headers=headers), reader
+
+    def key_of(self, deployment: Deployment) -> str | None:
+        """A service principal's token is put in with every call: it changes."""
+        return "" if self._is_principal(deployment) else super().key_of(deployment)
+
+    def _is_principal(self, deployment: Deployment) -> bool:
+        if key_or_none(deployment, self._environ, *self._row.key_env) is not None:
+            return False
+        return bool(self._principal(deployment)[0])
+
+    def _principal(self, deployment: Deployment) -> tuple[str | None, str | None]:
+        user = sign_in_text(deployment, "client_id") or self._environ.get("DATABRICKS_CLIENT_ID")
+        secret = sign_in_text(deployment, "client_secret") or self._environ.get("DATABRICKS_CLIENT_SECRET")
+        return user, secret
+
+    def _secret(self, deployment: Deployment) -> Secret:
+        user, secret = self._principal(deployment)
+        base = address_or_none(deployment, self._environ, *self._row.base_url_env)
+        if base is None or not user or not secret:
+            missing = "DATABRICKS_API_BASE" if base is None else "DATABRICKS_CLIENT_SECRET"
+            raise CredentialMissing(
+                f"the deployment 'databricks/{deployment.model}' cannot sign in as a service principal: set {missing} "
+                "in the gateway's environment, or client_id, client_secret and api_base in its litellm_params",
+                param="api_base" if base is None else "client_secret",
+            )
+        workspace = urlsplit(base)
+        return Secret(f"{workspace.scheme}://{workspace.netloc}/oidc/v1/token", secret, user)

@@ -1,0 +1,1 @@
+"""Embeddings and rankings of providers whose forms differ from OpenAI's and Cohere's."""

@@ -1,0 +1,42 @@
+"""Hugging Face's feature extraction, which its router has in place of embeddings.
+
+Source: https://huggingface.co/docs/inference-providers/tasks/feature-extraction
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
+from services.router.providers.json_call import json_call, refuse_others, texts_of
+from services.router.providers.translated_json import TranslatedJson
+from services.router.providers.vectors.embeddings import embeddings_reader, wants_base64
+from shared.deployments import Deployment
+from shared.usage import Usage
+
+_OWN = ("normalize", "prompt_name", "truncate", "truncation_direction")
+
+
+def features_call(
+    call: ProviderCall, deployment: Deployment, origin: str, headers: dict[str, str]
+) -> tuple[HttpCall, AnswerReader]:
+    """Raises: Rejected."""
+    body = json_call(call, deployment, defaults=("encoding_format",))
+    known = ("input", "encoding_format", *_OWN)
+    refuse_others(body, known, drop_params=call.drop_params, provider="Hugging Face")
+    sent = {"inputs": texts_of(body, "input"), **{name: body[name] for name in _OWN if name in body}}
+    read = embeddings_reader(call.model, _vectors, _no_usage, as_base64=wants_base64(body))
+    url = f"{origin}/hf-inference/models/{quote(deployment.model, safe='/')}/pipeline/feature-extraction"
+    return HttpCall(url, headers, orjson.dumps(sent | dict(deployment.extra_body))), TranslatedJson(read)
+
+
+def _vectors(answer: Any) -> list[list[float]]:
+    if not isinstance(answer, list):
+        raise TypeError("not a list of vectors")
+    return answer
+
+
+def _no_usage(_: Any) -> Usage | None:
+    """It tells none: the tokens are counted."""
+    return None

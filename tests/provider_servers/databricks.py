@@ -1,0 +1,52 @@
+"""Databricks' serving endpoints and its tokens for service principals. Sources:
+https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models,
+https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m
+"""
+
+import base64
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.provider_servers.http_server import Behaviour, Received
+from tests.provider_servers.openai import OpenAIServer
+
+TOKEN_PATH = "/oidc/v1/token"
+
+
+class DatabricksServer(OpenAIServer):
+    """Serves who has `key`, or a token got with `client` (id and secret)."""
+
+    def __init__(self, *, key: str = "dapi-provider", client: tuple[str, str] = ("app-1", "dose-secret")) -> None:
+        super().__init__(key=key, model="meta-llama-3-3-70b-instruct")
+        self.client = client
+        self.tokens: list[str] = []
+
+    @property
+    def base(self) -> str:
+        return f"{self.origin}/serving-endpoints"
+
+    def refusal(self, request: Received) -> tuple[int, Any] | None:
+        if request.path == TOKEN_PATH:
+            basic = "Basic " + base64.b64encode(":".join(self.client).encode()).decode()
+            form = parse_qs(request.raw.decode())
+            if request.headers.get("authorization") != basic or form.get("scope") != ["all-apis"]:
+                return 401, {"error": "invalid_client", "error_description": "Client authentication failed"}
+            return None
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token != self.key and token not in self.tokens:
+            return 401, {"error_code": "401", "message": "Credential was not sent or was of an unsupported type"}
+        if request.path != "/serving-endpoints/chat/completions":
+            return 404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "Path must be of form /serving-endpoints"}
+        return self.refusal_of(request.body)
+
+    def error(self, status: int) -> Any:
+        return {"error_code": "ERROR", "message": f"The server says {status}."}
+
+    def streams(self, request: Received) -> bool:
+        return request.path != TOKEN_PATH and super().streams(request)
+
+    def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if request.path != TOKEN_PATH:
+            return super().answer(request, behaviour)
+        self.tokens.append(f"token-{len(self.tokens)}")
+        return {"access_token": self.tokens[-1], "scope": "all-apis", "token_type": "Bearer", "expires_in": 3600}
