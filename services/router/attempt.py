@@ -27,7 +27,9 @@ from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.broken_answer import BrokenAnswer
 from services.router.providers.rejection import Rejected
 from services.router.providers.signing_in import SignsIn
+from services.router.providers.stepping import TakesSteps
 from services.router.pump import Reading, forward, read_whole
+from services.router.stepped_answer import SteppedAnswer
 from services.router.transports import Transports
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed, Unavailable
@@ -100,6 +102,9 @@ class Attempts:
         try:
             async with job.limited(timeout_s) as limit:
                 answer = await self._transports.open(request, timeout_s)
+                if isinstance(provider, TakesSteps):
+                    steps, opened = provider.steps(call, deployment), self._transports
+                    answer = SteppedAnswer(answer, steps, lambda step: opened.open(step, timeout_s), provider.name)
                 if answer.status_code >= 300:
                     if isinstance(provider, SignsIn) and answer.status_code in (401, 403):
                         provider.sign_out(deployment)

@@ -60,9 +60,9 @@ class Transports:
                 self._addresses.clear()
             address = self._addresses[call.url] = self._address(call.url)
         if address.origin is not None:
-            return await address.origin.post(_head(address, call.headers), call.body, timeout_s)
+            return await address.origin.post(_head(address, call.method, call.headers), call.body, timeout_s)
         request = httpx.Request(
-            "POST",
+            call.method,
             address.url,
             headers={**call.headers, "accept-encoding": "identity"},
             content=call.body,
@@ -112,11 +112,11 @@ class _Address:
         self.transport = transport
         target = url.raw_path.decode("ascii")
         host = url.netloc.decode("ascii")
-        self.start = f"POST {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\n"
+        self.start = f" {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\n"
 
 
-def _head(address: _Address, headers: dict[str, str]) -> bytes:
+def _head(address: _Address, method: str, headers: dict[str, str]) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
         raise httpx.LocalProtocolError("a header to the provider holds a line break")
-    return (address.start + lines).encode("latin-1")
+    return f"{method}{address.start}{lines}".encode("latin-1")

@@ -30,11 +30,12 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpCall(NamedTuple):
-    """What to POST, and where."""
+    """What to send, and where."""
 
     url: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 class Whole(NamedTuple):

@@ -16,10 +16,11 @@ from services.router.providers.gemini.provider import Gemini
 from services.router.providers.huggingface import HuggingFace
 from services.router.providers.ollama.provider import Ollama
 from services.router.providers.openai.provider import OpenAICompatible
+from services.router.providers.replicate.provider import Replicate
 from services.router.providers.simulated import SIMULATED_URL
 from services.router.providers.supported import ALIASES
-from services.router.providers.vertex.provider import Vertex
 from services.router.providers.vectors.token_vectors import JINA, VOYAGE, TokenVectors
+from services.router.providers.vertex.provider import Vertex
 from services.router.providers.watsonx.provider import Watsonx
 from services.router.sign_in.aws import AwsSignIn
 from services.router.sign_in.google import GoogleSignIn
@@ -50,6 +51,7 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["deepgram"] = Deepgram(environ)
     providers["elevenlabs"] = ElevenLabs(environ)
     providers["jina_ai"] = TokenVectors(JINA, environ)
+    providers["replicate"] = Replicate(environ)
     providers["voyage"] = TokenVectors(VOYAGE, environ)
     providers["watsonx"] = Watsonx(environ)
     for alias, name in ALIASES.items():

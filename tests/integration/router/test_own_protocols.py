@@ -15,6 +15,7 @@ from tests.provider_servers.cohere import CohereServer
 from tests.provider_servers.databricks import DatabricksServer
 from tests.provider_servers.huggingface import HuggingFaceServer
 from tests.provider_servers.ollama import OllamaServer
+from tests.provider_servers.replicate import ReplicateServer
 from tests.provider_servers.watsonx import PROJECT, WatsonxServer
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
@@ -30,6 +31,7 @@ class Case:
     wrong_key: int | None = 401
     params: Callable[[Any], dict[str, Any]] = lambda _: {}
     environ: Callable[[Any], dict[str, str]] = lambda _: {}
+    tools: bool = True
     signs_in: bool = False  # a token is got first
 
 
@@ -62,6 +64,13 @@ CASES = {
         OPENAI_USED,
     ),
     "ollama": Case("ollama_chat/llama3.2", lambda: OllamaServer(key="ol-provider")),
+    "replicate": Case(
+        "replicate/meta/meta-llama-3-8b-instruct",
+        lambda: ReplicateServer(polls=1),
+        lambda server: f"{server.origin}/v1",
+        {"input": 20, "output": 10, "requests": 1, "compute_ms": 1_500},
+        tools=False,
+    ),
     "watsonx": Case(
         "watsonx/ibm/granite-3-8b-instruct",
         WatsonxServer,
@@ -121,6 +130,11 @@ async def test_a_stream_with_its_usage(rig: Rig) -> None:
 
 
 async def test_calls_of_tools_whole_and_streamed(rig: Rig) -> None:
+    if not rig.case.tools:
+        refused = await rig.caller.ask("m", more={"tools": TOOLS})
+        assert refused.failure is not None
+        assert (refused.failure["status"], refused.failure["param"]) == (400, "tools")
+        return
     rig.server.always = Behaviour(tool_calls=True)
     whole = await rig.caller.ask("m", more={"tools": TOOLS})
     choice = whole.body["choices"][0]
