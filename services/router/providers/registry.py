@@ -14,6 +14,7 @@ from services.router.providers.compatible import CompatibleProvider, load_rows
 from services.router.providers.databricks import Databricks
 from services.router.providers.gemini.provider import Gemini
 from services.router.providers.huggingface import HuggingFace
+from services.router.providers.mistral.provider import Mistral
 from services.router.providers.ollama.provider import Ollama
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.replicate.provider import Replicate
@@ -51,6 +52,8 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["deepgram"] = Deepgram(environ)
     providers["elevenlabs"] = ElevenLabs(environ)
     providers["jina_ai"] = TokenVectors(JINA, environ)
+    providers["codestral"] = Mistral(load_rows()["codestral"], environ)
+    providers["mistral"] = Mistral(load_rows()["mistral"], environ)
     providers["replicate"] = Replicate(environ)
     providers["voyage"] = TokenVectors(VOYAGE, environ)
     providers["watsonx"] = Watsonx(environ)

@@ -14,6 +14,7 @@ from tests.provider_servers.cloudflare import CloudflareServer
 from tests.provider_servers.cohere import CohereServer
 from tests.provider_servers.databricks import DatabricksServer
 from tests.provider_servers.huggingface import HuggingFaceServer
+from tests.provider_servers.mistral import MistralServer
 from tests.provider_servers.ollama import OllamaServer
 from tests.provider_servers.replicate import ReplicateServer
 from tests.provider_servers.watsonx import PROJECT, WatsonxServer
@@ -63,6 +64,8 @@ CASES = {
         lambda server: str(server.origin),
         OPENAI_USED,
     ),
+    "mistral": Case("mistral/mistral-small-latest", MistralServer, lambda server: str(server.url)),
+    "mistral that thinks": Case("mistral/magistral-medium-2509", MistralServer, lambda server: str(server.url)),
     "ollama": Case("ollama_chat/llama3.2", lambda: OllamaServer(key="ol-provider")),
     "replicate": Case(
         "replicate/meta/meta-llama-3-8b-instruct",

@@ -12,6 +12,8 @@ from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.completions import Completions, SseEvents
+from services.router.providers.mistral.request import to_mistral
+from services.router.providers.mistral.translate import MistralTranslator
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat as to_ollama
 from services.router.providers.ollama.translate import OllamaTranslator
@@ -21,10 +23,17 @@ from services.router.providers.watsonx.translate import WatsonxTranslator
 from tests.golden_files import golden, golden_names
 
 ToRequest = Callable[..., dict[str, Any]]
-REQUESTS: dict[str, ToRequest] = {"cloudflare": to_run, "cohere": to_cohere, "ollama": to_ollama, "watsonx": to_watsonx}
+REQUESTS: dict[str, ToRequest] = {
+    "cloudflare": to_run,
+    "cohere": to_cohere,
+    "mistral": to_mistral,
+    "ollama": to_ollama,
+    "watsonx": to_watsonx,
+}
 READERS: dict[str, Callable[[Completions], TranslatedAnswer]] = {
     "cloudflare": lambda out: TranslatedAnswer(SseEvents(done=DONE), RunTranslator(out, include_usage=True)),
     "cohere": lambda out: TranslatedAnswer(SseEvents(), CohereTranslator(out, include_usage=True)),
+    "mistral": lambda _: TranslatedAnswer(SseEvents(), MistralTranslator("shown", include_usage=True)),
     "ollama": lambda out: TranslatedAnswer(JsonLines(), OllamaTranslator(out, include_usage=True)),
     "watsonx": lambda _: TranslatedAnswer(SseEvents(), WatsonxTranslator("shown", include_usage=True)),
 }

@@ -11,14 +11,16 @@ from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.completions import Completions, SseEvents
+from services.router.providers.mistral.request import to_mistral, wire_id
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat as to_ollama
 from services.router.providers.ollama.translate import OllamaTranslator
 from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.translated_answer import TranslatedAnswer
+from services.router.providers.watsonx.request import to_chat as to_watsonx
 
 USER = {"role": "user", "content": "hi"}
-ALL: list[Callable[..., dict[str, Any]]] = [to_cohere, to_ollama, to_run]
+ALL: list[Callable[..., dict[str, Any]]] = [to_cohere, to_ollama, to_run, to_watsonx]
 TRANSLATING: list[Callable[..., dict[str, Any]]] = [to_cohere, to_ollama]
 
 
@@ -29,7 +31,7 @@ def refused(to: Callable[..., dict[str, Any]], **body: Any) -> InvalidField:
 
 
 @pytest.mark.parametrize("to", ALL)
-@pytest.mark.parametrize("parameter", [{"n": 2}, {"logit_bias": {"1": 2}}, {"audio": {"voice": "x"}}])
+@pytest.mark.parametrize("parameter", [{"web_search_options": {}}, {"prediction": {}}, {"audio": {"voice": "x"}}])
 def test_what_the_provider_lacks_is_told_or_dropped(
     to: Callable[..., dict[str, Any]], parameter: dict[str, Any]
 ) -> None:
@@ -130,3 +132,28 @@ def test_a_line_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("services.router.providers.ollama.lines.EVENT_BYTES_MAX", 10)
     with pytest.raises(UnreadableAnswer):
         JsonLines().feed(b"x" * 11)
+
+
+def test_mistral_gets_only_what_it_knows() -> None:
+    body = {
+        "messages": [
+            {"role": "user", "content": "hi", "name": "ann"},
+            {"role": "assistant", "content": None, "refusal": None, "annotations": [], "audio": None},
+        ],
+        "user": "u",
+        "seed": 1,
+        "stream_options": {},
+    }
+    sent = to_mistral(body, model="m", drop_params=False)
+    assistant = {"role": "assistant", "content": ""}
+    messages = [{"role": "user", "content": "hi"}, assistant]
+    assert sent == {"model": "m", "messages": messages, "random_seed": 1}
+    with pytest.raises(UnsupportedParameter, match="logit_bias"):
+        to_mistral({"messages": [], "logit_bias": {"1": 1}}, model="m", drop_params=False)
+
+
+def test_an_id_of_another_provider_becomes_one_of_mistrals_always_the_same() -> None:
+    assert wire_id("abcDEF123") == "abcDEF123"
+    assert wire_id("toolu_0123456789") == wire_id("toolu_0123456789")
+    assert wire_id("toolu_0123456789") != wire_id("toolu_0123456788")
+    assert len(wire_id("call_1")) == 9

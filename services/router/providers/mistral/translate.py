@@ -1,0 +1,63 @@
+"""An answer of a model that thinks: its content comes in parts, thoughts among them.
+
+Source: https://docs.mistral.ai/capabilities/reasoning/
+"""
+
+from typing import Any
+
+from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.openai.answer import raise_reported
+from shared.usage import Usage, usage_from_openai
+
+
+class MistralTranslator:
+    """A `ChunkTranslator` that only takes the parts apart; all else is as it came."""
+
+    def __init__(self, model: str, *, include_usage: bool) -> None:
+        self.usage: Usage | None = None
+        self.finished = False
+        self._model = model
+        self._include_usage = include_usage
+        self._last: dict[str, Any] = {}
+
+    def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
+        raise_reported(answer)
+        if not isinstance(answer.get("choices"), list):
+            raise UnreadableAnswer("an answer without choices")
+        self.usage = usage_from_openai(answer.get("usage"))
+        choices = [{**choice, "message": _flat(choice["message"])} for choice in answer["choices"]]
+        return {**answer, "model": self._model, "choices": choices}
+
+    def feed(self, event: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        raise_reported(event)
+        choices = [{**choice, "delta": _flat(choice["delta"])} for choice in event.get("choices") or ()]
+        usage = event.get("usage")
+        self.usage = usage_from_openai(usage) or self.usage
+        self.finished = self.finished or any(choice.get("finish_reason") for choice in choices)
+        chunk = {**event, "model": self._model, "choices": choices}
+        chunk.pop("usage", None)
+        chunks = [chunk] if choices else []
+        if usage is not None and self._include_usage:
+            chunks.append({**chunk, "choices": [], "usage": usage})
+        return chunks
+
+    def end(self) -> list[dict[str, Any]]:
+        if not self.finished:
+            raise UnreadableAnswer("the stream ended before its end")
+        return []
+
+
+def _flat(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message or a delta with its text in `content` and its thoughts in `reasoning_content`."""
+    parts = message.get("content")
+    if not isinstance(parts, list):
+        return message
+    texts = [part.get("text") or "" for part in parts if part.get("type") == "text"]
+    thoughts = [
+        piece.get("text") or ""
+        for part in parts
+        if part.get("type") == "thinking"
+        for piece in part.get("thinking") or ()
+    ]
+    shown = {**message, "content": "".join(texts)}
+    return {**shown, "reasoning_content": "".join(thoughts)} if thoughts else shown
