@@ -10,24 +10,25 @@ import msgspec
 import structlog
 
 from services.policy.asking import Asking
-from services.policy.budgets.admission import NOTHING, Ask, Placed, bound_of
+from services.policy.budgets.admission import NOTHING, Ask, Placed
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
-from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
+from services.policy.budgets.count_input import NO_TEXT, text_tokens
+from services.policy.budgets.headers import key_budget_headers
 from services.policy.budgets.refusals import over_budget, unpriced_models
 from services.policy.count_body import count_body, counts_at_once
+from services.policy.dispatch import Body, Dispatch
 from services.policy.guardrails import Blocked, Chain
 from services.policy.key_lookup import look_key_up
 from services.policy.limits.refusals import over_limit_error
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
 from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
-from services.policy.replies import Replies, admitted_fact
-from shared import subjects
+from services.policy.replies import Replies
 from shared.access import refusal_of_key
 from shared.bodies import BodyGone, BodyHolder, read_body
-from shared.bus import Bus, BusError, Message, NotConnected, Outbox
-from shared.calls import BODY_INLINE_MAX, Admit, Bound, Complete, pack, unpack_admit
+from shared.bus import Bus, BusError, Message, Outbox
+from shared.calls import BODY_INLINE_MAX, Admit, unpack_admit
 from shared.errors import AuthenticationFailed, GatewayError, Unavailable
 from shared.holder_access import HolderAccess
 from shared.keys import MASTER_KEY_ID, Key
@@ -35,7 +36,6 @@ from shared.keys import MASTER_KEY_ID, Key
 log = structlog.get_logger()
 
 MASKED_BODY_KEPT_S = 60.0
-_NOT_HELD = "-"
 _FAILED = "a request failed inside policy"
 
 
@@ -46,20 +46,6 @@ class Rules(NamedTuple):
     allow_unpriced: bool
     budget_status: int
     patience_ms: int  # how long an edge waits that was not told to
-
-
-class _Body(NamedTuple):
-    """`grown`: by how many bytes a guardrail made it longer than what the edge counted.
-
-    `text`: its tokens, once they were `counted`, and can be told.
-    """
-
-    data: bytes
-    ref: str
-    changed: bool
-    grown: int = 0
-    counted: bool = False
-    text: TextTokens | None = None
 
 
 class Admission:
@@ -88,13 +74,13 @@ class Admission:
         self._rules = rules
         self._access = access
         self._bodies = BodyHolder(bus)
-        self._undelivered = subjects.undelivered(bus.process)
         self._tasks: set[asyncio.Task[None]] = set()
         self._replies = Replies(bus, outbox)
+        self._dispatch = Dispatch(bus, partitions, self._replies, self._bodies)
 
     async def start(self) -> None:
         await self._bodies.start()
-        await self._bus.subscribe(f"{self._undelivered}.>", self._on_undelivered)
+        await self._dispatch.start()
 
     def on_admit(self, number: int, message: Message) -> None:
         """Answer one request of the partition, which this process owns."""
@@ -159,7 +145,7 @@ class Admission:
     def _guard(self, number: int, request: Admit, key: Key | None, body: bytes) -> None:
         names = self._chain.names_for(request.guardrails, self._access.guardrails_of(key))
         if not names:
-            self._hold(number, request, key, _Body(body, request.body_ref, False), ())
+            self._hold(number, request, key, Body(body, request.body_ref, False), ())
         elif request.body_ref:
             self._replies.wait(request)
             self._spawn(request, self._read_then_guard(number, request, key, names))
@@ -180,16 +166,16 @@ class Admission:
             self._replies.deny(request, "guardrail", verdict.error, guardrail=verdict.guardrail)
             return
         if verdict.body is None:
-            passed = _Body(b"" if request.body_ref else body, request.body_ref, False)
+            passed = Body(b"" if request.body_ref else body, request.body_ref, False)
         elif len(verdict.body) <= BODY_INLINE_MAX:
-            passed = _Body(verdict.body, "", True, len(verdict.body) - len(body))
+            passed = Body(verdict.body, "", True, len(verdict.body) - len(body))
         else:
             ref = self._bodies.hold(request.request_id, verdict.body)
-            passed = _Body(b"", ref, True, len(verdict.body) - len(body))
+            passed = Body(b"", ref, True, len(verdict.body) - len(body))
             asyncio.get_running_loop().call_later(MASKED_BODY_KEPT_S, self._bodies.drop, request.request_id)
         self._hold(number, request, key, passed, verdict.applied)
 
-    def _hold(self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]) -> None:
+    def _hold(self, number: int, request: Admit, key: Key | None, body: Body, applied: tuple[str, ...]) -> None:
         """Hold what the request may cost at most; without any budget, and without a window to open, nothing is held.
 
         Its text is bound by its bytes, and only where those do not fit by its tokens.
@@ -207,7 +193,7 @@ class Admission:
                     return
                 now_ms = max(now_ms, partition.stands.counts_from(charges))
             if part is None or partition is None:
-                self._send_on(number, request, body, applied, now_ms)
+                self._dispatch.send_on(number, request, body, applied, now_ms)
             else:
                 self._decide(partition, request, key, charges, body, applied, NOTHING, part, held=False)
             return
@@ -244,7 +230,7 @@ class Admission:
         return partition.stands.may_cover(charges, least, now_ms)
 
     async def _count_then_hold(
-        self, number: int, request: Admit, key: Key | None, body: _Body, applied: tuple[str, ...]
+        self, number: int, request: Admit, key: Key | None, body: Body, applied: tuple[str, ...]
     ) -> None:
         try:
             text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
@@ -259,7 +245,7 @@ class Admission:
         request: Admit,
         key: Key | None,
         charges: Charges,
-        body: _Body,
+        body: Body,
         applied: tuple[str, ...],
         ask: Ask,
         part: Part | None,
@@ -285,7 +271,7 @@ class Admission:
         partition: Partition,
         request: Admit,
         wanted: Wanted,
-        body: _Body,
+        body: Body,
         applied: tuple[str, ...],
         answer: Answer,
     ) -> None:
@@ -304,76 +290,12 @@ class Admission:
             self._partitions.release(partition.number, request.request_id)
             self._refuse(request, Unavailable("the budget took too long to be decided", retry_after_s=1))
         else:
-            headers = partition.limits.headers(wanted.part, now_ms) if wanted.part is not None else ()
-            self._send_on(partition.number, request, body, applied, now_ms, answer, wanted, headers)
-
-    def _send_on(
-        self,
-        number: int,
-        request: Admit,
-        body: _Body,
-        applied: tuple[str, ...],
-        admitted_ms: int,
-        placed: Placed | None = None,
-        wanted: Wanted | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        """Send it to a router. The command leaves last: whatever fails before that has sent nothing.
-
-        Without `placed`, nobody waits for its end; without a hold, only its limits do.
-        """
-        hold_pico, max_tokens = None, None
-        bound: Bound | None = None
-        excluded: tuple[str, ...] = ()
-        if placed is not None and wanted is not None and wanted.held:
-            hold_pico, max_tokens = placed.amount, placed.max_tokens
-            bound = bound_of(wanted.ask, placed)
-            excluded = tuple(wanted.charges.providers[index].holder for index in placed.excluded)
-        call = Complete(
-            request,
-            number,
-            admitted_ms,
-            hold_pico,
-            max_tokens,
-            applied,
-            body.ref,
-            body.changed,
-            bound,
-            excluded,
-            wanted is not None and wanted.part is not None,
-            (),
-            headers,
-        )
-        command = pack(call, body.data)
-        fact = admitted_fact(
-            request,
-            partition=number,
-            admitted_ms=admitted_ms,
-            hold_pico=hold_pico,
-            max_tokens=max_tokens,
-            guardrails=applied,
-        )
-        held = number if placed else _NOT_HELD
-        reply = f"{self._undelivered}.{held}.{request.edge}.{request.request_id}"
-        try:
-            self._bus.publish(subjects.COMPLETE, command, reply)
-        except NotConnected:
-            if placed:
-                self._partitions.release(number, request.request_id)
-            self._replies.forget(request)
-            return
-        self._replies.sent_on(request, fact)
-
-    def _on_undelivered(self, message: Message) -> None:
-        """The server says that no router took the command: nothing was spent, so nothing stays held."""
-        if not message.is_no_responders:
-            return
-        held, edge, request_id = message.subject[len(self._undelivered) + 1 :].split(".")
-        if held != _NOT_HELD:
-            self._partitions.release(int(held), request_id)
-        failure = Unavailable("no router is running to serve the request", retry_after_s=1)
-        self._bodies.drop(request_id)
-        self._replies.undelivered(edge, request_id, failure)
+            headers = key_budget_headers(
+                wanted.charges.must[0], partition.standing(wanted.charges.must[0].account), now_ms
+            )
+            if wanted.part is not None:
+                headers += partition.limits.headers(wanted.part, now_ms)
+            self._dispatch.send_on(partition.number, request, body, applied, now_ms, answer, wanted, headers)
 
     def _refuse(self, request: Admit, refusal: GatewayError) -> None:
         self._bodies.drop(request.request_id)

@@ -10,10 +10,12 @@ import orjson
 import pytest
 
 from services.policy.admit import Admission, Rules
+from services.policy.asking import Asking
 from services.policy.budgets.accounts import Released
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.guardrails import Chain
+from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.open_partitions import OpenPartitions
 from shared import subjects, tokens
 from shared.bodies import BodyHolder
@@ -42,16 +44,18 @@ async def admission(bus: Bus, owner: Opened) -> Admission:
     partitions = OpenPartitions()
     partitions.add(owner.partition)
     sim = Deployment(id="d1", group="sim", provider="simulated", model="echo", priced_as="echo", prices=PRICES)
+    ceilings, access = Ceilings(ModelGroups([sim]), {}, {}, 4_096), HolderAccess({}, {})
+    budgets, limits = BudgetTree({}, TreeRules(partitions=1)), LimitTree({}, LimitRules(partitions=1))
     made = Admission(
         bus,
         Outbox(bus),
         keys=owner.keys,
-        tree=BudgetTree({}, TreeRules(partitions=1)),
+        asking=Asking(owner.keys, access, budgets, limits, ceilings, hold_grace_ms=1_000),
         partitions=partitions,
-        ceilings=Ceilings(ModelGroups([sim]), {}, {}, 4_096),
+        ceilings=ceilings,
         chain=Chain.build((), base_dir=Path()),
-        access=HolderAccess({}, {}),
-        rules=Rules(1, False, 1_000, 422, PATIENCE_MS),
+        access=access,
+        rules=Rules(1, False, 422, PATIENCE_MS),
     )
     await made.start()
     return made
@@ -93,15 +97,17 @@ async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
     assert not around.commands
 
 
-@pytest.mark.parametrize("broken", ["refusal_of_key", "pack", "admitted_fact", "over_budget"])
+@pytest.mark.parametrize(
+    "broken", ["admit.refusal_of_key", "dispatch.pack", "dispatch.admitted_fact", "admit.over_budget"]
+)
 async def test_whatever_fails_inside_is_answered_and_holds_nothing(
     owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     def fails(*_: Any, **__: Any) -> Any:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr(f"services.policy.admit.{broken}", fails)
-    if broken == "over_budget":
+    monkeypatch.setattr(f"services.policy.{broken}", fails)
+    if broken == "admit.over_budget":
         owner.keys["key"] = key_of_budget(1)
     request = around.request()
     answer = around.expect(request)

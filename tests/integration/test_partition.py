@@ -9,7 +9,7 @@ import pytest
 from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books, Held, Settled
 from services.policy.budgets.admission import NOTHING, Ask, Placed, Standing
-from services.policy.partitions import journal_writer, partition
+from services.policy.partitions import journal_writer, money_queue, partition
 from services.policy.partitions.decision import Answer
 from services.policy.partitions.journal_reader import ReadJournal, read_journal
 from services.policy.partitions.partition import Partition
@@ -222,7 +222,7 @@ async def test_a_key_that_is_deleted_meanwhile_is_not_served(bus: Bus) -> None:
 
 
 async def test_only_so_many_may_wait(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition, "WAITING_MAX", 2)
+    monkeypatch.setattr(money_queue, "WAITING_MAX", 2)
     async with opened(bus, KEY) as owner:
         await decided(owner.partition, wanted(KEY, cost(1_000)))
         waits = [deciding(owner.partition, wanted(KEY, cost(1), waits_s=30)) for _ in range(3)]

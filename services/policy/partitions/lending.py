@@ -4,6 +4,7 @@ What is lent counts against the limit from the moment it is decided until the bo
 So nothing here depends on a borrower's being alive, nor on a clock: who is not heard of keeps what it has.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -36,6 +37,9 @@ LOST_MS = 30_000
 """Who has not been heard of for so long counts as having spent what it was lent, until it is heard of."""
 
 LOST_RECALL_EVERY_MS = 5_000
+REFUSED_BEFORE_MS = 200
+"""So long before a question gives up it is answered that others still hold what it asks for."""
+
 WAITING_MAX = 1_000
 
 Write = Callable[[LoanEntry, Then | None], None]
@@ -144,10 +148,6 @@ class Lender:
     def tick(self, now_ms: int) -> None:
         for name in list(self._waiting):
             self.serve(name)
-            queue = self._waiting.get(name)
-            for asked in [one for one in queue or () if one.ask.give_up_ms <= now_ms]:
-                self._refuse(asked, now_ms, only_holds=True)
-            self._keep(name, deque(one for one in queue or () if one.ask.give_up_ms > now_ms))
             if name in self._waiting:
                 self.recall(name)
         for (name, borrower), heard_ms in list(self._heard_ms.items()):
@@ -231,7 +231,18 @@ class Lender:
             self._refuse(asked, self._now_ms(), only_holds=True)
             return
         queue.append(asked)
+        delay_s = max(0, asked.ask.give_up_ms - REFUSED_BEFORE_MS - self._now_ms()) / 1000
+        asyncio.get_running_loop().call_later(delay_s, self._give_up, asked)
         self.recall(name)
+
+    def _give_up(self, asked: _Asked) -> None:
+        """Those who wait for it are told how the account stands before they give up by themselves."""
+        name = asked.ask.charge.account
+        queue = self._waiting.get(name, deque())
+        if asked in queue:
+            queue.remove(asked)
+            self._keep(name, queue)
+            self._refuse(asked, self._now_ms(), only_holds=True)
 
     def _keep(self, account: str, queue: deque[_Asked]) -> None:
         if queue:

@@ -6,13 +6,12 @@ lost. Whoever owns the partition then reads the journal anew.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released, Settled, Share
+from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released, Settled
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.loans import Assumed, Repaid
@@ -24,24 +23,15 @@ from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, Jou
 from services.policy.partitions.lending import Lender
 from services.policy.partitions.limit_queue import answer
 from services.policy.partitions.limited import Limited
+from services.policy.partitions.money_queue import MoneyQueue
 from services.policy.partitions.stands import InTheWay, Stands
 from services.policy.partitions.undispatched import Undispatched
-from services.policy.partitions.waiting import WaitingRoom
 from shared.bus import Bus, Conflict
 
 log = structlog.get_logger()
 
-WAITING_MAX = 1_000
 BACKLOG_MAX = 20_000
 """Decisions that may wait for one group to be stored; beyond that none is taken."""
-
-
-class _Waiting(NamedTuple):
-    """A request in the queue of the account of `charge`, which is in its way."""
-
-    wanted: Wanted
-    done: Done
-    charge: Charge
 
 
 class Partition:
@@ -76,7 +66,6 @@ class Partition:
         self._on_wait = on_wait
         self._on_closed = on_closed
         self._clock = clock
-        self._waiting: WaitingRoom[_Waiting] = WaitingRoom()
         self._facts_before = 0  # facts folded since the last snapshot, before it was open
         self._writer = JournalWriter(
             bus,
@@ -93,7 +82,7 @@ class Partition:
             self.books,
             write=self._write,
             retry=lambda account: self._try_those_who_wait((account,)),
-            waiting_for=self._waiting.count,
+            waiting_for=lambda account: self._waiting.count(account),
             clock=clock,
         )
         self.stands = Stands(number, self.books, self.borrower, self._write)
@@ -106,6 +95,13 @@ class Partition:
             freed=lambda account: self._try_those_who_wait((account,)),
             refused=self._is_refused_by,
             clock=clock,
+        )
+        self._waiting = MoneyQueue(
+            self.stands,
+            self.borrower,
+            try_again=self._try_waiting,
+            no_room=lambda wanted, done, over: self.limits.put(wanted, done, over),
+            on_wait=self._waits_for,
         )
         self.limits = Limited(
             self.books,
@@ -136,8 +132,7 @@ class Partition:
         self._writer.close()
         self.borrower.close()
         self.lender.close()
-        for waiting in self._waiting.take_all():
-            answer(waiting.done, None)
+        self._waiting.close()
         self.limits.close()
 
     async def finished(self) -> None:
@@ -154,8 +149,8 @@ class Partition:
             answer(done, None)
             return True
         in_the_way: Charge | Over | None = self.limits.ahead_of(wanted.part)
-        if in_the_way is None and self._waiting.size:
-            in_the_way = self._queue_of(wanted)
+        if in_the_way is None:
+            in_the_way = self._waiting.ahead_of(wanted)
         if in_the_way is None:
             in_the_way = self._try(wanted, wanted.charges, wanted.now_ms, done)
         return in_the_way is None or self._wait(wanted, done, in_the_way)
@@ -167,23 +162,16 @@ class Partition:
             if not answered and in_the_way.by_ends:
                 self._on_wait()
             return answered
-        if self._waiting.size >= WAITING_MAX:
-            answer(done, self.stands.denied(in_the_way, wanted.now_ms, only_holds=True))
-            return True
-        self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
-        self.lender.recall(in_the_way.account)
+        return self._waiting.put(wanted, done, in_the_way)
+
+    def _waits_for(self, account: str) -> None:
+        """Somebody waits for it: what others have of it is called back, and the ends of requests are looked for."""
+        self.lender.recall(account)
         self._on_wait()
-        return False
 
     @property
     def _somebody_cares(self) -> bool:
         return bool(self._waiting.size or self.lender.has_waiting or self.books.credits)
-
-    def _queue_of(self, wanted: Wanted) -> Charge | None:
-        """Return the account where others wait already: what costs something must not go before them."""
-        if not (wanted.ask.input_pico or wanted.ask.output_pico_per_token):
-            return None
-        return next((charge for charge in wanted.charges.must if charge.account in self._waiting), None)
 
     @property
     def has_waiting(self) -> bool:
@@ -251,12 +239,7 @@ class Partition:
             self._expire(hold, now_ms)
         self.books.forget_old_losses(now_ms)
         self.limits.tick(now_ms)
-        for account in self._waiting.accounts():
-            self._try_waiting(account, now_ms)
-            for waiting in self._waiting.take_overdue(account, now_ms):
-                unanswered = self.borrower.is_unanswered(waiting.charge.account)
-                denied = self.stands.denied(waiting.charge, now_ms, only_holds=True)
-                answer(waiting.done, None if unanswered else denied)
+        self._waiting.tick(now_ms)
         self.lender.tick(now_ms)
         self.borrower.tick(now_ms)
 
@@ -277,15 +260,19 @@ class Partition:
 
     def _try_limited(self, wanted: Wanted, done: Done) -> Over | None:
         """Decide a request that has waited for a limit; where money is in its way now, it waits for that."""
-        charges = wanted.again()
-        if charges is None:
-            answer(done, None)
-            return None
-        in_the_way = self._try(wanted, charges, self._now_ms(), done)
+        in_the_way = self._try_waiting(wanted, done)
         if in_the_way is None or isinstance(in_the_way, Over):
             return in_the_way
         self._wait(wanted, done, in_the_way)
         return None
+
+    def _try_waiting(self, wanted: Wanted, done: Done) -> Charge | Over | None:
+        """Decide a request that has waited, by its accounts as they are now."""
+        charges = wanted.again()
+        if charges is None:
+            answer(done, None)
+            return None
+        return self._try(wanted, charges, self._now_ms(), done)
 
     def _try(self, wanted: Wanted, charges: Charges, now_ms: int, done: Done) -> Charge | Over | None:
         """Decide now if it can be; else return the limit without room, or the account in which only other holds are
@@ -306,9 +293,7 @@ class Partition:
             self._is_refused_by(decision.charge.account)
             answer(done, decision)
             return None
-        placed = decision
-        key, *others = charges.must
-        charged = [*others, *(one for place_of, one in enumerate(charges.providers) if place_of not in placed.excluded)]
+        placed, key = decision, charges.must[0]
         if part is not None:
             self.limits.take(wanted, part, now_ms)
         entry = Held(
@@ -321,7 +306,7 @@ class Partition:
                 now_ms,
                 wanted.tenant,
                 wanted.model,
-                tuple(self._shares(charged)),
+                self.stands.shares(charges, placed),
                 wanted.whom,
             )
         )
@@ -338,14 +323,6 @@ class Partition:
             answer(done, placed if stored else None)
 
         return then
-
-    def _shares(self, charges: Sequence[Charge]) -> Iterator[Share]:
-        """Providers without a limit are not counted."""
-        accounts = self.books.accounts
-        for charge in charges:
-            if charge.limit is not None or charge.kind != "provider":
-                account = accounts.get(charge.account)
-                yield Share(charge.account, 1 if account is None else account.window)
 
     def _write(self, entry: Entry, then: Then | None = None) -> None:
         if isinstance(entry, Repaid | Assumed):
@@ -368,28 +345,10 @@ class Partition:
         now_ms = self._now_ms()
         for account in accounts:
             if account in self._waiting:
-                self._try_waiting(account, now_ms)
+                self._waiting.serve(account)
             if self.lender.has_waiting and account not in self._waiting:
                 self.lender.serve(account)
         self._touch(accounts, now_ms)
-
-    def _try_waiting(self, account: str, now_ms: int) -> None:
-        """Let those who wait on an account try again, in their order, until one still has to wait for it."""
-        while (first := self._waiting.first(account)) is not None:
-            wanted, done, _ = first
-            charges = wanted.again()
-            in_the_way = None
-            if charges is None:
-                answer(done, None)
-            else:
-                in_the_way = self._try(wanted, charges, now_ms, done)
-            if isinstance(in_the_way, Charge) and in_the_way.account == account:
-                return
-            self._waiting.take_first(account)
-            if isinstance(in_the_way, Over):
-                self.limits.put(wanted, done, in_the_way)
-            elif in_the_way is not None:
-                self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
 
     def _on_failure(self, error: BaseException) -> None:
         self.conflict = isinstance(error, Conflict)

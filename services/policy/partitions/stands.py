@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Opened
+from services.policy.budgets.accounts import Books, Opened, Share
 from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.resets import due
@@ -66,6 +66,18 @@ class Stands:
                 self._write(opened, None)
                 account = self._books.account(charge.account)
         return Stand(account, charge.limit_at(now_ms))
+
+    def shares(self, charges: Charges, placed: Placed) -> tuple[Share, ...]:
+        """Return where a hold is placed besides the key's account; providers without a limit are not counted."""
+        accounts = self._books.accounts
+        charged = list(charges.must[1:])
+        for place_of, charge in enumerate(charges.providers):
+            if charge.limit is not None and place_of not in placed.excluded:
+                charged.append(charge)
+        return tuple(
+            Share(charge.account, account.window if (account := accounts.get(charge.account)) is not None else 1)
+            for charge in charged
+        )
 
     def due(self, charge: Charge, now_ms: int) -> Opened | None:
         return due(charge.account, self._standing(charge.account), charge.pattern, charge.anchor, now_ms)

@@ -1,0 +1,110 @@
+"""An admitted request on its way to a router, and what becomes of it where no router takes it."""
+
+from typing import NamedTuple
+
+from services.policy.budgets.admission import Placed, bound_of
+from services.policy.budgets.count_input import TextTokens
+from services.policy.partitions.decision import Wanted
+from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.replies import Replies, admitted_fact
+from shared import subjects
+from shared.bodies import BodyHolder
+from shared.bus import Bus, Message, NotConnected
+from shared.calls import Admit, Bound, Complete, pack
+from shared.errors import Unavailable
+
+_NOT_HELD = "-"
+
+
+class Body(NamedTuple):
+    """`grown`: by how many bytes a guardrail made it longer than what the edge counted.
+
+    `text`: its tokens, once they were `counted`, and can be told.
+    """
+
+    data: bytes
+    ref: str
+    changed: bool
+    grown: int = 0
+    counted: bool = False
+    text: TextTokens | None = None
+
+
+class Dispatch:
+    def __init__(self, bus: Bus, partitions: OpenPartitions, replies: Replies, bodies: BodyHolder) -> None:
+        self._bus = bus
+        self._partitions = partitions
+        self._replies = replies
+        self._bodies = bodies
+        self._undelivered = subjects.undelivered(bus.process)
+
+    async def start(self) -> None:
+        await self._bus.subscribe(f"{self._undelivered}.>", self._on_undelivered)
+
+    def send_on(
+        self,
+        number: int,
+        request: Admit,
+        body: Body,
+        applied: tuple[str, ...],
+        admitted_ms: int,
+        placed: Placed | None = None,
+        wanted: Wanted | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Send it to a router. The command leaves last: whatever fails before that has sent nothing.
+
+        Without `placed`, nobody waits for its end; without a hold, only its limits do.
+        """
+        hold_pico, max_tokens = None, None
+        bound: Bound | None = None
+        excluded: tuple[str, ...] = ()
+        if placed is not None and wanted is not None and wanted.held:
+            hold_pico, max_tokens = placed.amount, placed.max_tokens
+            bound = bound_of(wanted.ask, placed)
+            excluded = tuple(wanted.charges.providers[index].holder for index in placed.excluded)
+        call = Complete(
+            request,
+            number,
+            admitted_ms,
+            hold_pico,
+            max_tokens,
+            applied,
+            body.ref,
+            body.changed,
+            bound,
+            excluded,
+            wanted is not None and wanted.part is not None,
+            (),
+            headers,
+        )
+        command = pack(call, body.data)
+        fact = admitted_fact(
+            request,
+            partition=number,
+            admitted_ms=admitted_ms,
+            hold_pico=hold_pico,
+            max_tokens=max_tokens,
+            guardrails=applied,
+        )
+        held = number if placed else _NOT_HELD
+        reply = f"{self._undelivered}.{held}.{request.edge}.{request.request_id}"
+        try:
+            self._bus.publish(subjects.COMPLETE, command, reply)
+        except NotConnected:
+            if placed:
+                self._partitions.release(number, request.request_id)
+            self._replies.forget(request)
+            return
+        self._replies.sent_on(request, fact)
+
+    def _on_undelivered(self, message: Message) -> None:
+        """The server says that no router took the command: nothing was spent, so nothing stays held."""
+        if not message.is_no_responders:
+            return
+        held, edge, request_id = message.subject[len(self._undelivered) + 1 :].split(".")
+        if held != _NOT_HELD:
+            self._partitions.release(int(held), request_id)
+        failure = Unavailable("no router is running to serve the request", retry_after_s=1)
+        self._bodies.drop(request_id)
+        self._replies.undelivered(edge, request_id, failure)

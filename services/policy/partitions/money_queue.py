@@ -1,0 +1,99 @@
+"""Requests of a partition that wait for money which others hold, here or in another partition."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from services.policy.budgets.charges import Charge
+from services.policy.limits.room import Over
+from services.policy.partitions.borrowing import Borrower
+from services.policy.partitions.decision import Done, Wanted
+from services.policy.partitions.limit_queue import answer
+from services.policy.partitions.stands import Stands
+from services.policy.partitions.waiting import WaitingRoom
+
+WAITING_MAX = 1_000
+
+Try = Callable[[Wanted, Done], Charge | Over | None]
+"""Decides a request that has waited; what it returns is in its way now, None where it is answered."""
+
+
+class _Waiting(NamedTuple):
+    """A request in the queue of the account of `charge`, which is in its way."""
+
+    wanted: Wanted
+    done: Done
+    charge: Charge
+
+
+class MoneyQueue:
+    """All calls come from one event loop. Each account has a queue, in the order of arrival."""
+
+    def __init__(
+        self,
+        stands: Stands,
+        borrower: Borrower,
+        *,
+        try_again: Try,
+        no_room: Callable[[Wanted, Done, Over], object],
+        on_wait: Callable[[str], None],
+    ) -> None:
+        """`no_room` gets who has the money now, but no room in a limit; `on_wait` hears of each account waited for."""
+        self._stands = stands
+        self._borrower = borrower
+        self._try_again = try_again
+        self._no_room = no_room
+        self._on_wait = on_wait
+        self._waiting: WaitingRoom[_Waiting] = WaitingRoom()
+
+    def __contains__(self, account: str) -> bool:
+        return account in self._waiting
+
+    @property
+    def size(self) -> int:
+        return self._waiting.size
+
+    def count(self, account: str) -> int:
+        """Return how many wait for `account`."""
+        return self._waiting.count(account)
+
+    def ahead_of(self, wanted: Wanted) -> Charge | None:
+        """Return the account where others wait already: what costs something must not go before them."""
+        if not self._waiting.size or not (wanted.ask.input_pico or wanted.ask.output_pico_per_token):
+            return None
+        return next((charge for charge in wanted.charges.must if charge.account in self._waiting), None)
+
+    def put(self, wanted: Wanted, done: Done, charge: Charge) -> bool:
+        """Let it wait for `charge`'s account. Return whether it is answered: where too many wait."""
+        if self._waiting.size >= WAITING_MAX:
+            answer(done, self._stands.denied(charge, wanted.now_ms, only_holds=True))
+            return True
+        self._waiting.add(charge.account, _Waiting(wanted, done, charge), wanted.give_up_ms)
+        self._on_wait(charge.account)
+        return False
+
+    def serve(self, account: str) -> None:
+        """Let those who wait for `account` try again, in their order, until one still has to wait for it."""
+        while (first := self._waiting.first(account)) is not None:
+            wanted, done, _ = first
+            in_the_way = self._try_again(wanted, done)
+            if isinstance(in_the_way, Charge) and in_the_way.account == account:
+                return
+            self._waiting.take_first(account)
+            if isinstance(in_the_way, Over):
+                self._no_room(wanted, done, in_the_way)
+            elif in_the_way is not None:
+                self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
+
+    def tick(self, now_ms: int) -> None:
+        """Let everybody try again, and refuse who has waited long enough."""
+        for account in self._waiting.accounts():
+            self.serve(account)
+            for waiting in self._waiting.take_overdue(account, now_ms):
+                unanswered = self._borrower.is_unanswered(waiting.charge.account)
+                denied = self._stands.denied(waiting.charge, now_ms, only_holds=True)
+                answer(waiting.done, None if unanswered else denied)
+
+    def close(self) -> None:
+        """Answer everybody that it could not be decided."""
+        for waiting in self._waiting.take_all():
+            answer(waiting.done, None)
