@@ -34,6 +34,7 @@ from shared.holders import Holder, decode_holder
 from shared.keys import decode_key
 from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
+from shared.price_refresh import keep_prices_fresh
 
 log = structlog.get_logger()
 
@@ -122,6 +123,9 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     )
     async with asyncio.TaskGroup() as tasks:
         sweep = tasks.create_task(exchanges.sweep())
+        refresh: asyncio.Task[None] | None = None
+        if own.price_refresh_s is not None:  # for what is told of models and their costs
+            refresh = tasks.create_task(keep_prices_fresh(own.price_refresh_url, own.price_refresh_s))
         serving = tasks.create_task(server.serve([listener]))
         log.info("edge is listening", host=settings.host, port=settings.port)
         stopped = tasks.create_task(stopping.wait())
@@ -130,6 +134,8 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         await serving
         stopped.cancel()
         sweep.cancel()
+        if refresh is not None:
+            refresh.cancel()
     unstored = await outbox.drain(5.0)
     if unstored:
         log.error("facts were not stored before the end", facts=unstored)

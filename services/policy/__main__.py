@@ -39,6 +39,7 @@ from shared.holders import decode_holder
 from shared.keys import decode_key
 from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
+from shared.price_refresh import keep_prices_fresh
 
 log = structlog.get_logger()
 
@@ -117,6 +118,8 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
             tasks.create_task(notifier.run(lambda: owner.serves(0))),
             tasks.create_task(beat(bus, "policy", owner.lacks)),
         ]
+        if own.price_refresh_s is not None:
+            running.append(tasks.create_task(keep_prices_fresh(own.price_refresh_url, own.price_refresh_s)))
         log.info("policy is running", process=bus.process)
         await stopping.wait()
         for task in running:

@@ -23,6 +23,7 @@ from shared.heartbeat import beat
 from shared.interrupted import Interrupted
 from shared.model_groups import ModelGroups, model_groups_of
 from shared.observe import run_service, set_up_logging
+from shared.price_refresh import FETCH_S, keep_prices_fresh
 from shared.prices import PriceBook
 
 log = structlog.get_logger()
@@ -68,6 +69,12 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         await endpoints.start()
         loop = asyncio.get_running_loop()
         background = [loop.create_task(beat(bus, "router")), loop.create_task(endpoints.report())]
+        if own.price_refresh_s is not None:
+            # Later than policy: what was held for by the old prices is by then settled.
+            refresh = keep_prices_fresh(
+                own.price_refresh_url, own.price_refresh_s, apply_after_s=own.request_timeout_s + FETCH_S
+            )
+            background.append(loop.create_task(refresh))
         log.info("router is running", process=bus.process)
         await stopping.wait()
         await endpoints.drain(settings.drain_s)

@@ -39,6 +39,15 @@ class MeterhouseSettings(Section):
     allow_unpriced_models_on_budgets: bool = Field(
         False, description="Serve models without a price on keys with a budget; their cost counts as 0."
     )
+    price_refresh_s: float | None = Field(
+        None,
+        ge=60,
+        allow_inf_nan=False,
+        description="Seconds after which the price catalogue is fetched anew; without it, it is the one installed.",
+    )
+    price_refresh_url: str | None = Field(
+        None, description="Where it is fetched; else where genai-prices publishes it."
+    )
     hold_grace_s: Number = Field(
         30, ge=0, description="Seconds past its deadline before a hold nobody settled counts as spent."
     )

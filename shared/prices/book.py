@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from shared.prices.catalogue import PERIOD, catalogue_row, catalogue_rows, changes_by_the_hour
 from shared.prices.operator import operator_row
 from shared.prices.row import PriceRow, multiplied
+from shared.prices.snapshots import generation
 from shared.prices.terms import Terms, charged_row
 from shared.prices.uplift import uplift_of
 
@@ -19,12 +20,9 @@ class PriceBook:
 
     def __init__(self) -> None:
         self._day = 0
+        self._generation = generation()
         # And the period, where it matters.
         self._rows: dict[tuple[str, str, str, str], tuple[PriceRow | None, int | None]] = {}
-
-    def forget(self) -> None:
-        """Look rows up again: the catalogue has changed."""
-        self._rows = {}
 
     def row_for(
         self,
@@ -43,8 +41,8 @@ class PriceBook:
         how the call was served (shared.usage.Usage).
         """
         day = int(now // 86_400)
-        if day != self._day:
-            self._day, self._rows = day, {}
+        if day != self._day or generation() != self._generation:
+            self._day, self._generation, self._rows = day, generation(), {}
         asked = (deployment, model, tier, geo)
         known = self._rows.get(asked)
         if known is not None and (known[1] is None or known[1] == int(now // _PERIOD_S)):
@@ -86,7 +84,7 @@ def rows_between(
             # Of the last day: an uplift, once it holds, goes on.
             raised = [_with_uplift(row, provider, model, geo, _at(end)) for row in rows]
             found += [row for row in (*rows, *raised) if row is not None]
-    unique = {row.id: row for row in found}.values()
+    unique = {(row.id, row.source): row for row in found}.values()
     return list(unique) if terms is None else [charged_row(row, terms) for row in unique]
 
 

@@ -4,15 +4,15 @@ import tomllib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from genai_prices.data_snapshot import get_snapshot
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import TimeOfDateConstraint
 
 from shared.money import PICO_PER_USD
 from shared.prices.row import PriceRow, Rate, exact
+from shared.prices.snapshots import covered, edition_of
 
 _MILLION, _THOUSAND, _HOUR_MS = 1_000_000, 1_000, 3_600_000
 _PRICE_KEYS = {  # the catalogue's price keys -> our usage classes, and how many units a price is for
@@ -49,12 +49,15 @@ PERIOD = timedelta(minutes=15)
 """Prices that change by the hour do so at multiples of this."""
 
 
-def catalogue_row(provider: str, model: str, at: datetime, tier: str = "") -> PriceRow | None:
+def catalogue_row(
+    provider: str, model: str, at: datetime, tier: str = "", snapshot: DataSnapshot | None = None
+) -> PriceRow | None:
     """Return the row the catalogue has for `provider`'s `model` at the time `at`, or None.
 
-    A service tier for which it has no price costs what the usual one does.
+    A service tier for which it has no price costs what the usual one does. `snapshot` is an edition, else the current.
     """
-    found = _find(provider, model)
+    snapshot = snapshot or get_snapshot()
+    found = _find(provider, model, snapshot)
     if found is None:
         return None
     provider_id, info = found
@@ -68,7 +71,7 @@ def catalogue_row(provider: str, model: str, at: datetime, tier: str = "") -> Pr
     if not rates:
         return None
     served = f"#{tier}" if tier else ""
-    return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", source(), rates)
+    return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", edition_of(snapshot), rates)
 
 
 _CONTEXTS = {  # by our tier: what the catalogue's variants are chosen by
@@ -79,19 +82,17 @@ _CONTEXTS = {  # by our tier: what the catalogue's variants are chosen by
 }
 
 
-def source() -> str:
-    """Return whose prices these are, and as of when."""
-    snapshot = get_snapshot()
-    of = f"genai-prices {version('genai-prices')}"
-    return f"{of} updated {snapshot.timestamp:%Y-%m-%dT%H:%M:%SZ}" if snapshot.from_auto_update else of
-
-
 def catalogue_rows(provider: str, model: str, start: datetime, end: datetime, tier: str = "") -> list[PriceRow]:
-    """Return every row that holds at some time from `start` to `end`, two days apart at most."""
+    """Return every row that holds at some time from `start` to `end`, two days apart at most, in any edition in use."""
     moments = [start, end]  # dated prices begin at midnight
     if changes_by_the_hour(provider, model):
         moments += [start + PERIOD * step for step in range(1, int((end - start) / PERIOD) + 1)]
-    rows = {row.id: row for moment in moments if (row := catalogue_row(provider, model, moment, tier))}
+    rows = {
+        (row.id, row.source): row
+        for snapshot in covered()
+        for moment in moments
+        if (row := catalogue_row(provider, model, moment, tier, snapshot))
+    }
     return list(rows.values())
 
 
@@ -112,9 +113,9 @@ def catalogue_ids() -> dict[str, str]:
     return tomllib.loads(Path(__file__).with_name("providers.toml").read_text(encoding="utf-8"))
 
 
-def _find(provider_name: str, model: str) -> tuple[str, Any] | None:
+def _find(provider_name: str, model: str, snapshot: DataSnapshot | None = None) -> tuple[str, Any] | None:
     provider_id = catalogue_ids().get(provider_name)
-    providers = get_snapshot().providers
+    providers = (snapshot or get_snapshot()).providers
     if provider_id == "aws":
         model = model.rpartition("/")[2]  # what stands in front tells the API, the region, or the rest of an ARN
     for provider in providers:

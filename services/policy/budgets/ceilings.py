@@ -14,6 +14,7 @@ from shared.deployments import Deployment
 from shared.model_groups import ModelGroups, NamesByName
 from shared.prices import PriceRow, ceiling_pico, dearest_rows, max_output_tokens
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
+from shared.prices.snapshots import generation
 
 IMAGE_TOKENS = {"anthropic": 5_000}
 IMAGE_TOKENS_MAX = 50_000
@@ -100,12 +101,13 @@ class Ceilings:
         self._context_fallbacks = context_fallbacks
         self._default_output = default_output
         self._day = 0
+        self._generation = generation()
         self._cache: dict[tuple[str, bool, Kind], GroupCeiling] = {}
 
     def of_group(self, group: str, *, with_fallbacks: bool, now: float, kind: Kind = CHAT_KIND) -> GroupCeiling:
         day = int(now // _DAY_S)
-        if day != self._day:
-            self._day, self._cache = day, {}
+        if day != self._day or generation() != self._generation:
+            self._day, self._generation, self._cache = day, generation(), {}
         ceiling = self._cache.get((group, with_fallbacks, kind))
         if ceiling is None:
             ceiling = self._compute(group, with_fallbacks, day * _DAY_S, kind)

@@ -128,6 +128,8 @@ def test_our_own_settings_have_the_documented_defaults() -> None:
         "default_max_output_tokens": 4096,
         "unbounded_output_tokens": 1024,
         "allow_unpriced_models_on_budgets": False,
+        "price_refresh_s": None,
+        "price_refresh_url": None,
         "hold_grace_s": 30,
         "budget_thresholds": (50, 80, 100),
         "ledger_flush_ms": 500,
