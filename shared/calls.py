@@ -9,7 +9,16 @@ import msgspec
 
 from shared.interrupted import Interrupted
 
-WRITING = frozenset(("acompletion", "atext_completion", "aresponses", "anthropic_messages", "agenerate_content"))
+WRITING = frozenset(
+    (
+        "acompletion",
+        "atext_completion",
+        "aresponses",
+        "anthropic_messages",
+        "agenerate_content",
+        "pass_through_endpoint",
+    )
+)
 """Types of calls whose answers are text, as long as the model writes: their most is a maximum of tokens.
 
 All other calls are bound by what is sent, and by the units that `Admit.units` counts.
@@ -74,6 +83,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     tier: str = ""  # the service tier it asks for: batch, flex, priority or fast
     priority: int = 0  # among the requests of its tenant that wait for a limit: the lower goes first
     interrupted: Interrupted | None = None  # what the key says of a stream whose client leaves; None: as configured
+    passed: tuple[str, str] = ("", "")  # method and target of a call that goes to the provider as it is
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

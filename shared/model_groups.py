@@ -26,10 +26,12 @@ class NamesByName(Protocol):
 TermsOf = Callable[[str], Terms | None]
 
 
-def model_groups_of(config: Config) -> "ModelGroups":
-    """Return the deployments of a configuration by the names they serve."""
+def model_groups_of(config: Config, more: Iterable[Deployment] = ()) -> "ModelGroups":
+    """Return the deployments of a configuration, and `more`, by the names they serve."""
     settings = config.litellm_settings
-    return ModelGroups(deployments_of(config), terms_of_provider=lambda provider: terms_of(provider, settings))
+    return ModelGroups(
+        (*deployments_of(config), *more), terms_of_provider=lambda provider: terms_of(provider, settings)
+    )
 
 
 class ModelGroups:

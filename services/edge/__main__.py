@@ -13,6 +13,7 @@ import uvicorn
 from services.edge.admin.own_view import seen_in
 from services.edge.app import build_app
 from services.edge.calls.journey import Journey
+from services.edge.calls.pass_through import PassThrough
 from services.edge.calls.table import Table
 from services.edge.exchange import Exchanges
 from services.edge.front import Front
@@ -34,6 +35,7 @@ from shared.holders import Holder, decode_holder
 from shared.keys import decode_key
 from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
+from shared.pass_through import pass_through_deployments
 from shared.price_refresh import keep_prices_fresh
 
 log = structlog.get_logger()
@@ -108,7 +110,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     )
     server = _Server(
         uvicorn.Config(
-            Front(journey, table, app),
+            Front(journey, table, PassThrough(_pass_through_providers(config)), app),
             loop="none",
             http=Protocol,
             ws="none",
@@ -143,6 +145,10 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     await keys.stop()
     await bus.close()
     return 0
+
+
+def _pass_through_providers(config: Config) -> frozenset[str]:
+    return frozenset(deployment.provider for deployment in pass_through_deployments(config))
 
 
 def _names(config: Config, holders: Mapping[str, Holder]) -> ModelNames:

@@ -5,6 +5,7 @@ A route through FastAPI costs two to five times the CPU of one taken here.
 
 from services.edge.asgi import App, Receive, Scope, Send
 from services.edge.calls.journey import Journey
+from services.edge.calls.pass_through import METHODS, PassThrough, endpoint_of
 from services.edge.calls.table import Table
 from services.edge.cors import Cors
 from services.edge.error_response import send_error
@@ -12,9 +13,10 @@ from shared.errors import GatewayError
 
 
 class Front:
-    def __init__(self, journey: Journey, table: Table, rest: App) -> None:
+    def __init__(self, journey: Journey, table: Table, passing: PassThrough, rest: App) -> None:
         self._journey = journey
         self._table = table
+        self._passing = passing
         self._fixed = table.fixed
         self._rest = Cors(_OnlyPost(table, rest))
 
@@ -30,6 +32,11 @@ class Front:
             if found is not None:
                 scope["path"] = bare
                 await self._journey.answer(found[0], scope, receive, send, found[1])
+                return
+        if scope["type"] == "http" and scope["method"] in METHODS:
+            target = self._passing.find(scope["path"], scope["raw_path"], scope["query_string"])
+            if target is not None and self._table.find(scope["path"].rstrip("/")) is None:
+                await self._journey.answer(endpoint_of(target), scope, receive, send, None, target)
                 return
         await self._rest(scope, receive, send)
 

@@ -39,6 +39,7 @@ from shared.holders import decode_holder
 from shared.keys import decode_key
 from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
+from shared.pass_through import pass_through_deployments
 from shared.price_refresh import keep_prices_fresh
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
         ),
     )
     holders.on_change(limits.changed)
-    models = model_groups_of(config)
+    models = model_groups_of(config, pass_through_deployments(config))
     ceilings = Ceilings(
         models, fallbacks_of(config, models), context_fallbacks_of(config, models), own.default_max_output_tokens
     )

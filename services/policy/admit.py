@@ -32,6 +32,7 @@ from shared.calls import BODY_INLINE_MAX, Admit, unpack_admit
 from shared.errors import AuthenticationFailed, GatewayError, Unavailable
 from shared.holder_access import HolderAccess
 from shared.keys import MASTER_KEY_ID, Key
+from shared.pass_through import asked_for
 
 log = structlog.get_logger()
 
@@ -136,7 +137,7 @@ class Admission:
         if refusal is not None:
             self._replies.deny(request, "key", refusal)
             return
-        refusal = self._access.model_refusal(key, end_user, request.group, request.model)
+        refusal = self._access.model_refusal(key, end_user, asked_for(request.group), request.model)
         if refusal is not None:
             self._replies.deny(request, "model", refusal)
         else:
@@ -161,6 +162,9 @@ class Admission:
         self._guard_text(number, request, key, whole, names)
 
     def _guard_text(self, number: int, request: Admit, key: Key | None, body: bytes, names: tuple[str, ...]) -> None:
+        if request.passed[0] and not body:
+            self._hold(number, request, key, Body(b"", "", False), names)
+            return
         verdict = self._chain.check_request(body, names, request.content_type)
         if isinstance(verdict, Blocked):
             self._replies.deny(request, "guardrail", verdict.error, guardrail=verdict.guardrail)

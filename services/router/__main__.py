@@ -23,6 +23,7 @@ from shared.heartbeat import beat
 from shared.interrupted import Interrupted
 from shared.model_groups import ModelGroups, model_groups_of
 from shared.observe import run_service, set_up_logging
+from shared.pass_through import PREFIX, pass_through_deployments
 from shared.price_refresh import FETCH_S, keep_prices_fresh
 from shared.prices import PriceBook
 
@@ -33,9 +34,10 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
     config = load_config(settings.config, os.environ)
     environ = {**os.environ, **_variables(config)}
     providers = load_providers(environ)
-    models = model_groups_of(config)
+    models = model_groups_of(config, pass_through_deployments(config))
     for deployment in models:
-        if deployment.provider not in providers and deployment.provider != "*":
+        passing = deployment.group.startswith(PREFIX)
+        if deployment.provider not in providers and deployment.provider != "*" and not passing:
             log.warning(f"calls of '{deployment.group}' will fail: {no_adapter(deployment).message}")
     calls = Transports(environ)
     bus = await Bus.connect(settings.nats_url, name="router")

@@ -25,10 +25,11 @@ from services.router.prepare import Unserved, prepared
 from services.router.provider_answer import ProviderAnswer
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.broken_answer import BrokenAnswer
+from services.router.providers.passing import PassedAnswer
 from services.router.providers.rejection import Rejected
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.stepping import TakesSteps
-from services.router.pump import Reading, forward, read_whole
+from services.router.pump import Reading, forward, forward_passed, read_whole
 from services.router.stepped_answer import SteppedAnswer
 from services.router.transports import Transports
 from shared.deployments import Deployment
@@ -102,6 +103,9 @@ class Attempts:
         try:
             async with job.limited(timeout_s) as limit:
                 answer = await self._transports.open(request, timeout_s)
+                if isinstance(reader, PassedAnswer):
+                    reader.begin(answer.status_code, answer.header)
+                    return await forward_passed(job, answer, reading, limit, self._router)
                 if isinstance(provider, TakesSteps):
                     steps, opened = provider.steps(call, deployment), self._transports
                     answer = SteppedAnswer(answer, steps, lambda step: opened.open(step, timeout_s), provider.name)

@@ -21,10 +21,11 @@ from services.router.plan import Groups, Plan, Try, pause_s
 from services.router.price_call import Priced, price_call
 from services.router.providers.base import AnswerReader, OwnForm, Provider, ProviderCall
 from services.router.providers.failures import is_context_failure
+from services.router.providers.passing import PassedAnswer
 from services.router.transports import Transports
 from shared.bodies import BodyGone, read_body
 from shared.bus import Bus, MessageTooBig, Outbox
-from shared.calls import WRITING
+from shared.calls import WRITING, Bound
 from shared.deployments import Deployment
 from shared.errors import DeadlinePassed, GatewayError, Unavailable
 from shared.facts import Attempt, encode_fact
@@ -257,6 +258,7 @@ class Completer:
             dialect=request.dialect,
             content_type=request.content_type,
             client_headers=request.client_headers,
+            passed=request.passed,
         )
 
     def _timeout_of(self, job: Job, deployment: Deployment) -> float:
@@ -291,6 +293,9 @@ class Completer:
             ending.usage, ending.usage_source = reader.usage, "provider"
             if not reader.done and not reader.finish_reason and (job.cut or ending.failure is not None):
                 await self._count_what_was_read(ending, reader.usage, reader)
+        elif isinstance(reader, PassedAnswer) and not (reader.is_billed and reader.text_so_far()):
+            if reader.is_billed:
+                ending.usage, ending.usage_source = _assumed(job.call.bound), "assumed"
         elif ending.failure is None or job.answer.begun:
             own = await asyncio.to_thread(reader.counted) if isinstance(reader, OwnForm) else None
             ending.usage = own or await counted_usage(job.body, reader.text_so_far())
@@ -318,6 +323,11 @@ class Completer:
             headers = whole_headers(job, ending.deployment, ending.body, priced, content_type)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000
             answer.head(Head(200, headers, False, self._bus.process, provider_us), ending.body, last=True)
+
+
+def _assumed(bound: Bound | None) -> Usage:
+    """Return the most that a call was admitted for; of one that nothing is held for, that it was made."""
+    return Usage() if bound is None else Usage(input=bound.input_tokens, output=bound.output_tokens * bound.n)
 
 
 def _of_client(ending: Ending) -> bool:

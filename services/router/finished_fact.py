@@ -38,7 +38,7 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         provider_model=deployment.model if deployment else "",
         api_base=_address_of(deployment) if deployment else "",
         stream=request.stream,
-        outcome="failure" if failure else "success",
+        outcome="failure" if failure or ending.status >= 400 else "success",
         client_left=job.client_left,
         interrupted=job.interrupted,
         status=ending.status,

@@ -11,8 +11,10 @@ from services.router.dialects.registry import COUNTS, TRANSLATIONS
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, Provider, ProviderCall
 from services.router.providers.count_answer import CountAnswer
 from services.router.providers.openai.plain_chat import plain_chat
+from services.router.providers.passing import passed_call
 from services.router.providers.rejection import Rejected
 from shared.deployments import Deployment
+from shared.pass_through import CALL_TYPE
 
 _SET_BY_CLIENT = "max_output_tokens"
 """Stands for the field of the maximum where the client's dialect has another: an adapter takes its own name."""
@@ -44,6 +46,8 @@ def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> 
         Unserved: the provider has nothing of the kind.
         CredentialMissing, Rejected: as Provider.prepare.
     """
+    if call.call_type == CALL_TYPE:
+        return Prepared(*passed_call(provider, call, deployment))
     if provider.serves(call.call_type, deployment):
         return Prepared(*provider.prepare(call, deployment))
     translate = TRANSLATIONS.get(call.call_type)

@@ -66,8 +66,8 @@ class Reading:
         provider_us = (time.perf_counter_ns() - self._began_ns) // 1_000
         form = self.reader if isinstance(self.reader, OwnForm) else OwnForm
         stream_type = form.stream_type if self._outlet is None else self._outlet.stream_type
-        headers = stream_headers(job, self._deployment, stream_type)
-        job.answer.head(Head(200, headers, form.is_events, router, provider_us), out)
+        headers = (*stream_headers(job, self._deployment, stream_type), *form.more_headers)
+        job.answer.head(Head(form.status, headers, form.is_events, router, provider_us), out)
 
     def ending(self, failure: GatewayError | None = None, *, status: int = 200, body: bytes = b"") -> Ending:
         at = now_ms()
@@ -139,6 +139,23 @@ async def forward(
             raise UnreadableAnswer("an empty stream")
         reading.begin(job, b"", router)
     return reading.ending()
+
+
+async def forward_passed(
+    job: Job, answer: ProviderAnswer, reading: Reading, limit: asyncio.Timeout, router: str
+) -> Ending:
+    """Forward an answer as it is, whatever its status. `limit` holds for its first bytes.
+
+    Raises:
+        httpx.TransportError, httpx.DecodingError
+    """
+    async for part in answer.parts():
+        if reading.forward(job, reading.reader.feed(part), router):
+            limit.reschedule(job.read_until)
+    reading.reader.end()
+    if not job.answer.begun:
+        reading.begin(job, b"", router)
+    return reading.ending(status=answer.status_code)
 
 
 async def _up_to(line: MoneyLine, out: bytes, reader: AnswerReader) -> tuple[bytes, bool]:

@@ -32,7 +32,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
             cache_control_injection_points merge_reasoning_content_in_choices""",
         "guardrails are attached by request or by default": "guardrails",
         "streams are sent as the provider sends them": "keepalive_seconds allow_client_keepalive_override",
-        "every call takes the chat route": "use_in_pass_through use_litellm_proxy use_chat_completions_api",
+        "every call takes the chat route": "use_litellm_proxy use_chat_completions_api",
         "the `simulated` provider answers without a key": "mock_response litellm_trace_id",
         "it is read from `model_info`": "base_model model_info",
         "vector stores are not served yet": """vector_store_id vector_bucket_name index_name embedding_model

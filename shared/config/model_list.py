@@ -36,6 +36,9 @@ class DeploymentParams(Section):
     rpm: Count | None = Field(None, description="Requests a minute; the share where no `weight` is set.")
     tpm: Count | None = Field(None, description="Tokens a minute; the share where neither is set.")
     order: Whole | None = Field(None, description="Lower is tried first; higher ones serve as fallback.")
+    use_in_pass_through: bool = Field(
+        False, description="Its credential serves `/{provider}/...`, instead of that provider's first deployment's."
+    )
     tags: Names = Field((), description="Tags of the deployment, for routing by tag.")
     extra_headers: dict[str, Text] = Field(
         default_factory=dict, repr=False, description="Headers added to every call to the provider."

@@ -15,11 +15,12 @@ WORDS = ["Hello", " from", " the", " provider"]
 
 
 class RecordingProvider:
-    """`requests` holds the bodies, in order, and `headers` those that came with them."""
+    """`requests` holds the bodies, in order, `headers` what came with them; `looked_up` the headers of the others."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.looked_up: list[dict[str, str]] = []
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,6 +40,20 @@ class RecordingProvider:
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+            def do_GET(self) -> None:
+                provider.looked_up.append({name.lower(): value for name, value in self.headers.items()})
+                refused = self.path.endswith("/refused")
+                answer = json.dumps({"method": self.command, "path": self.path, "refused": refused}).encode()
+                self.send_response(429 if refused else 200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(answer)))
+                self.send_header("retry-after", "7")
+                self.send_header("set-cookie", "secret=1")
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_DELETE = do_GET
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

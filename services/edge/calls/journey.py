@@ -9,6 +9,7 @@ import structlog
 from services.edge import watch
 from services.edge.asgi import Receive, Scope, Send
 from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.pass_through import Target
 from services.edge.calls.request import admit_of, body_type
 from services.edge.cors import with_origin_allowed
 from services.edge.error_response import error_event, id_headers, send_error
@@ -31,6 +32,7 @@ from shared.facts.request import DenialStage
 from shared.forms import BadForm, read_form
 from shared.ids import new_id
 from shared.keys import Key
+from shared.pass_through import asked_for, group_name
 
 log = structlog.get_logger()
 
@@ -68,9 +70,15 @@ class Journey:
         self._key_header = key_header
 
     async def answer(
-        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, model_in_path: str | None
+        self,
+        endpoint: Endpoint,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        model_in_path: str | None,
+        target: Target | None = None,
     ) -> None:
-        """Handle one HTTP request to `endpoint`."""
+        """Handle one HTTP request to `endpoint`; `target` is where it goes as it is."""
         began = time.perf_counter_ns()
         request_id = new_id("req")
         headers = dict(scope["headers"])
@@ -86,6 +94,8 @@ class Journey:
             content_type = body_type(endpoint, headers)
             peek = _peek(endpoint, body, content_type)
             model = model_in_path or peek.model or ""
+            if target is not None:
+                model = target.model or model
             request = admit_of(
                 endpoint,
                 scope["path"],
@@ -96,12 +106,15 @@ class Journey:
                 wishes,
                 edge=self._bus.process,
                 model=model,
-                group=self._names.group_of(model, access.aliases_of(key)),
+                group=self._names.group_of(model, access.aliases_of(key))
+                if target is None
+                else group_name(target.provider, model),
                 tags=access.tags_of(key),
                 content_type=content_type,
                 body_bytes=len(body),
                 ip=client[0] if (client := scope.get("client")) else "",
                 timeout_max_s=self._timeout_s,
+                passed=("", "") if target is None else (scope["method"], target.url),
             )
             refusal = self._refusal(key, request, endpoint)
             if refusal is not None:
@@ -139,10 +152,12 @@ class Journey:
         refusal = refusal or self._names.access.refusal(key, request.caller.end_user)
         if refusal is not None:
             return "key", refusal
-        refusal = self._names.access.model_refusal(key, request.caller.end_user, request.group, request.model)
+        refusal = self._names.access.model_refusal(
+            key, request.caller.end_user, asked_for(request.group), request.model
+        )
         if refusal is not None:
             return "model", refusal
-        if not self._names.serves(request.group):
+        if not request.passed[0] and not self._names.serves(request.group):
             usable = some_of(self._names.usable_by(key))
             return "model", InvalidRequest(
                 f"{endpoint.name}: Invalid model name passed in model={request.model}. Call `/v1/models` to view "

@@ -37,13 +37,15 @@ def admit_of(
     body_bytes: int,
     ip: str,
     timeout_max_s: float,
+    passed: tuple[str, str] = ("", ""),
 ) -> Admit:
     """Return the command. `tags` are those that every request of the key has.
 
     Raises:
         InvalidRequest: no model is named, or metadata or a header cannot be kept.
     """
-    if not model:
+    passes = bool(passed[0])
+    if not model and not passes:
         raise InvalidRequest(f"{endpoint.name}: Missing required parameter: 'model'.", param="model")
     now_ms = time.time_ns() // 1_000_000
     wished_s = wishes.timeout_s or peek.timeout_s
@@ -68,9 +70,9 @@ def admit_of(
         body_bytes=body_bytes,
         body_ref="" if body_bytes <= BODY_INLINE_MAX else subjects.body(edge, request_id),
         guardrails=peek.guardrails,
-        num_retries=wishes.num_retries if wishes.num_retries is not None else peek.num_retries,
+        num_retries=0 if passes else wishes.num_retries if wishes.num_retries is not None else peek.num_retries,
         timeout_s=wished_s,
-        disable_fallbacks=peek.disable_fallbacks,
+        disable_fallbacks=passes or peek.disable_fallbacks,
         dialect=endpoint.dialect,
         content_type=content_type,
         units=peek.units,
@@ -78,6 +80,7 @@ def admit_of(
         priority=peek.priority,
         interrupted=_interrupted(key.metadata[FIELD]) if key is not None and FIELD in key.metadata else None,
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
+        passed=passed,
     )
 
 

@@ -52,6 +52,12 @@ _DAY_S = 86_400
 
 _MAXIMA = ("max_tokens", "max_completion_tokens")
 
+UNKNOWN_OUTPUT = 131_072
+"""Tokens of an answer whose maximum nobody knows and nobody can set: more than any model published so far writes."""
+
+_READING = frozenset(("GET", "DELETE"))
+"""Methods of calls that go to a provider as they are, and cost nothing: a model is asked by POST."""
+
 
 class Kind(NamedTuple):
     """What must have a price: the text it writes, and units of other classes than tokens of text; on which tier."""
@@ -129,7 +135,7 @@ class Ceilings:
         Its text is bound by its bytes, or closer where its tokens were counted: `text`. `grown` is by how many bytes
         it has become longer since edge counted them.
         """
-        if request.call_type in FREE:
+        if request.call_type in FREE or request.passed[0] in _READING:
             return _FREE, ()
         kind = CHAT_KIND
         if request.units or request.tier or request.call_type not in WRITING:
@@ -155,6 +161,10 @@ class Ceilings:
             output, capped = ceiling.output_tokens, True
         else:
             output, capped = self._default_output, False
+        if request.passed[0]:
+            # It goes out as it is, so no shorter answer can be asked for.
+            most = request.max_tokens or ceiling.output_tokens or max(self._default_output, UNKNOWN_OUTPUT)
+            return Ask(input_pico + most * n * ceiling.output_rate, 0, most, n, True, tokens), ceiling.unpriced
         if ceiling.forced_output:
             # The deployment's own maximum replaces the admitted one: there is no shorter answer to be had.
             input_pico += max(output, ceiling.forced_output) * n * ceiling.output_rate

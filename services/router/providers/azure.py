@@ -72,6 +72,10 @@ class Azure(PlainChat):
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        request = self._requests.of(deployment)
+        return request.base.partition("/openai")[0], request.headers
+
     def _request(self, deployment: Deployment) -> "_Request":
         address = self._address(deployment)
         key = self._setting(deployment, "api_key", "AZURE_OPENAI_API_KEY", "AZURE_API_KEY")

@@ -27,6 +27,7 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str = "openai"  # whose API the client speaks
     content_type: str = ""  # of a body that is a form, with its boundary
     client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
+    passed: tuple[str, str] = ("", "")  # method and target, where it goes out as it came
 
 
 class HttpCall(NamedTuple):
@@ -91,13 +92,16 @@ class OwnForm:
     """The base of readers whose answers are neither OpenAI's JSON nor a stream that ends with [DONE].
 
     `closing` is what ends a stream for the client, kept back until its fact is stored. `is_events` is False for a
-    stream of other bytes: it goes out as it comes, and an error cannot be told in it.
+    stream of other bytes: it goes out as it comes, and an error cannot be told in it. `status` and `more_headers` are a
+    stream's.
     """
 
     closing: bytes = b""
     content_type: str = "application/json"
     stream_type: str = "text/event-stream; charset=utf-8"
     is_events: bool = True
+    status: int = 200
+    more_headers: tuple[tuple[str, str], ...] = ()
 
     def counted(self) -> Usage | None:
         """Return what can be counted here of an answer whose provider reports no usage; called in a thread."""

@@ -9,8 +9,11 @@ import pytest
 from services.edge.asgi import Event, Receive, Scope, Send
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.journey import Journey
+from services.edge.calls.pass_through import PassThrough, Target
 from services.edge.calls.table import Table
 from services.edge.front import Front
+
+PROVIDERS = frozenset(("openai", "anthropic"))
 
 
 class Seen:
@@ -21,9 +24,15 @@ class Seen:
         self.others: list[str] = []
 
     async def answer(
-        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, model_in_path: str | None
+        self,
+        endpoint: Endpoint,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        model_in_path: str | None,
+        target: Target | None = None,
     ) -> None:
-        self.calls.append((endpoint.call_type, scope["path"], model_in_path))
+        self.calls.append((endpoint.call_type, target.url if target else scope["path"], model_in_path))
 
     async def rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.others.append(scope["path"])
@@ -32,7 +41,7 @@ class Seen:
 
 
 async def call(
-    method: str, path: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    method: str, path: str, headers: Sequence[tuple[bytes, bytes]] = (), *, passing: frozenset[str] = frozenset()
 ) -> tuple[Seen, int, dict[bytes, bytes], Any]:
     seen, sent = Seen(), cast("list[Event]", [])
 
@@ -42,8 +51,10 @@ async def call(
     async def send(event: Event) -> None:
         sent.append(event)
 
-    front = Front(cast("Journey", seen), Table(), seen.rest)
-    await front({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
+    front = Front(cast("Journey", seen), Table(), PassThrough(passing), seen.rest)
+    bare, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": bare, "headers": list(headers)}
+    await front({**scope, "raw_path": bare.encode(), "query_string": query.encode()}, receive, send)
     if not sent:
         return seen, 0, {}, b""
     return seen, sent[0]["status"], dict(sent[0]["headers"]), b"".join(event["body"] for event in sent[1:])
@@ -130,3 +141,31 @@ async def test_an_answer_to_no_page_says_nothing_of_origins() -> None:
 async def test_an_error_may_be_read_by_the_page_too() -> None:
     _, status, headers, _ = await call("GET", "/v1/chat/completions", PREFLIGHT[:1])
     assert (status, headers[b"access-control-allow-origin"]) == (405, b"*")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "target"),
+    [
+        ("POST", "/anthropic/v1/messages?beta=true", "/v1/messages?beta=true"),
+        ("GET", "/openai/v1/models", "/v1/models"),
+        ("DELETE", "/openai/v1/files/f%2F1?key=sk-ours&a=", "/v1/files/f%2F1?a="),
+        ("POST", "/openai/v1/threads", "/v1/threads"),
+    ],
+)
+async def test_a_providers_path_goes_to_it_as_it_is_without_our_key(method: str, path: str, target: str) -> None:
+    seen, *_ = await call(method, path, passing=PROVIDERS)
+    assert seen.calls == [("pass_through_endpoint", target, None)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/groq/v1/models"), ("GET", "/openai"), ("GET", "/openai/"), ("OPTIONS", "/openai/v1/models")],
+)
+async def test_what_is_no_call_of_a_known_provider_is_not_passed(method: str, path: str) -> None:
+    assert (await call(method, path, passing=PROVIDERS))[0].calls == []
+
+
+async def test_an_endpoint_of_ours_goes_before_a_providers_path() -> None:
+    seen, *_ = await call("POST", "/openai/v1/chat/completions", passing=PROVIDERS)
+    assert seen.calls == [("acompletion", "/openai/v1/chat/completions", None)]
+    assert (await call("GET", "/openai/v1/chat/completions", passing=PROVIDERS))[1] == 405

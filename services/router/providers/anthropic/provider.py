@@ -58,6 +58,10 @@ class Anthropic:
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        url, headers = self._requests.of(deployment)
+        return url.removesuffix("/v1/messages"), headers
+
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         key = text_or_missing(deployment.api_key, deployment, "api_key") or self._environ.get("ANTHROPIC_API_KEY")
         if not key:

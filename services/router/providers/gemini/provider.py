@@ -44,6 +44,10 @@ class Gemini:
     def failure(self, status: int, body: bytes) -> GatewayError:
         return failure_of(self.name, status, body)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        url, headers = self._requests.of(deployment)
+        return url.rpartition("/models/")[0].rpartition("/")[0], headers
+
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         key = text_or_missing(deployment.api_key, deployment, "api_key")
         key = key or next((self._environ[name] for name in KEY_VARIABLES if self._environ.get(name)), None)
@@ -75,6 +79,14 @@ def generate_content(call: ProviderCall, deployment: Deployment) -> dict[str, An
     body = chat_body(call, deployment)
     request = to_generate_content(body, model=deployment.model, drop_params=call.drop_params)
     return joined(request, dict(deployment.extra_body))
+
+
+def listener_for(model: str) -> AnswerReader:
+    """Return a reader that tells what an answer of `model` used; what it makes of the answer is for nobody."""
+    translator = GeminiTranslator(
+        model, 0, True, answer_id="", bills_queries=abilities_of(model).bills_queries, candidates=1
+    )
+    return TranslatedAnswer(SseParser(), translator)
 
 
 def reader_of(call: ProviderCall, deployment: Deployment, body: dict[str, Any]) -> AnswerReader:

@@ -77,6 +77,9 @@ class OpenAICompatible(PlainChat):
             return MAX_TOKENS_FIELDS[::-1]
         return max_tokens_fields(deployment.model)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        return self._requests.of(deployment)
+
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         row = self._row
         base_url = base_url_of(row, text_or_missing(deployment.api_base, deployment, "api_base"), self._environ)

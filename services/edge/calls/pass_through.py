@@ -1,0 +1,72 @@
+"""`/{provider}/...`: a call that goes to a provider as it is, under our key, limits and budgets."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from services.edge.calls.endpoint import Endpoint
+from services.edge.peeks.anything import peek_any_form, peek_anything
+from shared.pass_through import CALL_TYPE
+
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+
+_DIALECTS = {"anthropic": "anthropic", "gemini": "gemini", "vertex_ai": "gemini"}
+_CLIENT_HEADERS = (
+    *(b"accept", b"content-type", b"idempotency-key", b"if-match", b"range"),
+    *(b"anthropic-version", b"anthropic-beta", b"openai-beta", b"x-goog-api-client"),
+)
+"""What of the client's headers goes on: no credential, no cookie, nothing of the connection."""
+
+_MODEL_IN_PATH = re.compile(r"(?:^|/)(?:models?|deployments|engines)/(?P<model>[^/:?]+)")
+_OURS_IN_QUERY = frozenset(("key", "api_key"))
+"""Google's clients can send the key there: it is ours, not the provider's."""
+
+
+class Target(NamedTuple):
+    """`path` begins with a slash, and is as the client wrote it; `query` is without the key."""
+
+    provider: str
+    path: str
+    query: str
+
+    @property
+    def model(self) -> str:
+        """The model that the path names, "" where it names none."""
+        found = _MODEL_IN_PATH.search(self.path)
+        return unquote(found["model"]) if found else ""
+
+    @property
+    def url(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class PassThrough:
+    """Knows the providers that can be called so."""
+
+    providers: Collection[str]
+
+    def find(self, path: str, raw_path: bytes, query: bytes) -> Target | None:
+        """Return where a request goes that no endpoint serves, None where it is none of a provider's."""
+        _, provider, rest = (*path.split("/", 2), "", "")[:3]
+        if not rest or provider not in self.providers:
+            return None
+        target = raw_path.decode("ascii", "ignore").split("/", 2)[-1]
+        kept = [(name, value) for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+        return Target(
+            provider, f"/{target}", urlencode([(name, value) for name, value in kept if name not in _OURS_IN_QUERY])
+        )
+
+
+def endpoint_of(target: Target) -> Endpoint:
+    return Endpoint(
+        name=f"/{target.provider}",
+        summary="",
+        call_type=CALL_TYPE,
+        dialect=_DIALECTS.get(target.provider, "openai"),
+        peek=peek_anything,
+        peek_form=peek_any_form,
+        client_headers=_CLIENT_HEADERS,
+    )

@@ -1,0 +1,50 @@
+"""What a response of OpenAI's Responses API used, whole or streamed. https://platform.openai.com/docs/api-reference/responses"""
+
+from typing import Any
+
+import orjson
+
+from services.router.providers.base import Whole, json_object
+from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.sse import SseParser
+from shared.usage import Usage, usage_from_responses
+
+_ENDS = ("response.completed", "response.incomplete", "response.failed")
+
+
+class ResponsesListener:
+    """An `AnswerReader` that only listens: what it returns is nothing for a client."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.response_id = ""
+        self.finish_reason = ""
+        self.done = False
+        self._parser = SseParser()
+
+    def whole(self, body: bytes) -> Whole:
+        self._note(json_object(body, orjson.loads))
+        return Whole(body, self.usage, self.response_id, self.finish_reason)
+
+    def feed(self, data: bytes) -> bytes:
+        for name, event in self._parser.feed(data):
+            if name in _ENDS:
+                response = json_object(event, orjson.loads).get("response")
+                self._note(response if isinstance(response, dict) else {})
+        return b""
+
+    def end(self) -> bytes:
+        if not self.done:
+            raise UnreadableAnswer("the stream ended before its response was complete")
+        return b""
+
+    def text_so_far(self) -> str:
+        return ""
+
+    def _note(self, response: dict[str, Any]) -> None:
+        self.usage = usage_from_responses(
+            response.get("usage"), output=response.get("output") or (), tier=response.get("service_tier")
+        )
+        self.response_id = str(response.get("id") or "")
+        self.finish_reason = str(response.get("status") or "")
+        self.done = True

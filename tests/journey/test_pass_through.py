@@ -1,0 +1,108 @@
+"""Calls that go to a provider as they are, through a whole gateway, by its own SDK."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anthropic
+import httpx
+import pytest
+
+from tests.journey.recording_provider import RecordingProvider
+from tests.running_gateway import RunningGateway
+
+Eventually = Callable[..., Any]
+ASKED: dict[str, Any] = {"model": "claude-haiku-4-5", "max_tokens": 50}
+
+
+def row_of(master: httpx.Client, eventually: Eventually, request_id: str) -> dict[str, Any]:
+    (row,) = eventually(lambda: master.get("/spend/logs", params={"request_id": request_id}).json(), 5.0)
+    found: dict[str, Any] = row
+    return found
+
+
+@pytest.fixture
+def claude(gateway: RunningGateway, new_key: Callable[..., str]) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=f"{gateway.url}/anthropic", api_key=new_key(max_budget=1), max_retries=0)
+
+
+def test_a_provider_is_asked_by_its_own_sdk_under_our_key(
+    claude: anthropic.Anthropic, provider: RecordingProvider, master: httpx.Client, eventually: Eventually
+) -> None:
+    messages: list[Any] = [{"role": "user", "content": "passed as it is"}]
+    with claude:
+        answer = claude.messages.with_raw_response.create(messages=messages, **ASKED)
+    message = answer.parse()
+    assert message.usage.output_tokens > 0
+    (request,) = provider.asked_with("passed as it is")
+    assert request == {"messages": messages, **ASKED}
+    headers = provider.headers[provider.requests.index(request)]
+    assert (headers["x-api-key"], "authorization" in headers) == ("sk-ant-x", False)
+    row = row_of(master, eventually, answer.headers["x-litellm-call-id"])
+    assert (row["call_type"], row["status"], row["custom_llm_provider"]) == (
+        "pass_through_endpoint",
+        "success",
+        "anthropic",
+    )
+    usage = message.usage
+    assert row["spend"] >= (usage.input_tokens + 5 * usage.output_tokens) / 1e6
+
+
+def test_a_stream_is_passed_on_and_counted(
+    claude: anthropic.Anthropic, master: httpx.Client, eventually: Eventually
+) -> None:
+    with claude, claude.messages.stream(messages=[{"role": "user", "content": "hello"}], **ASKED) as stream:
+        assert stream.get_final_text()
+        request_id = stream.response.headers["x-litellm-call-id"]
+    assert row_of(master, eventually, request_id)["spend"] > 0
+
+
+def test_what_is_only_looked_up_costs_nothing_and_keeps_its_path(
+    master: httpx.Client, new_key: Callable[..., str], provider: RecordingProvider
+) -> None:
+    key = {"authorization": f"Bearer {new_key(max_budget=0.000001)}", "cookie": "a=b"}
+    answer = master.get("/openai/v1/files/f%2F1?limit=2", headers=key)
+    assert answer.json() == {"method": "GET", "path": "/v1/files/f%2F1?limit=2", "refused": False}
+    assert "set-cookie" not in answer.headers
+    seen = provider.looked_up[-1]
+    assert (seen["authorization"], "cookie" in seen) == ("Bearer sk-provider", False)
+    assert master.delete("/openai/v1/files/f1", headers=key).json()["method"] == "DELETE"
+
+
+def test_a_providers_refusal_is_passed_on_as_it_is(master: httpx.Client, eventually: Eventually) -> None:
+    answer = master.get("/openai/v1/refused")
+    assert (answer.status_code, answer.json()["refused"], answer.headers["retry-after"]) == (429, True, "7")
+
+
+def test_budget_and_guardrails_hold_there_too(
+    master: httpx.Client, new_key: Callable[..., str], provider: RecordingProvider, gateway: RunningGateway
+) -> None:
+    before = len(provider.requests)
+    asked = {**ASKED, "messages": [{"role": "user", "content": "say Project-Zebra"}]}
+    blocked = master.post("/anthropic/v1/messages", json=asked)
+    assert (blocked.status_code, blocked.json()["type"]) == (400, "error")
+    asked["messages"] = [{"role": "user", "content": "hello"}]
+    poor = {"authorization": f"Bearer {new_key(max_budget=0.0001)}"}
+    refused = master.post("/anthropic/v1/messages", json=asked, headers=poor)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "budget_exceeded")
+    elsewhere = {"authorization": f"Bearer {new_key(models=['demo'])}"}
+    assert master.post("/anthropic/v1/messages", json=asked, headers=elsewhere).status_code == 403
+    assert httpx.post(f"{gateway.url}/anthropic/v1/messages", json=asked).status_code == 401
+    assert len(provider.requests) == before
+
+
+def test_a_key_for_the_models_of_a_provider_may_pass(master: httpx.Client, new_key: Callable[..., str]) -> None:
+    asked = {**ASKED, "messages": [{"role": "user", "content": "hello"}]}
+    key = {"authorization": f"Bearer {new_key(models=['anthropic/*'])}"}
+    assert master.post("/anthropic/v1/messages", json=asked, headers=key).status_code == 200
+
+
+def test_a_model_without_a_price_is_refused_where_money_is_counted(
+    master: httpx.Client, new_key: Callable[..., str]
+) -> None:
+    key = {"authorization": f"Bearer {new_key(max_budget=1)}"}
+    answer = master.post("/openai/chat/completions", json={"model": "nobody-knows-it", "messages": []}, headers=key)
+    assert (answer.status_code, "price" in answer.json()["error"]["message"]) == (400, True)
+
+
+def test_an_unknown_provider_is_not_found(master: httpx.Client) -> None:
+    assert master.get("/no-provider/v1/models").status_code == 404

@@ -1,0 +1,77 @@
+"""What edge tells of a call that goes to a provider as it is."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.edge.calls.pass_through import PassThrough, endpoint_of
+from services.edge.peeks.anything import peek_any_form, peek_anything
+from shared.errors import InvalidRequest
+from shared.forms import Field
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/gemini/v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro"),
+        ("/gemini/v1beta/models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("/bedrock/model/anthropic.claude-3%3A0/converse", "anthropic.claude-3:0"),
+        ("/azure/openai/deployments/mine/chat/completions", "mine"),
+        ("/openai/v1/models", ""),
+        ("/openai/v1/responses", ""),
+    ],
+)
+def test_a_model_that_the_path_names_is_found(path: str, model: str) -> None:
+    found = PassThrough({"gemini", "bedrock", "azure", "openai"}).find(path, path.encode(), b"")
+    assert found is not None
+    assert found.model == model
+
+
+def test_errors_are_in_the_words_of_the_providers_api() -> None:
+    passing = PassThrough({"gemini", "anthropic", "groq"})
+    dialects = []
+    for provider in ("anthropic", "gemini", "groq"):
+        target = passing.find(f"/{provider}/x", b"", b"")
+        assert target is not None
+        dialects.append(endpoint_of(target).dialect)
+    assert dialects == ["anthropic", "gemini", "openai"]
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6}, 6),
+        ({"max_output_tokens": 7, "max_tokens": 3}, 7),
+        ({"generationConfig": {"maxOutputTokens": 8}}, 8),
+        ({"inferenceConfig": {"maxTokens": 9}}, 9),
+        ({}, None),
+    ],
+)
+def test_the_largest_maximum_that_a_body_names_counts(body: dict[str, Any], most: int | None) -> None:
+    raw = json.dumps({"model": "m", **body}).encode()
+    found = peek_anything(raw)
+    assert (found.max_tokens, found.model, found.text_bytes, found.stream) == (most, "m", len(raw), True)
+
+
+def test_pictures_of_a_chat_are_counted_by_the_piece() -> None:
+    content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
+    assert peek_anything(json.dumps({"messages": [{"role": "user", "content": content}]}).encode()).images == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"plain", b"[1]", b"\xff\x00"])
+def test_what_is_no_json_object_is_known_by_its_size(body: bytes) -> None:
+    assert (peek_anything(body).model, peek_anything(body).text_bytes) == (None, len(body))
+
+
+@pytest.mark.parametrize("body", [b'{"model":1}', b'{"max_tokens":"many"}', b"{", b'{"n":0}', b'{"max_tokens":-1}'])
+def test_a_number_that_makes_no_sense_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        peek_anything(body)
+
+
+def test_the_files_of_a_form_are_no_text() -> None:
+    fields = (Field("model", b"m"), Field("purpose", b"batch"), Field("file", bytes(10_000), "a.jsonl"))
+    found = peek_any_form(fields, 10_100)
+    assert (found.model, found.images, found.text_bytes < 100) == ("m", 1, True)

@@ -1,0 +1,127 @@
+"""A call that goes to a provider as it is: its address, its headers, and what is heard of its usage."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from services.router.prepare import prepared
+from services.router.providers.passing import CannotPass, PassedAnswer, joined
+from services.router.providers.registry import load_providers
+from shared.usage import Usage
+from tests.router_calls import deployment, provider_call
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "url"),
+    [
+        ("https://api.openai.com/v1", "/v1/models", "https://api.openai.com/v1/models"),
+        ("https://api.openai.com/v1", "/models?limit=2", "https://api.openai.com/v1/models?limit=2"),
+        ("https://api.groq.com/openai/v1", "/openai/v1/models", "https://api.groq.com/openai/v1/models"),
+        ("https://api.groq.com/openai/v1", "/v1/models", "https://api.groq.com/openai/v1/models"),
+        ("https://api.anthropic.com", "/v1/messages", "https://api.anthropic.com/v1/messages"),
+        ("http://host:8000/a/", "/b%2Fc", "http://host:8000/a/b%2Fc"),
+    ],
+)
+def test_what_address_and_path_have_in_common_stands_there_once(base: str, target: str, url: str) -> None:
+    assert joined(base, target) == url
+
+
+def sent(provider: str, target: str, method: str = "POST", **headers: str) -> Any:
+    of = deployment(provider=provider, model="m", api_key="sk-theirs", api_base="http://host/v1")
+    call = provider_call(
+        b"{}",
+        call_type="pass_through_endpoint",
+        passed=(method, target),
+        client_headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+    )
+    return prepared(load_providers({})[provider], call, of)
+
+
+def test_the_clients_headers_go_on_and_the_credential_is_the_deployments() -> None:
+    request, *_ = sent("anthropic", "/v1/messages", anthropic_beta="b", anthropic_version="v", content_type="x/y")
+    assert (request.url, request.method, request.body) == ("http://host/v1/messages", "POST", b"{}")
+    assert request.headers == {
+        "x-api-key": "sk-theirs",
+        "anthropic-version": "v",
+        "anthropic-beta": "b",
+        "content-type": "x/y",
+    }
+    request, *_ = sent("openai", "/v1/files/1", "DELETE")
+    assert (request.method, request.headers) == ("DELETE", {"authorization": "Bearer sk-theirs"})
+
+
+def test_a_provider_whose_calls_are_signed_says_that_it_cannot() -> None:
+    with pytest.raises(CannotPass, match="bedrock"):
+        sent("bedrock", "/model/x/converse")
+
+
+def event(name: str, **data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode()
+
+
+def heard(target: str, body: bytes, content_type: str = "application/json", status: int = 200) -> PassedAnswer:
+    reader = sent("openai", target)[1]
+    assert isinstance(reader, PassedAnswer)
+    reader.begin(status, {"content-type": content_type, "retry-after": "3"}.get)
+    assert b"".join(reader.feed(body[at : at + 7]) for at in range(0, len(body), 7)) == body
+    assert reader.end() == b""
+    return reader
+
+
+USAGE = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
+CHUNK = {"id": "c1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "hi"}}]}
+GEMINI_USAGE = {"promptTokenCount": 4, "candidatesTokenCount": 2, "totalTokenCount": 6}
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        ("/v1/chat/completions", {"id": "c1", "choices": [], "usage": USAGE}),
+        ("/v1/messages", {"id": "c1", "content": [], "usage": {"input_tokens": 4, "output_tokens": 2}}),
+        ("/v1/responses", {"id": "c1", "usage": {"input_tokens": 4, "output_tokens": 2, "total_tokens": 6}}),
+        (
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+            {"candidates": [{"content": {"parts": [{"text": "hi"}]}}], "usageMetadata": GEMINI_USAGE},
+        ),
+    ],
+)
+def test_the_usage_of_a_whole_answer_is_heard(target: str, answer: dict[str, Any]) -> None:
+    assert heard(target, orjson.dumps(answer)).usage == Usage(input=4, output=2)
+
+
+def test_the_usage_of_a_stream_is_heard() -> None:
+    start = {"id": "c1", "usage": {"input_tokens": 4, "output_tokens": 1}}
+    messages = (
+        event("message_start", message=start)
+        + event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 2})
+        + event("message_stop")
+    )
+    chunks = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in (CHUNK, {**CHUNK, "usage": USAGE}))
+    response = {"id": "r", "status": "completed", "usage": {"input_tokens": 4, "output_tokens": 2}}
+    for target, stream in (
+        ("/v1/messages", messages),
+        ("/v1/chat/completions", chunks + b"data: [DONE]\n\n"),
+        ("/v1/responses", event("response.created") + event("response.completed", response=response)),
+    ):
+        assert heard(target, stream, "text/event-stream").usage == Usage(input=4, output=2), target
+
+
+def test_a_stream_without_figures_tells_its_text() -> None:
+    reader = heard(
+        "/v1/chat/completions", b"data: " + orjson.dumps(CHUNK) + b"\n\ndata: [DONE]\n\n", "text/event-stream"
+    )
+    assert (reader.usage, reader.text_so_far(), reader.is_billed) == (None, "hi", True)
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b'{"error":{"message":"x"}}'])
+def test_what_cannot_be_heard_goes_through_all_the_same(body: bytes) -> None:
+    reader = heard("/v1/chat/completions", body)
+    assert (reader.usage, reader.is_billed) == (None, True)
+
+
+def test_an_error_is_passed_on_and_not_listened_to() -> None:
+    reader = heard("/v1/chat/completions", b'{"usage":{"prompt_tokens":4}}', status=429)
+    assert (reader.usage, reader.status, reader.is_billed) == (None, 429, False)
+    assert (reader.more_headers, reader.stream_type) == ((("retry-after", "3"),), "application/json")
