@@ -108,13 +108,20 @@ class AccountFigures(msgspec.Struct, frozen=True):
     window_end: float | None = None
 
 
+class WindowAnswer(msgspec.Struct, frozen=True):
+    """What is spent in one window, and when the next one begins; None where it is not known, or where none does."""
+
+    figures: AccountFigures | None
+    reset_at: float | None
+
+
 class KeyAnswer(msgspec.Struct, frozen=True):
     """A key as it is now. `figures` is None when the owner of its partition did not say what was spent."""
 
     entry: Key
     figures: AccountFigures | None
     budget_reset_at: float | None = None
-    limits_reset_at: tuple[float, ...] = ()  # of each of the entry's extra["budget_limits"], in their order
+    windows: tuple[WindowAnswer, ...] = ()  # of the entry's `budgets`, one each
 
 
 class GeneratedKey(msgspec.Struct, frozen=True):
@@ -161,15 +168,10 @@ class KeyPage(msgspec.Struct, frozen=True):
     total: int
 
 
-class WindowAnswer(msgspec.Struct, frozen=True):
-    """What is spent in one window, and when the next one begins; None where it is not known, or where none does."""
-
-    figures: AccountFigures | None
-    reset_at: float | None
-
-
 class HolderAnswer(msgspec.Struct, frozen=True):
-    """A holder as it is now. `figures` count all its spend; `windows` stand for the entry's `budgets`, one each."""
+    """A holder as it is now. `figures` count all its spend, None where nobody says it or nobody counts it; `windows`
+    stand for the entry's `budgets`, one each.
+    """
 
     entry: Holder
     figures: AccountFigures | None

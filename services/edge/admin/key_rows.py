@@ -6,6 +6,7 @@ Amounts are written as exact decimal numbers; what is not known is null, never 0
 from uuid import UUID, uuid5
 
 from services.edge.admin.values import Row, iso, usd
+from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
 from shared.control import GeneratedKey, KeyAnswer
 from shared.keys import Key
 
@@ -76,7 +77,7 @@ def generated_row(made: GeneratedKey) -> Row:
         "spend": usd(0),
         "max_budget": usd(key.max_budget_pico),
         "budget_duration": key.budget_duration,
-        "budget_limits": _limits(answer, "Z"),
+        "budget_limits": budget_limits_of(answer, "Z"),
         "budget_id": _budget_id(key),
         "litellm_budget_table": _budget_table(key, "Z"),
         "model_max_budget": extra.get("model_max_budget") or {},
@@ -117,9 +118,8 @@ def info_row(answer: KeyAnswer, now: float) -> Row:
 def v2_info_row(answer: KeyAnswer) -> Row:
     """POST /v2/key/info."""
     row = {**_row(answer, "+00:00"), "litellm_budget_table": _budget_table(answer.entry, "+00:00")}
-    limits = answer.entry.extra.get("budget_limits")
-    if limits:
-        row["budget_limits_usage"] = {limit["budget_duration"]: {"current_spend": None} for limit in limits}
+    usages = {"budget_limits_usage": budget_usage_of(answer), "model_max_budget_usage": model_usage_of(answer)}
+    row |= {name: usage for name, usage in usages.items() if usage}
     return row
 
 
@@ -208,7 +208,7 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "rotation_interval": extra.get("rotation_interval"),
         "last_rotation_at": None,
         "key_rotation_at": None,
-        "budget_limits": _limits(answer, "+00:00"),
+        "budget_limits": budget_limits_of(answer, "+00:00"),
         **dict.fromkeys(("litellm_budget_table", "litellm_organization_table", "litellm_project_table")),
         "object_permission": extra.get("object_permission"),
         "jwt_key_mappings": None,
@@ -225,14 +225,6 @@ def _spend(answer: KeyAnswer) -> Row:
         "spend": usd(figures.spend_pico),
         "total_spend": usd(figures.spend_pico if figures.window_start is None else None),
     }
-
-
-def _limits(answer: KeyAnswer, utc: str) -> list[Row] | None:
-    limits = answer.entry.extra.get("budget_limits")
-    if not limits:
-        return None
-    pairs = zip(limits, answer.limits_reset_at, strict=True)
-    return [{**limit, "reset_at": iso(reset_at, utc)} for limit, reset_at in pairs]
 
 
 def _budget_id(key: Key) -> str | None:

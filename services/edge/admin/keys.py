@@ -49,6 +49,20 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
         await wait_until_seen(made.answer.entry.token, made.answer.entry.version)
         return as_json(generated_row(made))
 
+    @routes.post("/key/service-account/generate", summary="Make a key of a team that is no user's")
+    async def generate_of_team(fields: GenerateKey, actor: Manager) -> Response:
+        """Make a key that outlives whoever made it: it belongs to a team, which must be named, and to no user."""
+        if not fields.team_id:
+            raise InvalidRequest(
+                "team_id is required for service account keys. Name the team the key is to belong to.",
+                param="team_id",
+                type="bad_request_error",
+            )
+        body = fields.model_dump(exclude_unset=True, exclude={"user_id"})
+        made = await command(bus, "key_generate", actor, body, GeneratedKey)
+        await wait_until_seen(made.answer.entry.token, made.answer.entry.version)
+        return as_json(generated_row(made))
+
     @routes.get("/key/info", summary="A key's limits and spend")
     async def info(
         actor: Caller, key: Annotated[str | None, Query(description="The key or its SHA-256")] = None

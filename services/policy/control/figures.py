@@ -9,7 +9,6 @@ import structlog
 from shared import subjects
 from shared.bus import Bus, BusError
 from shared.control import AccountFigures
-from shared.keys import Key
 
 log = structlog.get_logger()
 
@@ -17,11 +16,6 @@ TIMEOUT_S = 1.0
 ACCOUNTS_MAX = 2_000  # in one question: well below the largest message
 
 _decode = msgspec.json.Decoder(dict[str, AccountFigures]).decode
-
-
-async def figures_of(bus: Bus, keys: Iterable[Key], *, partitions: int, now: float) -> dict[str, AccountFigures]:
-    """Return token -> figures; a key is missing where nobody answered for it within TIMEOUT_S."""
-    return await figures_of_accounts(bus, ((key.tenant, key.token) for key in keys), partitions=partitions, now=now)
 
 
 async def figures_of_accounts(

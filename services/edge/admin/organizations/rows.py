@@ -1,16 +1,10 @@
 """An organisation and its members in the shapes LiteLLM's clients know. Pure."""
 
-from services.edge.admin.holder_rows import (
-    budget_id_of,
-    budget_limits_of,
-    budget_table_of,
-    budget_usage_of,
-    model_usage_of,
-    spend_of,
-)
+from services.edge.admin.holder_rows import budget_id_of, budget_table_of, spend_of
 from services.edge.admin.teams.team_rows import team_row
 from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, iso
+from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
 from shared.control import HolderAnswer, OrganizationAnswer
 
 

@@ -1,15 +1,8 @@
 """Shared budgets, customers and tags in the shapes LiteLLM's clients know. Pure."""
 
-from services.edge.admin.holder_rows import (
-    budget_id_of,
-    budget_limits_of,
-    budget_table_of,
-    budget_usage_of,
-    model_usage_of,
-    spend_of,
-    terms_row,
-)
+from services.edge.admin.holder_rows import budget_id_of, budget_table_of, spend_of, terms_row
 from services.edge.admin.values import Row, iso
+from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
 from shared.control import HolderAnswer
 
 _NULL_IN_BUDGET = (

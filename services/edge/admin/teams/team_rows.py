@@ -1,19 +1,10 @@
 """A team and its members in the shapes LiteLLM's clients know. Pure."""
 
-from services.edge.admin.holder_rows import (
-    budget_id_of,
-    budget_limits_of,
-    budget_table_of,
-    budget_usage_of,
-    limits_of,
-    max_budget_of,
-    model_usage_of,
-    spend_of,
-    spends_of,
-)
+from services.edge.admin.holder_rows import budget_id_of, budget_table_of, limits_of, max_budget_of, spend_of, spends_of
 from services.edge.admin.key_rows import unblocked_row
 from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, iso, usd
+from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
 from shared.control import HolderAnswer, TeamAnswer
 
 

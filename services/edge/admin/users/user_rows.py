@@ -1,10 +1,11 @@
 """A user in the shapes LiteLLM's clients know. Pure."""
 
-from services.edge.admin.holder_rows import limits_of, max_budget_of, model_usage_of
+from services.edge.admin.holder_rows import limits_of, max_budget_of
 from services.edge.admin.key_rows import ECHOED_WHEN_GENERATED, generated_row, unblocked_row
 from services.edge.admin.teams.team_rows import team_row
 from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, usd
+from services.edge.admin.window_rows import model_usage_of
 from shared.control import NewUser, UserAnswer
 
 ROLES: dict[str, Row] = {

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.policy.budgets.budget_window import window_at
-from services.policy.budgets.charges import pattern_of
-from shared.control import AccountFigures, HolderAnswer, WindowAnswer
+from services.policy.control.window_answer import reset_at, window_answer
+from shared.control import AccountFigures, HolderAnswer
 from shared.holders import Holder, Window, account_of
 
 
@@ -20,7 +19,7 @@ def accounts_of(entries: Iterable[Holder]) -> Iterator[tuple[str, str]]:
 
 def answer_of(entry: Holder, shared: Holder | None, figures: Mapping[str, AccountFigures], now: float) -> HolderAnswer:
     """`shared` is the budget that `entry` names by its `budget_id`; `figures` are by account."""
-    main = figures.get(account_of(entry.kind, entry.id))
+    main = figures.get(account_of(entry.kind, entry.id)) if _is_counted(entry, shared) else None
     extra = entry.extra
     zone, rolling = extra.get("budget_timezone") or "UTC", bool(extra.get("budget_rolling"))
     whole = Window(0, extra.get("budget_duration") or "", extra.get("budget_anchor") or 0.0, "", zone, rolling)
@@ -28,23 +27,14 @@ def answer_of(entry: Holder, shared: Holder | None, figures: Mapping[str, Accoun
         entry,
         main,
         budget_reset_at=reset_at(whole, main, now),
-        windows=tuple(_window_answer(entry, one, figures, now) for one in entry.budgets),
+        windows=tuple(window_answer(entry.kind, entry.id, one, figures, now) for one in entry.budgets),
         shared=shared,
     )
 
 
-def _window_answer(entry: Holder, one: Window, figures: Mapping[str, AccountFigures], now: float) -> WindowAnswer:
-    found = figures.get(account_of(entry.kind, entry.id, one))
-    return WindowAnswer(found, reset_at(one, found, now))
-
-
-def reset_at(one: Window, figures: AccountFigures | None, now: float) -> float | None:
-    """Return when the window ends: as its account says, else as the calendar does; None for one that never ends.
-
-    A rolling window that no request has begun yet has no end either.
-    """
-    if figures is not None and figures.window_end is not None and figures.window_end > now:
-        return figures.window_end
-    if not one.duration or one.rolling:
-        return None
-    return window_at(pattern_of(one), now, one.anchor)[1]
+def _is_counted(entry: Holder, shared: Holder | None) -> bool:
+    """Users, customers and tags are counted where they have a budget alone; what others spend is known without one."""
+    if entry.kind in ("organization", "team", "member"):
+        return True
+    windows = entry.budgets or (shared.budgets if shared is not None else ())
+    return any(not one.model and not one.listed for one in windows)

@@ -14,11 +14,11 @@ import structlog
 from eventsourcing.domain import BaseAggregate
 
 from services.policy.control.attempts import moment, until_alone
-from services.policy.control.figures import figures_of
+from services.policy.control.figures import figures_of_accounts
 from services.policy.control.holders.kinds import Team
 from services.policy.control.keys.alias_changes import alias_changes
 from services.policy.control.keys.key_alias import KeyAlias
-from services.policy.control.keys.key_answer import answer_of
+from services.policy.control.keys.key_answer import accounts_of, answer_of
 from services.policy.control.keys.key_entry import entry_of
 from services.policy.control.keys.key_list import in_order, matching, page_of
 from services.policy.control.keys.key_secret import check_is_a_key, new_key, shown_name
@@ -92,7 +92,7 @@ class KeyCommands:
             return made
 
         made = await self._until_alone(attempt)
-        return GeneratedKey(key, answer_of(entry_of(made), _NOTHING_SPENT, now))
+        return GeneratedKey(key, _newborn(entry_of(made), now))
 
     async def update(self, fields: Mapping[str, Any], *, by: str) -> KeyAnswer:
         """Change the key named by `fields["key"]`, else the one that has `fields["key_alias"]`. Null clears a field."""
@@ -155,7 +155,7 @@ class KeyCommands:
         found.sort(key=lambda key: (key.created_at, key.token))
         now = self._clock()
         spent = await self._figures(found, now) if figures else {}
-        return [answer_of(key, spent.get(key.token), now) for key in found]
+        return [answer_of(key, spent, now) for key in found]
 
     async def delete_of(self, belongs: Callable[[Key], bool], *, by: str) -> None:
         """Delete the keys of which `belongs` says so."""
@@ -172,7 +172,7 @@ class KeyCommands:
         page = page_of(in_order(keys, query, figures), query)
         if query.figures and not figures:
             figures = await self._figures(page, now)
-        return KeyPage([answer_of(key, figures.get(key.token), now) for key in page], len(keys))
+        return KeyPage([answer_of(key, figures, now) for key in page], len(keys))
 
     async def _change(self, key: str, change: Callable[[VirtualKey, datetime], None]) -> KeyAnswer:
         now, token = self._clock(), as_token(key)
@@ -247,8 +247,13 @@ class KeyCommands:
     async def _all_told(self, found: list[Key]) -> list[KeyAnswer]:
         now = self._clock()
         figures = await self._figures(found, now)
-        return [answer_of(entry, figures.get(entry.token), now) for entry in found]
+        return [answer_of(entry, figures, now) for entry in found]
 
     async def _figures(self, keys: Sequence[Key], now: float) -> dict[str, AccountFigures]:
         partitions = self._config.general_settings.meterhouse.partitions
-        return await figures_of(self._bus, keys, partitions=partitions, now=now)
+        return await figures_of_accounts(self._bus, accounts_of(keys), partitions=partitions, now=now)
+
+
+def _newborn(entry: Key, now: float) -> KeyAnswer:
+    """Nothing can have been spent of it yet."""
+    return answer_of(entry, {name: _NOTHING_SPENT for _, name in accounts_of([entry])}, now)

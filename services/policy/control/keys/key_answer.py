@@ -1,17 +1,30 @@
 """A key as the control plane tells it: its entry, what it has spent, and when its budgets begin anew. Pure."""
 
-from services.policy.budgets.budget_window import window
+from collections.abc import Iterable, Iterator, Mapping
+
+from services.policy.control.window_answer import reset_at, window_answer
 from shared.control import AccountFigures, KeyAnswer
+from shared.holders import Window, account_of
 from shared.keys import Key
 
 
-def answer_of(entry: Key, figures: AccountFigures | None, now: float) -> KeyAnswer:
-    duration = entry.budget_duration
-    first = 0 if entry.max_budget_pico is None else 1
-    limits = entry.budgets[first : first + len(entry.extra.get("budget_limits") or ())]
+def accounts_of(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
+    """Yield tenant and name of each account in which something is counted for one of `keys`."""
+    for key in keys:
+        yield key.tenant, key.token
+        for one in key.budgets:
+            if one.model or one.listed:
+                yield key.tenant, account_of("key", key.token, one)
+
+
+def answer_of(entry: Key, figures: Mapping[str, AccountFigures], now: float) -> KeyAnswer:
+    """`figures` are by account; one that is missing is not known."""
+    main = figures.get(entry.token)
+    zone, rolling = entry.extra.get("budget_timezone") or "UTC", bool(entry.extra.get("budget_rolling"))
+    whole = Window(0, entry.budget_duration or "", entry.budget_anchor, "", zone, rolling)
     return KeyAnswer(
         entry,
-        figures,
-        budget_reset_at=window(duration, now, entry.budget_anchor)[1] if duration else None,
-        limits_reset_at=tuple(window(limit.duration, now, limit.anchor)[1] for limit in limits),
+        main,
+        budget_reset_at=reset_at(whole, main, now),
+        windows=tuple(window_answer("key", entry.token, one, figures, now) for one in entry.budgets),
     )

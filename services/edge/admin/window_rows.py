@@ -1,0 +1,36 @@
+"""The windows of a budget besides the main one: as they were given, and what is spent in them. Pure."""
+
+from services.edge.admin.values import Row, iso, usd
+from shared.control import HolderAnswer, KeyAnswer
+
+
+def budget_limits_of(answer: HolderAnswer | KeyAnswer, utc: str = "Z") -> list[Row] | None:
+    """Return the listed windows as they were given, each with when it begins anew."""
+    given = answer.entry.extra.get("budget_limits")
+    if not given:
+        return None
+    pairs = zip(answer.entry.budgets, answer.windows, strict=True)
+    resets = [told.reset_at for window, told in pairs if window.listed]
+    return [{**limit, "reset_at": iso(reset, utc)} for limit, reset in zip(given, resets, strict=True)]
+
+
+def budget_usage_of(answer: HolderAnswer | KeyAnswer) -> Row:
+    """Return what is spent of each listed window, by its duration; null where nobody could say it."""
+    return {
+        window.duration: {"current_spend": usd(told.figures.spend_pico) if told.figures else None}
+        for window, told in zip(answer.entry.budgets, answer.windows, strict=True)
+        if window.listed
+    }
+
+
+def model_usage_of(answer: HolderAnswer | KeyAnswer) -> Row:
+    """Return what is spent of each model's own budget; null where nobody could say it."""
+    return {
+        window.model: {
+            "current_spend": usd(told.figures.spend_pico) if told.figures else None,
+            "max_budget": usd(window.limit_pico),
+            "reset_at": iso(told.reset_at),
+        }
+        for window, told in zip(answer.entry.budgets, answer.windows, strict=True)
+        if window.model
+    }
