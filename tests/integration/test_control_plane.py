@@ -29,6 +29,7 @@ from shared.config import Config, load_config
 from shared.control import AccountFigures, KeyQuery
 from shared.errors import AccessDenied, GatewayError, InvalidRequest, NotFound, TooLarge, Unavailable
 from shared.facts.control import CONTROL_FACTS, KeyGenerated, KeyUpdated
+from shared.facts.holders import HOLDER_FACTS
 from shared.facts.registry import by_kind, decode_fact
 from shared.holders import Limits, Window
 from shared.keys import Key, decode_key, encode_key, token_of
@@ -105,7 +106,7 @@ async def stored_in(bus: Bus, stream: str) -> list[Any]:
 
 
 async def facts_of(bus: Bus) -> list[Any]:
-    known = by_kind(*CONTROL_FACTS)
+    known = by_kind(*CONTROL_FACTS, *HOLDER_FACTS)
     return [decode_fact(message.data, known) for message in await stored_in(bus, subjects.FACTS)]
 
 
@@ -151,7 +152,10 @@ async def test_a_generated_key_is_shown_to_whoever_watches(bus: Bus, plane: KeyC
         assert made.answer.figures == AccountFigures(0, 0)
 
 
-async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(bus: Bus, plane: KeyCommands) -> None:
+async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(
+    bus: Bus, plane: KeyCommands, config: Config
+) -> None:
+    await ControlPlane(bus, config).holders.create("budget", "shared", {"max_budget": 1}, by=ADMIN)
     made = await plane.generate(
         {
             "max_budget": 2,
@@ -173,10 +177,20 @@ async def test_budgets_and_limits_of_a_key_stand_in_its_entry_and_in_its_fact(bu
     assert entry.extra == {"model_max_budget": {"m": {"budget_limit": 1, "time_period": "1d"}}}
     async with projecting(bus):
         await projected(bus)
-    (fact,) = await facts_of(bus)
+    fact = (await facts_of(bus))[-1]
     assert [window.limit_pico for window in fact.terms.budgets] == [2 * 10**12, 10**12]
     assert (fact.terms.increase_pico, fact.terms.budget_id) == (10**12 // 2, "shared")
     assert fact.terms.model_rpm_limit == {"m": 3}
+
+
+async def test_a_budget_that_is_not_there_is_no_budget_and_is_refused(plane: KeyCommands) -> None:
+    made = await plane.generate({}, by=ADMIN)
+    for command in (
+        plane.generate({"budget_id": "typo"}, by=ADMIN),
+        plane.update({"key": made.key, "budget_id": "typo"}, by=ADMIN),
+    ):
+        with pytest.raises(NotFound, match="Budget not found: typo"):
+            await command
 
 
 async def test_a_generated_key_has_the_form_litellms_have(plane: KeyCommands) -> None:

@@ -206,6 +206,8 @@ async def test_defaults_of_the_configuration_fill_what_an_internal_user_leaves_o
         ("/user/new", {"max_budget": -1}, 400, "max_budget", "non-negative"),
         ("/user/new", {"budget_duration": "x"}, 400, "budget_duration", "'x'"),
         ("/user/new", {"rpm_limit": -1}, 400, "rpm_limit", "negative"),
+        ("/user/new", {"budget_id": "no"}, 404, "budget_id", "Budget not found"),
+        ("/user/update", {"user_id": "u", "budget_id": "no"}, 404, "budget_id", "Budget not found"),
         ("/user/new", {"duration": "x"}, 400, "duration", "Unsupported duration"),
         ("/user/update", {"user_email": "nobody@example.com"}, 404, "user_email", "not found"),
         ("/user/update", {"user_id": "u", "max_budget": -1}, 400, "max_budget", "non-negative"),

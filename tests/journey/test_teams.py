@@ -93,3 +93,62 @@ def test_a_blocked_customer_is_refused_at_once_whosever_key_asks(sdk: openai.Ope
         ask(sdk, user=customer)
     done(master, "/customer/unblock", user_ids=[customer])
     assert ask(sdk, user=customer).choices
+
+
+def spend_of(master: httpx.Client, team_id: str) -> Any:
+    return master.get("/team/info", params={"team_id": team_id}).json()["team_info"]["spend"]
+
+
+@pytest.mark.parametrize("holder", ["team", "member", "user", "organization", "customer", "tag", "budget_id"])
+def test_a_budget_of_two_units_serves_two_requests_whoever_has_it(
+    holder: str, new_key: Callable[..., str], sdk_with: SdkWith, master: httpx.Client, eventually: Callable[..., Any]
+) -> None:
+    """Set over HTTP, kept on requests, shown over HTTP: at every level."""
+    name, budget = f"{holder}-{uuid4()}", {"max_budget": 2}
+    of_key: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    if holder in ("team", "member"):
+        done(master, "/team/new", team_id=name, **(budget if holder == "team" else {}))
+        of_key = {"team_id": name}
+    if holder == "member":
+        member = {"role": "user", "user_id": name}
+        done(master, "/team/member_add", team_id=name, member=member, max_budget_in_team=2)
+        of_key["user_id"] = name
+    elif holder == "user":
+        done(master, "/user/new", user_id=name, auto_create_key=False, **budget)
+        of_key = {"user_id": name}
+    elif holder == "organization":
+        done(master, "/organization/new", organization_id=name, **budget)
+        of_key = {"organization_id": name}
+    elif holder == "customer":
+        done(master, "/customer/new", user_id=name, **budget)
+        fields = {"user": name}
+    elif holder == "tag":
+        done(master, "/tag/new", name=name, **budget)
+        fields = {"extra_body": {"tags": [name]}}
+    elif holder == "budget_id":
+        done(master, "/budget/new", budget_id=name, **budget)
+        of_key = {"budget_id": name}
+    client = sdk_with(new_key(**of_key))
+    served = []
+    for _ in range(2):
+        served.append(eventually(lambda: ask(client, "unit", **fields).choices, 5))
+    with pytest.raises(openai.APIStatusError) as refused:
+        ask(client, "unit", **fields)
+    assert (refused.value.status_code, len(served)) == (422, 2)
+    assert refused.value.body["type"] == "budget_exceeded"  # type: ignore[index]
+    if holder == "team":
+        eventually(lambda: spend_of(master, name) == 2, 5)
+
+
+def test_a_team_of_two_requests_a_minute_serves_two(
+    new_key: Callable[..., str], sdk_with: SdkWith, master: httpx.Client
+) -> None:
+    team_id = done(master, "/team/new", rpm_limit=2)["team_id"]
+    clients = [sdk_with(new_key(team_id=team_id)) for _ in range(2)]
+    for client in clients:
+        assert ask(client).choices
+    with pytest.raises(openai.RateLimitError):
+        ask(clients[0])
+    done(master, "/team/update", team_id=team_id, rpm_limit=None)
+    assert ask(clients[0]).choices

@@ -160,6 +160,12 @@ class Holders:
             found = await self.find(kind, holder_id)
             return None if found is None else entry_of(found)
 
+    async def check_budget(self, fields: Mapping[str, Any]) -> None:
+        """Raise NotFound where `fields` name a shared budget that is not there: it would limit nothing."""
+        budget_id = fields.get("budget_id")
+        if budget_id is not None and await self.entry("budget", budget_id) is None:
+            raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
+
     async def of_kind(self, *kinds: HolderKind) -> list[Holder]:
         """Return all of `kinds`, those that were made first before the others."""
         with as_client_errors():

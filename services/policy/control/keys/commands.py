@@ -15,7 +15,7 @@ from eventsourcing.domain import BaseAggregate
 
 from services.policy.control.attempts import moment, until_alone
 from services.policy.control.figures import figures_of_accounts
-from services.policy.control.holders.kinds import Team
+from services.policy.control.holders.kinds import SharedBudget, Team
 from services.policy.control.keys.alias_changes import alias_changes
 from services.policy.control.keys.key_alias import KeyAlias
 from services.policy.control.keys.key_answer import accounts_of, answer_of
@@ -78,6 +78,7 @@ class KeyCommands:
         async def attempt() -> VirtualKey:
             if own is not None:
                 await self._check_is_new(token)
+            await self._check_budget(terms.get("budget_id"))
             if terms.get("organization_id") is None:
                 terms["organization_id"] = await self._organization_of_team(terms.get("team_id"))
             made = VirtualKey.generate(
@@ -101,6 +102,7 @@ class KeyCommands:
         async def attempt() -> VirtualKey:
             key, others = await self._named(fields)
             changes, alias = changes_of(others, key.terms, now=now), key.alias
+            await self._check_budget(changes.get("budget_id"))
             blocked = changes.pop("blocked") if isinstance(changes.get("blocked"), bool) else None
             if changes:
                 key.update(changes, by=by, at=moment(now))
@@ -235,6 +237,14 @@ class KeyCommands:
             return None
         team = await self._aggregates.load(Team, Team.id_of(team_id))
         return None if team is None or team.is_deleted else team.terms.get("organization_id")
+
+    async def _check_budget(self, budget_id: str | None) -> None:
+        """A key that names a budget that is not there would have none."""
+        if budget_id is None:
+            return
+        found = await self._aggregates.load(SharedBudget, SharedBudget.id_of(budget_id))
+        if found is None or found.is_deleted:
+            raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
 
     async def _check_is_new(self, token: str) -> None:
         known = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))

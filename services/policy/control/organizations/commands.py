@@ -7,9 +7,9 @@ from uuid import uuid4
 from services.policy.control.holders.aggregate import HolderAggregate, HolderIsThere
 from services.policy.control.holders.commands import Holders
 from services.policy.control.keys.commands import KeyCommands
-from services.policy.control.organizations.members import OrganizationMembers, membership_id
+from services.policy.control.organizations.members import OrganizationMembers
 from services.policy.control.teams.commands import Teams
-from shared.control import Actor, HolderAnswer, OrganizationAnswer, TeamQuery
+from shared.control import Actor, HolderAnswer, OrganizationAnswer, TeamAnswer, TeamQuery
 from shared.errors import InvalidRequest, NotFound
 from shared.holders import Holder
 from shared.keys import Key
@@ -27,7 +27,7 @@ class Organizations:
     async def new(self, body: Mapping[str, Any], actor: Actor) -> OrganizationAnswer:
         organization_id = body.get("organization_id") or str(uuid4())
         fields = {name: value for name, value in body.items() if name != "organization_id"}
-        await self._check_budget(fields)
+        await self._holders.check_budget(fields)
 
         async def attempt() -> Sequence[HolderAggregate]:
             try:
@@ -48,7 +48,7 @@ class Organizations:
     async def update(self, organization_id: str, fields: Mapping[str, Any], actor: Actor) -> OrganizationAnswer:
         """Change what is given; null clears."""
         await self._check_exists(organization_id)
-        await self._check_budget(fields)
+        await self._holders.check_budget(fields)
         await self._holders.update("organization", organization_id, fields, by=actor.id)
         return await self.info(organization_id)
 
@@ -102,23 +102,25 @@ class Organizations:
         return (await self._holders.told([await self._members.delete(body, actor)]))[0]
 
     async def _told(self, entries: Sequence[Holder]) -> list[OrganizationAnswer]:
-        every = await self._members.all_members()
-        found = []
-        for answer in await self._holders.told(entries):
-            organization_id = answer.entry.id
-            members = [entry for entry in every if entry.id == membership_id(organization_id, entry.user_id or "")]
-            teams = await self._teams.list_teams(TeamQuery(organization_id=organization_id))
-            found.append(OrganizationAnswer(answer, await self._holders.told(members), teams.teams))
-        return found
+        members: dict[str, list[Holder]] = {}
+        for member in await self._members.all_members():
+            members.setdefault(member.organization_id or "", []).append(member)
+        only = entries[0].id if len(entries) == 1 else None
+        teams: dict[str, list[TeamAnswer]] = {}
+        for team in (await self._teams.list_teams(TeamQuery(organization_id=only))).teams if entries else ():
+            teams.setdefault(team.team.entry.organization_id or "", []).append(team)
+        return [
+            OrganizationAnswer(
+                answer,
+                await self._holders.told(members.get(answer.entry.id, ())),
+                teams.get(answer.entry.id, []),
+            )
+            for answer in await self._holders.told(entries)
+        ]
 
     async def _check_exists(self, organization_id: str) -> None:
         if await self._holders.entry("organization", organization_id) is None:
             raise NotFound("Organization not found", param="organization_id")
-
-    async def _check_budget(self, fields: Mapping[str, Any]) -> None:
-        budget_id = fields.get("budget_id")
-        if budget_id is not None and await self._holders.entry("budget", budget_id) is None:
-            raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
 
 
 def _in_organization(organization_id: str) -> Callable[[Key], bool]:

@@ -21,7 +21,7 @@ class Standalone:
 
     async def new(self, holder_id: str, fields: Mapping[str, Any], actor: Actor) -> HolderAnswer:
         self._check_is_a_name(holder_id)
-        await self._check_budget(fields)
+        await self._holders.check_budget(fields)
 
         async def attempt() -> Sequence[HolderAggregate]:
             try:
@@ -37,7 +37,7 @@ class Standalone:
     async def update(self, holder_id: str, fields: Mapping[str, Any], actor: Actor) -> HolderAnswer:
         """Change what is given; null clears."""
         await self._check_exists(holder_id)
-        await self._check_budget(fields)
+        await self._holders.check_budget(fields)
         return await self._told(await self._holders.update(self._kind, holder_id, fields, by=actor.id))
 
     async def set_blocked(self, holder_ids: Sequence[str], blocked: bool, actor: Actor) -> list[HolderAnswer]:
@@ -72,13 +72,6 @@ class Standalone:
     async def _check_exists(self, holder_id: str) -> None:
         if await self._holders.entry(self._kind, holder_id) is None:
             raise NotFound(f"{NAMES[self._kind]} not found: {holder_id}", param=_id_field(self._kind))
-
-    async def _check_budget(self, fields: Mapping[str, Any]) -> None:
-        budget_id = fields.get("budget_id")
-        if self._kind == "budget" or budget_id is None:
-            return
-        if await self._holders.entry("budget", budget_id) is None:
-            raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
 
     def _check_is_a_name(self, holder_id: str) -> None:
         if not holder_id or len(holder_id) > NAME_MAX:

@@ -57,6 +57,7 @@ class Users:
         await self._check_email(fields.get("user_email"), user_id)
 
         async def attempt() -> Sequence[HolderAggregate]:
+            await self._holders.check_budget(fields)
             try:
                 user = await self._holders.made("user", user_id, fields, by=actor.id)
             except HolderIsThere:
@@ -85,6 +86,7 @@ class Users:
         if body.get("user_id") is None:
             fields.pop("user_email")
         await self._check_email(fields.get("user_email"), user_id)
+        await self._holders.check_budget(fields)
         if await self._holders.entry("user", user_id) is None:
             await self._holders.create("user", user_id, {}, by=actor.id)
         return await self._told(await self._holders.update("user", user_id, fields, by=actor.id))
