@@ -31,6 +31,7 @@ def _config(provider: RecordingProvider) -> dict[str, Any]:
             {"model_name": "recorded", "litellm_params": recorded},
             {"model_name": "unit", "litellm_params": {"model": "simulated/echo", "input_cost_per_request": 1.0}},
             {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
+            {"model_name": "sim/*", "litellm_params": {"model": "simulated/*", **PRICED}},
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],

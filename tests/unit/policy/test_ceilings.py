@@ -427,3 +427,12 @@ def test_searches_that_a_request_may_make_are_held_at_the_dearest_size() -> None
     }  # fmt: skip
     ask, _ = ceilings(deployment(prices=prices)).ask_for(request(units=(("web_searches", 3),), max_tokens=1), NOW)
     assert most(ask) == 3 * 2 * 10**10
+
+
+def test_a_model_of_a_wildcard_costs_at_most_what_its_deployment_does() -> None:
+    bound = ceilings(deployment(group="sim/*", model="*", priced_as="*"))
+    known = ceilings(deployment(group="sim/echo"))
+    asked = request("sim/echo", max_tokens=10)
+    assert bound.ask_for(asked, NOW) == known.ask_for(asked, NOW)
+    assert most(bound.ask_for(asked, NOW)[0]) > 0
+    assert most(bound.ask_for(request("other/echo", max_tokens=10), NOW)[0]) == 0
