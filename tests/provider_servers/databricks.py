@@ -1,9 +1,11 @@
 """Databricks' serving endpoints and its tokens for service principals. Sources:
 https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models,
+https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models,
 https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m
 """
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -42,11 +44,26 @@ class DatabricksServer(OpenAIServer):
     def error(self, status: int) -> Any:
         return {"error_code": "ERROR", "message": f"The server says {status}."}
 
+    def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
+        events = list(super().events(request, behaviour))
+        if "claude" in request.body["model"]:
+            delta = {"role": "assistant", "content": [_reasoning("Let me think.")]}
+            events.insert(0, self._chunk([self._choice(delta, None)], {}))
+        return events
+
     def streams(self, request: Received) -> bool:
         return request.path != TOKEN_PATH and super().streams(request)
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
         if request.path != TOKEN_PATH:
-            return super().answer(request, behaviour)
+            answer = super().answer(request, behaviour)
+            if "claude" in request.body["model"] and not behaviour.tool_calls:
+                message = answer["choices"][0]["message"]
+                message["content"] = [_reasoning("Let me think."), {"type": "text", "text": message["content"]}]
+            return answer
         self.tokens.append(f"token-{len(self.tokens)}")
         return {"access_token": self.tokens[-1], "scope": "all-apis", "token_type": "Bearer", "expires_in": 3600}
+
+
+def _reasoning(text: str) -> dict[str, Any]:
+    return {"type": "reasoning", "summary": [{"type": "summary_text", "text": text, "signature": "EqoB"}]}

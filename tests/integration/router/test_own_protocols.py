@@ -50,6 +50,9 @@ CASES = {
         lambda server: str(server.base),
         OPENAI_USED,
     ),
+    "databricks that thinks": Case(
+        "databricks/databricks-claude-sonnet-4-5", DatabricksServer, lambda server: str(server.base), OPENAI_USED
+    ),
     "databricks principal": Case(
         "databricks/databricks-meta-llama-3-3-70b-instruct",
         DatabricksServer,
@@ -187,3 +190,16 @@ async def test_a_stream_that_breaks_off_is_no_whole_answer(rig: Rig) -> None:
 async def test_bytes_come_in_any_pieces(rig: Rig) -> None:
     rig.server.next(Behaviour(text="Grüße, 世界! ok", compressed=True))
     assert (await rig.caller.stream("m")).text == "Grüße, 世界! ok"
+
+
+@pytest.mark.parametrize("name", ["mistral that thinks", "databricks that thinks"])
+async def test_thoughts_in_parts_stand_beside_the_text(name: str, start: Start, caller: Caller) -> None:
+    case = CASES[name]
+    async with case.server() as server:
+        await start([("m", {"model": case.model, "api_base": case.base(server), "api_key": server.key})])
+        whole = (await caller.ask("m")).body["choices"][0]["message"]
+        assert (whole["content"], whole["reasoning_content"]) == ("Hello there!", "Let me think.")
+        streamed = await caller.stream("m")
+        deltas = [chunk["choices"][0]["delta"] for chunk in streamed.chunks]
+        assert "".join(delta.get("reasoning_content") or "" for delta in deltas) == "Let me think."
+        assert streamed.text == "Hello there!"

@@ -12,11 +12,13 @@ from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.completions import Completions, SseEvents
+from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.mistral.request import to_mistral
-from services.router.providers.mistral.translate import MistralTranslator
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat as to_ollama
 from services.router.providers.ollama.translate import OllamaTranslator
+from services.router.providers.replicate.request import to_input
+from services.router.providers.replicate.translate import ReplicateEvents, ReplicateTranslator
 from services.router.providers.translated_answer import TranslatedAnswer
 from services.router.providers.watsonx.request import to_chat as to_watsonx
 from services.router.providers.watsonx.translate import WatsonxTranslator
@@ -28,13 +30,15 @@ REQUESTS: dict[str, ToRequest] = {
     "cohere": to_cohere,
     "mistral": to_mistral,
     "ollama": to_ollama,
+    "replicate": to_input,
     "watsonx": to_watsonx,
 }
 READERS: dict[str, Callable[[Completions], TranslatedAnswer]] = {
     "cloudflare": lambda out: TranslatedAnswer(SseEvents(done=DONE), RunTranslator(out, include_usage=True)),
     "cohere": lambda out: TranslatedAnswer(SseEvents(), CohereTranslator(out, include_usage=True)),
-    "mistral": lambda _: TranslatedAnswer(SseEvents(), MistralTranslator("shown", include_usage=True)),
+    "mistral": lambda _: TranslatedAnswer(SseEvents(), PartsTranslator("shown", include_usage=True)),
     "ollama": lambda out: TranslatedAnswer(JsonLines(), OllamaTranslator(out, include_usage=True)),
+    "replicate": lambda out: TranslatedAnswer(ReplicateEvents(), ReplicateTranslator(out, include_usage=True)),
     "watsonx": lambda _: TranslatedAnswer(SseEvents(), WatsonxTranslator("shown", include_usage=True)),
 }
 REQUEST_FILES = [(name, file) for name in REQUESTS for file in golden_names(name, "request")]

@@ -5,8 +5,8 @@ import orjson
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.completions import SseEvents
+from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.mistral.request import to_mistral
-from services.router.providers.mistral.translate import MistralTranslator
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.provider import OpenAICompatible
@@ -23,7 +23,7 @@ class Mistral(OpenAICompatible):
         request = HttpCall(base + PATHS[CHAT], headers, orjson.dumps(chat | dict(deployment.extra_body)))
         if not _thinks(chat):
             return request, OpenAIAnswer(call.model, include_usage=call.include_usage)
-        translator = MistralTranslator(call.model, include_usage=call.include_usage)
+        translator = PartsTranslator(call.model, include_usage=call.include_usage)
         return request, TranslatedAnswer(SseEvents(), translator)
 
 

@@ -1,6 +1,7 @@
-"""An answer of a model that thinks: its content comes in parts, thoughts among them.
+"""OpenAI's answers but for one thing: where the model thinks, their content comes in parts, thoughts among them.
 
-Source: https://docs.mistral.ai/capabilities/reasoning/
+Sources: https://docs.mistral.ai/capabilities/reasoning/ (thinking),
+https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models (reasoning)
 """
 
 from typing import Any
@@ -9,8 +10,11 @@ from services.router.providers.broken_answer import UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage, usage_from_openai
 
+_THOUGHTS = {"thinking": "thinking", "reasoning": "summary"}
+"""The types of thoughts, and where the pieces of their text are."""
 
-class MistralTranslator:
+
+class PartsTranslator:
     """A `ChunkTranslator` that only takes the parts apart; all else is as it came."""
 
     def __init__(self, model: str, *, include_usage: bool) -> None:
@@ -18,7 +22,6 @@ class MistralTranslator:
         self.finished = False
         self._model = model
         self._include_usage = include_usage
-        self._last: dict[str, Any] = {}
 
     def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
         raise_reported(answer)
@@ -56,8 +59,8 @@ def _flat(message: dict[str, Any]) -> dict[str, Any]:
     thoughts = [
         piece.get("text") or ""
         for part in parts
-        if part.get("type") == "thinking"
-        for piece in part.get("thinking") or ()
+        if (field := _THOUGHTS.get(part.get("type"))) is not None
+        for piece in part.get(field) or ()
     ]
     shown = {**message, "content": "".join(texts)}
     return {**shown, "reasoning_content": "".join(thoughts)} if thoughts else shown
