@@ -16,7 +16,13 @@ def providers_tables() -> str:
     own = [each for each in providers if each not in compatible]
     lines = ["### By their own protocol", "", "| provider | protocol | credential | address | needs, takes | calls |"]
     lines += ["|---|---|---|---|---|---|", *map(_own, own)]
-    lines += ["", "### By OpenAI's protocol", "", "| provider | credential | address | calls |", "|---|---|---|---|"]
+    lines += [
+        "",
+        "### By OpenAI's protocol",
+        "",
+        "| provider | credential | address | takes | calls |",
+        "|---|---|---|---|---|",
+    ]
     lines += map(_compatible, compatible)
     return "\n".join(lines)
 
@@ -38,7 +44,8 @@ def _own(each: Supported) -> str:
 
 
 def _compatible(each: Supported) -> str:
-    return f"| {_name(each)} | {_key(each)} | {_address(each)} | {_calls(each)} |"
+    takes = ", ".join(f"`{name}`" for name in each.settings)
+    return f"| {_name(each)} | {_key(each)} | {_address(each)} | {takes} | {_calls(each)} |"
 
 
 def _name(each: Supported) -> str:

@@ -33,7 +33,9 @@ class CloudSignIn(Section):
     )
     azure_ad_token: Text | None = Field(None, repr=False, description="Entra ID token, where there is no key.")
     tenant_id: Text | None = Field(None, description="Entra ID tenant that gives out tokens.")
-    client_id: Text | None = Field(None, description="Application that signs in at Entra ID.")
+    client_id: Text | None = Field(
+        None, description="Application that signs in at Entra ID, or service principal at Databricks."
+    )
     client_secret: Text | None = Field(None, repr=False, description="Its secret.")
     azure_username: Text | None = Field(None, description="User that signs in with the application.")
     azure_password: Text | None = Field(None, repr=False, description="The user's password.")

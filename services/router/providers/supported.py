@@ -59,7 +59,7 @@ def _compatible(name: str) -> Supported:
         base_url=row.base_url,
         base_url_env=row.base_url_env,
         needs=() if row.base_url else ("api_base",),
-        settings=("organization",) if name == "openai" else (),
+        settings=row.settings,
         calls=row.calls,
         other_names=_aliases(name),
     )
