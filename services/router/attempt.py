@@ -67,7 +67,7 @@ class Attempts:
         """
         if deployment.client_sets and brings_credentials(call):
             try:
-                call, deployment = with_clients_own(call, deployment)
+                call, deployment = with_clients_own(call, deployment, signs_in=isinstance(provider, SignsIn))
             except Rejected as reason:
                 return rejected(reason)
         outcome = await self._call(job, provider, deployment, call, timeout_s, own_limit=own_limit, line=line)

@@ -21,8 +21,12 @@ def brings_credentials(call: ProviderCall) -> bool:
     return b'"api_key"' in call.body or b'"api_base"' in call.body
 
 
-def with_clients_own(call: ProviderCall, deployment: Deployment) -> tuple[ProviderCall, Deployment]:
+def with_clients_own(
+    call: ProviderCall, deployment: Deployment, *, signs_in: bool = False
+) -> tuple[ProviderCall, Deployment]:
     """Return the call without the client's credentials, and the deployment with them; both as they were without any.
+
+    `signs_in`: the provider is called with a token that the gateway gets, whatever key there is.
 
     Raises:
         InvalidField: the body has one that the deployment does not take, or an address without a key.
@@ -42,6 +46,12 @@ def with_clients_own(call: ProviderCall, deployment: Deployment) -> tuple[Provid
         pattern = allowed["api_base"]
         if pattern is not None and not re.fullmatch(pattern, base):
             raise InvalidField("api_base", f"must fit {pattern}, which the model's deployment demands.")
+        if pattern is None and signs_in:
+            raise InvalidField(
+                "api_base",
+                "is taken for this model only where the operator has given a pattern: the gateway signs in at its "
+                "provider, and its token goes nowhere else.",
+            )
         if pattern is None and not given.get("api_key"):
             raise InvalidField(
                 "api_base", "needs an api_key beside it: the gateway sends its own only to its own address."

@@ -22,7 +22,7 @@ class SteppedAnswer:
         open_call: Callable[[HttpCall], Awaitable[ProviderAnswer]],
         provider: str,
     ) -> None:
-        self.status_code = first.status_code
+        self.status_code = first.status_code if first.status_code >= 300 else 200  # 201: something was made
         self._answer = first
         self._steps = steps
         self._open = open_call

@@ -38,7 +38,7 @@ class HuggingFace(OpenAICompatible):
             origin = base.removesuffix("/v1")
             if deployment.api_base is None or origin.endswith(FEATURES):  # a server of one's own has /v1/embeddings
                 return features_call(call, deployment, origin.removesuffix(FEATURES), headers)
-        return super().prepare(call, self._routed.of(deployment))
+        return super().prepare(call, deployment if deployment.api_base is not None else self._routed.of(deployment))
 
 
 def routed_model(model: str) -> str:
@@ -50,4 +50,4 @@ def routed_model(model: str) -> str:
 
 
 def _routed(deployment: Deployment) -> Deployment:
-    return deployment if deployment.api_base is not None else replace(deployment, model=routed_model(deployment.model))
+    return replace(deployment, model=routed_model(deployment.model))

@@ -13,7 +13,10 @@ class Prepared(Generic[Made]):
     """Kept as long as the deployment itself, never by its id: the same id can have other models and credentials."""
 
     def __init__(self, make: Callable[[Deployment], Made]) -> None:
-        """`make` raises where something is missing; it is then asked again by the next call."""
+        """`make` raises where something is missing; it is then asked again by the next call.
+
+        What it returns must not hold the deployment itself, which would then be kept for ever.
+        """
         self._make = make
         self._made: WeakKeyDictionary[Deployment, Made] = WeakKeyDictionary()
 

@@ -93,6 +93,7 @@ class Kept(Generic[T]):
         new = await self._obtain(deployment)
         if len(self._held) >= HELD_MAX:  # clients may bring credentials of their own
             self._held.clear()
+            self._renew_at.clear()
         self._held[identity] = new
         if new.ends_at is not None:
             left = new.ends_at - self._clock()

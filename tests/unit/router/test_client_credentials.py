@@ -94,3 +94,13 @@ def test_a_body_that_only_talks_of_keys_is_left_alone() -> None:
     assert brings_credentials(call) is False or with_clients_own(call, of) == (call, of)
     text = provider_call({**HELLO, "note": {"api_key": 1}})
     assert with_clients_own(text, of)[1] is of
+
+
+def test_a_token_that_the_gateway_gets_goes_to_no_address_of_a_client() -> None:
+    of = deployment(provider="vertex_ai", client_sets={"api_base": None})
+    call = provider_call({**HELLO, "api_base": "https://mine.example", "api_key": "k"})
+    with pytest.raises(InvalidField) as caught:
+        with_clients_own(call, of, signs_in=True)
+    assert caught.value.param == "api_base"
+    fitting = deployment(provider="vertex_ai", client_sets={"api_base": r"https://mine\.example"})
+    assert with_clients_own(call, fitting, signs_in=True)[1].api_base == "https://mine.example"

@@ -1,6 +1,7 @@
 """What is made once for a deployment is made for that one alone, whatever ids and names others share with it."""
 
 import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -48,3 +49,15 @@ def test_nothing_is_kept_of_a_deployment_that_is_gone() -> None:
     gc.collect()
     assert made == ["kept", "passing", "passing", "passing"]
     assert len(prepared._made) == 1
+
+
+@pytest.mark.parametrize("name", CHAT)
+def test_no_adapter_keeps_a_deployment_that_is_gone(name: str) -> None:
+    """One made for a single request, with a client's own key, must not stay with its key."""
+    provider = load_providers({"AZURE_API_BASE": "https://own.example"})[name]
+    of = deployment(provider=name, model="m", api_key="k", api_base=None if name == "azure" else "https://own.example")
+    gone = weakref.ref(of)
+    provider.prepare(provider_call(HELLO), of)
+    del of
+    gc.collect()
+    assert gone() is None
