@@ -5,7 +5,8 @@ Edge learns from them what is missing (readiness) and that a router it waits for
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -21,22 +22,30 @@ DEAD_AFTER_S = 2.0
 
 
 class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
-    """`lacks` is empty when the process can do its work, else a short phrase: "clickhouse"."""
+    """`lacks` is empty when the process can do its work, else a short phrase: "clickhouse".
+
+    `mismatches`: of a router, by provider, the answers since its start whose usage did not add up.
+    """
 
     service: str
     process: str
     lacks: str = ""
+    mismatches: dict[str, int] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Heartbeat).decode
 
 
-async def beat(bus: Bus, service: str, lacks: Callable[[], str] = lambda: "") -> None:
+async def beat(
+    bus: Bus, service: str, lacks: Callable[[], str] = lambda: "", mismatches: Mapping[str, int] = MappingProxyType({})
+) -> None:
     """Say so until cancelled."""
     while True:
         try:
-            bus.publish(subjects.heartbeat(service), _encode(Heartbeat(service, bus.process, lacks())))
+            bus.publish(
+                subjects.heartbeat(service), _encode(Heartbeat(service, bus.process, lacks(), dict(mismatches)))
+            )
         except NotConnected:
             log.debug("no heartbeat: not connected")
         await asyncio.sleep(INTERVAL_S)
@@ -46,6 +55,7 @@ class _Sign(NamedTuple):
     service: str
     lacks: str
     at: float
+    mismatches: Mapping[str, int] = MappingProxyType({})
 
 
 class Pulse:
@@ -76,6 +86,12 @@ class Pulse:
             process for process, sign in self._signs.items() if sign.service == service and now - sign.at < DEAD_AFTER_S
         }
 
+    def mismatches(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (router, provider, answers whose usage did not add up) of every router that lives."""
+        for process in sorted(self.live("router")):
+            for provider, count in self._signs[process].mismatches.items():
+                yield process, provider, count
+
     def lacks(self, service: str) -> str:
         """Return "" when a live process of `service` lacks nothing, else what to say about it."""
         states = [self._signs[process].lacks for process in self.live(service)]
@@ -85,7 +101,7 @@ class Pulse:
 
     def _on_beat(self, message: Message) -> None:
         sign = _decode(message.data)
-        self._signs[sign.process] = _Sign(sign.service, sign.lacks, time.monotonic())
+        self._signs[sign.process] = _Sign(sign.service, sign.lacks, time.monotonic(), sign.mismatches)
         if len(self._signs) > 256:
             oldest = min(self._signs, key=lambda process: self._signs[process].at)
             del self._signs[oldest]

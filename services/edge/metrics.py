@@ -1,7 +1,7 @@
 """What edge counts, for Prometheus: plain dictionaries on the hot path, turned into metrics when they are read."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -24,8 +24,10 @@ class _Latency:
 class Metrics(Collector):
     """Names are LiteLLM's where it has them."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, mismatches: Callable[[], Iterable[tuple[str, str, int]]] = tuple) -> None:
+        """`mismatches` are what routers tell, shared.heartbeat.Pulse."""
         self._outbox = outbox
+        self._mismatches = mismatches
         self.in_flight = 0
         self._requests: dict[tuple[str, int], int] = {}
         self._latency: dict[str, _Latency] = {}
@@ -75,6 +77,14 @@ class Metrics(Collector):
                 buckets.append((bound, running))
             latency.add_metric([model], buckets, sum_value=seen.total)
         yield latency
+        mismatches = CounterMetricFamily(
+            "meterhouse_usage_mismatches",
+            "Answers whose usage did not add up, and was read in the dearer way.",
+            labels=["router", "provider"],
+        )
+        for router, provider, count in self._mismatches():
+            mismatches.add_metric([router, provider], count)
+        yield mismatches
         yield GaugeMetricFamily("litellm_in_flight_requests", "Requests being served.", value=self.in_flight)
         yield GaugeMetricFamily(
             "meterhouse_facts_waiting", "Facts of this process not yet stored.", value=self._outbox.waiting

@@ -70,7 +70,10 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         endpoints = Endpoints(bus, completer, interrupted=interrupted)
         await endpoints.start()
         loop = asyncio.get_running_loop()
-        background = [loop.create_task(beat(bus, "router")), loop.create_task(endpoints.report())]
+        background = [
+            loop.create_task(beat(bus, "router", mismatches=completer.mismatches)),
+            loop.create_task(endpoints.report()),
+        ]
         if own.price_refresh_s is not None:
             # Later than policy: what was held for by the old prices is by then settled.
             refresh = keep_prices_fresh(

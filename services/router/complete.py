@@ -86,6 +86,7 @@ class Completer:
         self._stream_timeout_s = stream_timeout_s
         self._drop_params = drop_params
         self._chance = chance
+        self.mismatches: dict[str, int] = {}  # by provider: answers whose usage did not add up
         self._rates: dict[
             tuple[str, str], tuple[PriceRow, Rates, list[PriceRow]]
         ] = {}  # by deployment and tier, of the price now
@@ -108,6 +109,9 @@ class Completer:
         )
         if job.billed_pico:
             priced = priced._replace(pico=priced.pico + job.billed_pico)
+        if ending.usage.mismatch and ending.deployment is not None:
+            provider = ending.deployment.provider
+            self.mismatches[provider] = self.mismatches.get(provider, 0) + 1
         fact = finished_fact(job, ending, priced)
         try:
             await self._outbox.put(fact.subject, encode_fact(fact), fact.id)

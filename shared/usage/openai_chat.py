@@ -26,17 +26,19 @@ def usage_from_openai(usage: object, *, tier: object = None) -> Usage | None:
         return None
     prompt, completion = prompt or 0, completion or 0
     total = count(usage, "total_tokens")
-    if not tier and total == prompt + completion and usage.keys() <= _PLAIN:
-        plain = _plain(prompt, completion, usage.get("prompt_tokens_details"), usage.get("completion_tokens_details"))
+    served = tier_of(tier) if tier else ""
+    if total == prompt + completion and usage.keys() <= _PLAIN:
+        read, wrote = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+        plain = _plain(prompt, completion, read, wrote, served)
         if plain is not None:
             return plain
-    return _with_details(usage, prompt, completion, total, tier_of(tier or usage.get("service_tier")))
+    return _with_details(usage, prompt, completion, total, served or tier_of(usage.get("service_tier")))
 
 
 _PLAIN = {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
 
 
-def _plain(prompt: int, completion: int, read: object, wrote: object) -> Usage | None:
+def _plain(prompt: int, completion: int, read: object, wrote: object, tier: str) -> Usage | None:
     """Return the usage of nearly every answer, at a fifth of the work; None where more is to be looked at."""
     cached = reasoning = 0
     for name, number in read.items() if isinstance(read, dict) else ():
@@ -49,7 +51,9 @@ def _plain(prompt: int, completion: int, read: object, wrote: object) -> Usage |
             if name != "reasoning_tokens" or type(number) is not int or not 0 < number <= completion:
                 return None
             reasoning = number
-    return Usage(input=prompt - cached, cached_input=cached, output=completion - reasoning, reasoning=reasoning)
+    return Usage(
+        input=prompt - cached, cached_input=cached, output=completion - reasoning, reasoning=reasoning, tier=tier
+    )
 
 
 _MEDIA_OR_REASONING = {"reasoning_tokens", "audio_tokens", "image_tokens", "video_tokens"}

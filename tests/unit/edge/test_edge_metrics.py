@@ -89,3 +89,8 @@ def test_what_is_in_flight_and_what_waits_to_be_stored_is_told() -> None:
     assert found[("litellm_in_flight_requests", ())] == 3
     assert found[("meterhouse_facts_waiting", ())] == 0
     assert found[("meterhouse_facts_retries_total", ())] == 0
+
+
+def test_usage_that_did_not_add_up_is_counted_by_router_and_provider() -> None:
+    counted = Metrics(Outbox(Bus(FastClient(), "edge")), lambda: [("router-1", "xai", 3)])
+    assert read(counted)[("meterhouse_usage_mismatches_total", ("xai", "router-1"))] == 3

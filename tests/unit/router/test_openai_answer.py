@@ -364,3 +364,15 @@ def test_no_bytes_break_more_than_the_answer(data: bytes) -> None:
         assert isinstance(answer.text_so_far(), str)
     with pytest.raises(BrokenAnswer):
         OpenAIAnswer("m", include_usage=False).whole(data)
+
+
+@pytest.mark.parametrize(("said", "tier"), [("priority", "priority"), ("default", ""), (None, "")])
+def test_the_service_tier_of_an_answer_is_that_of_its_usage(said: str | None, tier: str) -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    whole = OpenAIAnswer("m", include_usage=False)
+    whole.whole(orjson.dumps({"choices": [], "usage": usage, "service_tier": said}))
+    assert whole.usage == Usage(input=1, output=2, tier=tier)
+    streamed = OpenAIAnswer("m", include_usage=False)
+    chunk = {"choices": [], "usage": usage, "service_tier": said}
+    streamed.feed(b"data: " + orjson.dumps(chunk) + b"\n\n")
+    assert streamed.usage == Usage(input=1, output=2, tier=tier)

@@ -47,7 +47,9 @@ class OpenAIAnswer:
             if "choices" not in fields:
                 raise_reported(json_object(body, orjson.loads))
                 raise UnreadableAnswer("an answer without choices")
-            self.usage = usage_from_openai(_decode(fields["usage"])) if "usage" in fields else None
+            if "usage" in fields:
+                tier = _text(fields["service_tier"]) if "service_tier" in fields else None
+                self.usage = usage_from_openai(_decode(fields["usage"]), tier=tier)
             self.response_id = _text(fields.get("id"))
             model = _text(fields.get("model"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -117,7 +119,7 @@ class OpenAIAnswer:
         raise_reported(chunk if name != "error" else {"error": chunk.get("error") or chunk})
         if self._first:
             self._begin(data, chunk)
-        usage = usage_from_openai(chunk.get("usage"))
+        usage = usage_from_openai(chunk.get("usage"), tier=chunk.get("service_tier"))
         if usage is None:
             return True
         self.usage = usage

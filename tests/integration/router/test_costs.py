@@ -1,0 +1,62 @@
+"""What answers cost, from a provider's figures over HTTP to the fact and the headers."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.bus import Bus
+from shared.heartbeat import Pulse
+from tests.integration.router.conftest import Start, at
+from tests.integration.router.rig import Caller, until
+from tests.provider_servers import Behaviour, OpenAIServer
+
+PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+ODD = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 175}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_usage_that_does_not_add_up_is_priced_dearer_marked_and_counted(
+    start: Start, caller: Caller, openai_server: OpenAIServer, bus: Bus, stream: bool
+) -> None:
+    pulse = Pulse(bus)
+    await pulse.start()
+    await start(models=[("m", at(openai_server, **PRICES))])
+    openai_server.next(Behaviour(usage=ODD))
+    answer = await (caller.stream("m") if stream else caller.ask("m"))
+    fact = await caller.fact(answer)
+    assert fact.usage_check == "total_tokens is 175, its parts are 150"
+    assert fact.cost_pico == 100 * 10**6 + 75 * 2 * 10**6
+    await until(lambda: [(provider, count) for _, provider, count in pulse.mismatches()] == [("openai", 1)])
+
+
+async def test_a_reported_cost_is_charged_with_discount_and_margin_and_told(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    terms = {"cost_discount_config": {"openrouter": 0.1}, "cost_margin_config": {"global": 0.5}}
+    await start(
+        models=[("m", at(openai_server, "openrouter/openai/gpt-4o"))],
+        litellm_settings=terms,
+    )
+    usage: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.001}
+    openai_server.next(Behaviour(usage=usage))
+    answer = await caller.ask("m")
+    fact = await caller.fact(answer)
+    assert (fact.cost_source, fact.reported_pico) == ("reported", 10**9)
+    assert fact.computed_pico == 10 * 2_500_000 + 5 * 10_000_000
+    assert (fact.discount_pico, fact.margin_pico, fact.cost_pico) == (10**8, 450_000_000, 1_350_000_000)
+    told = {name: Decimal(text) for name, text in answer.headers.items() if "response-cost" in name}
+    assert told["x-litellm-response-cost"] == Decimal("0.00135")
+    assert told["x-litellm-response-cost-original"] == Decimal("0.001")
+    assert told["x-litellm-response-cost-discount-amount"] == Decimal("0.0001")
+    assert told["x-litellm-response-cost-margin-amount"] == Decimal("0.00045")
+
+
+async def test_a_call_billed_by_the_second_costs_its_duration(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    await start(models=[("m", at(openai_server, input_cost_per_second=0.001))])
+    openai_server.next(Behaviour(delay_s=0.2))
+    fact = await caller.fact(await caller.ask("m"))
+    assert fact.usage["compute_ms"] == fact.finished_ms - fact.started_ms >= 200
+    assert fact.cost_pico == fact.usage["compute_ms"] * 10**6
