@@ -17,7 +17,7 @@ from services.policy.control.plane import ControlPlane
 from services.policy.control.projection.projector import Projector
 from services.policy.guardrails import Chain
 from services.policy.hooks.notifier import Notifier
-from services.policy.hooks.targets import targets_of, unknown_kinds
+from services.policy.hooks.targets import hooks_of
 from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.layout import check_layout
 from services.policy.partitions.open_partitions import OpenPartitions
@@ -106,9 +106,10 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     watch = ThresholdWatch(
         bus, outbox, told, Directory(keys.entries, holders.entries, tree_rules_of(config)), own.budget_thresholds
     )
-    notifier = Notifier(bus, targets_of(config, os.environ))
-    for kind in unknown_kinds(config):
-        log.warning(f"general_settings.alerting has '{kind}', which is not sent: 'webhook' and 'slack' are")
+    hooks = hooks_of(config, os.environ)
+    for problem in hooks.problems:
+        log.warning(problem)
+    notifier = Notifier(bus, hooks.targets)
     owner = Owner(bus, outbox, leases, settlements, partitions, admission.on_admit)
     async with asyncio.TaskGroup() as tasks:
         running = [
