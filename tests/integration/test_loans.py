@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from services.policy.budgets.admission import Ask, Placed
+from services.policy.budgets.loans import Lent
 from services.policy.budgets.tree import TreeRules
 from services.policy.partitions import borrowing, lending
 from services.policy.partitions.decision import Denied
+from shared import subjects
 from shared.bus import Bus
-from shared.holders import Window
+from shared.holders import Holder, Window, entry_name
 from tests import budgets
 from tests.budgets import answered, cost, decided, entries_of, finish, until, wanted
 from tests.loans import ELSEWHERE, GLOBAL, HOME, PARTITIONS, Partitions, charges_under, key_at, partitions
@@ -287,3 +289,45 @@ async def test_whoever_dies_no_budget_is_passed_and_in_the_end_all_is_told(
 
 def owners_total(owners: Partitions) -> int:
     return owners.at_most_spent() if HOME in owners.owned else 0
+
+
+async def test_requests_that_need_two_loans_at_once_do_not_take_turns_for_ever(bus: Bus) -> None:
+    """What one of them was lent of the first budget must still be there when it is lent of the second."""
+    tag = Holder(
+        kind="tag",
+        id="tight",
+        version=1,
+        tenant="tag:tight",
+        created_at=0.0,
+        updated_at=0.0,
+        budgets=(Window(25),),
+    )
+    charges = charges_under(Window(25), holders={entry_name("tag", "tight"): tag}, tags=("tight",))
+    home = subjects.partition_of("tag:tight", PARTITIONS)
+    away = [number for number in range(PARTITIONS) if number not in (HOME, home)]
+    async with partitions(bus) as owners:
+
+        async def one(number: int) -> Any:
+            request = wanted(KEYS[number], cost(10), charges=charges, waits_s=10)
+            answer = await answered(owners[number], request)
+            await asyncio.sleep(0.05)
+            await finish(bus, request.request, 1, key=KEYS[number].token, partition=number)
+            return answer
+
+        answers = await asyncio.gather(*[one(away[number % len(away)]) for number in range(15)])
+        assert all(isinstance(answer, Placed) for answer in answers)
+        lent = [entry for at in {HOME, home} for entry in await entries_of(bus, at) if type(entry).__name__ == "Lent"]
+        assert len(lent) < 200, "they lend and return without end"
+
+
+async def test_a_loan_that_nobody_heard_of_is_asked_about(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The borrower's owner died before it knew: its successor is told, and returns it."""
+    monkeypatch.setattr(lending, "SILENT_MS", 400)
+    async with partitions(bus) as owners:
+        await spend(owners, ELSEWHERE[0], 10, 10**6, paid=10)
+        home = owners[HOME]
+        lent = home.books.loans[GLOBAL][ELSEWHERE[0]].lent
+        home._write(Lent(GLOBAL, home.books.account(GLOBAL).window, ELSEWHERE[0], lent + 500))
+        home.lender._stored[GLOBAL, ELSEWHERE[0]] = (home.books.account(GLOBAL).window, lent + 500)
+        await owners.replace(ELSEWHERE[0])
+        await until(lambda: owners.figures(HOME) == (10, 0), within_s=10)

@@ -44,6 +44,10 @@ REFUSED_PROVIDER_MS = 1_000
 RECALLED_MS = 3_000
 """How long after a recall all that is not needed goes back at once."""
 
+KEPT_MS = 500
+"""How long what was asked for stays here in spite of a recall: its request may still wait for what it needs of another
+account, and two that gave back at once would take turns for ever."""
+
 IDLE_MS = 2_000
 NEWS_EVERY_MS = 10_000
 
@@ -58,6 +62,11 @@ class Need(NamedTuple):
     least: int
     waits: bool
     give_up_ms: int
+
+
+class _Kept(NamedTuple):
+    amount: int
+    until_ms: int
 
 
 class _Refused(NamedTuple):
@@ -96,6 +105,7 @@ class Borrower:
         self._standings: dict[str, Standing] = {}  # as home last told them when it refused
         self._short: set[str] = set()
         self._recalled_ms: dict[str, int] = {}  # until when
+        self._kept: dict[str, _Kept] = {}
         self._touched_ms: dict[str, int] = {}  # of accounts home does not know all of
         self._told_ms: dict[str, int] = {}
         self._untold: dict[str, Report] = {}
@@ -209,6 +219,7 @@ class Borrower:
             answered = True
             self._unanswered.discard(name)
             if isinstance(answer, Granted):
+                self._keep(name, need.amount)
                 self._take(name, need.charge.home, answer)
                 self._refused.pop(name, None)
                 if answer.short:
@@ -262,12 +273,25 @@ class Borrower:
         self._write(entry, None)
         self._touched_ms[name] = self._now_ms()
 
+    def _keep(self, name: str, amount: int) -> None:
+        self._kept[name] = _Kept(amount, self._now_ms() + KEPT_MS)
+        asyncio.get_running_loop().call_later(KEPT_MS / 1000, self._keep_no_longer, name)
+
+    def _keep_no_longer(self, name: str) -> None:
+        now_ms = self._now_ms()
+        kept = self._kept.get(name)
+        if kept is not None and now_ms >= kept.until_ms:
+            del self._kept[name]
+            if self._open and name in self._recalled_ms:
+                self._give_back(name, now_ms)
+
     def _give_back(self, name: str, now_ms: int, *, news: bool = False) -> None:
         credit = self._books.credits.get(name)
         if credit is None:
             return
         account = self._books.account(name)
-        unneeded = idle(account, credit)
+        kept = self._kept.get(name)
+        unneeded = max(0, idle(account, credit) - (kept.amount if kept and now_ms < kept.until_ms else 0))
         if unneeded or credit.told != account.spent or news:
             self._report(name, credit.returned + unneeded, now_ms)
 

@@ -36,6 +36,9 @@ RECALL_EVERY_MS = 50
 LOST_MS = 30_000
 """Who has not been heard of for so long counts as having spent what it was lent, until it is heard of."""
 
+SILENT_MS = 12_000
+"""Who has not been heard of for so long is asked: it may have died before it knew of its loan."""
+
 LOST_RECALL_EVERY_MS = 5_000
 REFUSED_BEFORE_MS = 200
 """So long before a question gives up it is answered that others still hold what it asks for."""
@@ -79,6 +82,7 @@ class Lender:
         self._waiting: dict[str, deque[_Asked]] = {}
         self._recalled_ms: dict[str, int] = {}
         self._heard_ms: dict[tuple[str, int], int] = {}  # of those that may have something to return
+        self._asked_ms: dict[tuple[str, int], int] = {}  # when those who are silent were asked
         self._stored: dict[tuple[str, int], tuple[int, int]] = {}  # window and what the journal has as lent in it
 
     @property
@@ -161,8 +165,12 @@ class Lender:
         loan = self._books.loans.get(name, {}).get(borrower)
         if loan is None or not (loan.held or loan.assumed):
             del self._heard_ms[name, borrower]
+            self._asked_ms.pop((name, borrower), None)
             return
         if now_ms < heard_ms + LOST_MS:
+            if now_ms >= max(heard_ms, self._asked_ms.get((name, borrower), 0)) + SILENT_MS:
+                self._asked_ms[name, borrower] = now_ms
+                self._recall_from(name, borrower)
             return
         if not loan.assumed:
             log.warning("nothing is heard of a loan: it counts as spent", account=name, partition=borrower)
