@@ -178,6 +178,7 @@ class HolderAnswer(msgspec.Struct, frozen=True):
     budget_reset_at: float | None = None
     windows: tuple[WindowAnswer, ...] = ()
     shared: Holder | None = None  # the budget it names by its budget_id
+    counted: bool = True  # by the owner of its partition; else only the ledger knows what it spent
 
 
 class TeamAnswer(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ QueryName = Literal[
     "spend_summary",
     "spend_keys",
     "spend_users",
+    "spend_end_users",
     "spend_tags",
     "global_spend",
     "global_spend_keys",

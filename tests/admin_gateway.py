@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from services.edge.admin.authority import Actor
+from services.edge.admin.ledger import Ledger
 from services.edge.admin.own_view import seen_in
 from services.edge.admin.routes import management_routes
 from services.edge.error_dialects import openai_error
@@ -20,6 +21,7 @@ from shared import subjects
 from shared.bus import Bus, KvView, Message
 from shared.config import Config, load_config
 from shared.errors import AuthenticationFailed, GatewayError
+from shared.heartbeat import Pulse
 from shared.holders import Holder, decode_holder, entry_name
 from shared.keys import Key, decode_key, token_of
 
@@ -93,7 +95,7 @@ def _app(bus: Bus, keys: KvView[Key], holders: KvView[Holder]) -> FastAPI:
         return Actor(known.token, False, known.user_id or "", known.team_id or "")
 
     app = FastAPI()
-    for routes in management_routes(bus, identify, seen_in(keys), seen_in(holders)):
+    for routes in management_routes(bus, Ledger(bus, Pulse(bus)), identify, seen_in(keys), seen_in(holders)):
         app.include_router(routes)
 
     @app.exception_handler(GatewayError)

@@ -93,9 +93,10 @@ def build_app(
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(token_counter_routes(facts, names, key_of))
     app.include_router(cost_routes(facts, names, key_of))
-    for routes in management_routes(bus, identify, wait_until_seen, wait_until_holder_seen):
+    ledger = Ledger(bus, pulse)
+    for routes in management_routes(bus, ledger, identify, wait_until_seen, wait_until_holder_seen):
         app.include_router(routes)
-    app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))
+    app.include_router(spend_routes(bus, ledger, identify))
 
     @app.get("/metrics/", tags=["health"], summary="Prometheus metrics; needs a key")
     async def read_metrics(request: Request) -> Response:

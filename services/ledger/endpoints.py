@@ -33,6 +33,7 @@ _SUMS: dict[str, Answer] = {
     "spend_summary": spend_sums.spend_summary,
     "spend_keys": spend_sums.spend_keys,
     "spend_users": spend_sums.spend_users,
+    "spend_end_users": spend_sums.spend_end_users,
     "spend_tags": spend_sums.spend_tags,
     "global_spend": spend_sums.global_spend,
     "global_spend_keys": spend_sums.global_spend_keys,

@@ -58,6 +58,11 @@ async def spend_users(store: Store, wanted: SpendFilter) -> list[dict[str, Any]]
     return [{"user_id": user, "spend": usd(spend)} for user, spend in found if user]
 
 
+async def spend_end_users(store: Store, wanted: SpendFilter) -> list[dict[str, Any]]:
+    found = await _grouped(store, wanted, ("end_user",))
+    return [{"end_user": end_user, "spend": usd(spend)} for end_user, spend in found if end_user]
+
+
 async def spend_tags(store: Store, wanted: SpendFilter) -> list[dict[str, Any]]:
     return [
         {"individual_request_tag": tag, "log_count": count, "total_spend": usd(spend)}

@@ -152,3 +152,19 @@ def test_a_team_of_two_requests_a_minute_serves_two(
         ask(clients[0])
     done(master, "/team/update", team_id=team_id, rpm_limit=None)
     assert ask(clients[0]).choices
+
+
+def test_spend_of_users_and_customers_without_a_budget_is_told_all_the_same(
+    sdk_with: SdkWith, master: httpx.Client, eventually: Callable[..., Any]
+) -> None:
+    made, customer = done(master, "/user/new"), str(uuid4())
+    done(master, "/customer/new", user_id=customer)
+    assert ask(sdk_with(made["key"]), "unit", user=customer).choices
+
+    def both_told() -> bool:
+        user = master.get("/user/info", params={"user_id": made["user_id"]}).json()["user_info"]
+        listed = master.get("/user/list", params={"user_ids": made["user_id"]}).json()["users"][0]
+        told = master.get("/customer/info", params={"end_user_id": customer}).json()
+        return bool(user["spend"] == listed["spend"] == told["spend"] == 1)
+
+    eventually(both_told, 10)

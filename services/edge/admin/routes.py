@@ -6,6 +6,8 @@ from fastapi import APIRouter
 
 from services.edge.admin.authority import Identify
 from services.edge.admin.keys import key_routes
+from services.edge.admin.ledger import Ledger
+from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.organizations.routes import organization_routes
 from services.edge.admin.others.budgets import budget_routes
 from services.edge.admin.others.customers import customer_routes
@@ -17,13 +19,14 @@ from shared.bus import Bus
 
 
 def management_routes(
-    bus: Bus, identify: Identify, key_seen: WaitUntilSeen, holder_seen: WaitUntilSeen
+    bus: Bus, ledger: Ledger, identify: Identify, key_seen: WaitUntilSeen, holder_seen: WaitUntilSeen
 ) -> Iterator[APIRouter]:
     """Yield them. `key_seen` and `holder_seen` wait for this edge itself to know of a change."""
+    spend = LedgerSpend(ledger)
     yield key_routes(bus, identify, key_seen)
     yield team_routes(bus, identify, holder_seen)
-    yield user_routes(bus, identify, key_seen, holder_seen)
+    yield user_routes(bus, spend, identify, key_seen, holder_seen)
     yield organization_routes(bus, identify, holder_seen)
-    yield customer_routes(bus, identify, holder_seen)
+    yield customer_routes(bus, spend, identify, holder_seen)
     yield budget_routes(bus, identify, holder_seen)
     yield tag_routes(bus, identify, holder_seen)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.edge.admin.authority import Actor, Identify, dependencies
 from services.edge.admin.command import command
+from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.others.requests import NewCustomer, SomeCustomers, UpdateCustomer
 from services.edge.admin.others.rows import customer_row
 from services.edge.admin.own_view import GONE, WaitUntilSeen
@@ -19,7 +20,7 @@ from shared.holders import entry_name
 PREFIXES = ("/customer", "/end_user")
 
 
-def customer_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
+def customer_routes(bus: Bus, spend: LedgerSpend, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
     """Return the routes. `wait_until_seen` takes the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["customers"])
     _, manager = dependencies(identify)
@@ -29,7 +30,7 @@ def customer_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen
     async def changed(verb: ControlVerb, actor: Actor, body: dict[str, Any]) -> HolderAnswer:
         answer = await command(bus, verb, actor, body, HolderAnswer)
         await wait_until_seen(entry_name("end_user", answer.entry.id), answer.entry.version)
-        return answer
+        return (await spend.fill([answer]))[0]
 
     async def new(fields: NewCustomer, actor: Manager) -> Response:
         body = {"id": fields.user_id, "fields": fields.model_dump(exclude_unset=True, exclude={"user_id"})}
@@ -44,11 +45,11 @@ def customer_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen
         found = await command(bus, "customer_info", actor, {"ids": [end_user_id]}, list[HolderAnswer])
         if not found:
             raise NotFound(f"End User Id={end_user_id} does not exist in db", param="end_user_id")
-        return as_json(customer_row(found[0]))
+        return as_json(customer_row((await spend.fill(found))[0]))
 
     async def list_customers(actor: Manager) -> Response:
         found = await command(bus, "customer_list", actor, {}, list[HolderAnswer])
-        return as_json([customer_row(answer) for answer in found])
+        return as_json([customer_row(answer) for answer in await spend.fill(found)])
 
     async def delete(some: SomeCustomers, actor: Manager) -> Response:
         """Delete all of them, or none where one does not exist."""

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.edge.admin.authority import Actor, Identify, dependencies
 from services.edge.admin.command import command
 from services.edge.admin.key_rows import unblocked_row
+from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.own_view import GONE, WaitUntilSeen
 from services.edge.admin.teams.team_rows import team_row
 from services.edge.admin.users.requests import ListUsers, NewUser, OneUser, SomeUsers, UpdateUser, UpdateUsers
@@ -22,7 +24,9 @@ from shared.holders import entry_name
 BULK_MAX = 500
 
 
-def user_routes(bus: Bus, identify: Identify, key_seen: WaitUntilSeen, holder_seen: WaitUntilSeen) -> APIRouter:
+def user_routes(
+    bus: Bus, spend: LedgerSpend, identify: Identify, key_seen: WaitUntilSeen, holder_seen: WaitUntilSeen
+) -> APIRouter:
     """Return the routes. `key_seen` takes a token, `holder_seen` the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["users"])
     caller, manager = dependencies(identify)
@@ -30,10 +34,14 @@ def user_routes(bus: Bus, identify: Identify, key_seen: WaitUntilSeen, holder_se
     Caller = Annotated[Actor, Depends(caller)]
     Manager = Annotated[Actor, Depends(manager)]
 
+    async def with_spend(answers: list[UserAnswer]) -> list[UserAnswer]:
+        filled = await spend.fill([answer.user for answer in answers])
+        return [msgspec.structs.replace(one, user=user) for one, user in zip(answers, filled, strict=True)]
+
     async def changed(verb: ControlVerb, actor: Actor, body: dict[str, Any]) -> UserAnswer:
         answer = await command(bus, verb, actor, body, UserAnswer)
         await holder_seen(entry_name("user", answer.user.entry.id), answer.user.entry.version)
-        return answer
+        return (await with_spend([answer]))[0]
 
     @routes.post("/user/new", summary="Make a user, and a key of it")
     async def new(fields: NewUser, actor: Manager) -> Response:
@@ -54,7 +62,7 @@ def user_routes(bus: Bus, identify: Identify, key_seen: WaitUntilSeen, holder_se
                 f"key not allowed to access this user's info. user_id={wanted}, key's user_id={actor.user_id or None}",
                 type="auth_error",
             )
-        return await command(bus, "user_info", actor, {"user_id": wanted}, UserAnswer)
+        return (await with_spend([await command(bus, "user_info", actor, {"user_id": wanted}, UserAnswer)]))[0]
 
     @routes.get("/user/info", summary="A user's limits, spend, keys and teams")
     async def info(
@@ -80,7 +88,7 @@ def user_routes(bus: Bus, identify: Identify, key_seen: WaitUntilSeen, holder_se
         page = await command(bus, "user_list", actor, query.as_query(), UserPage)
         return as_json(
             {
-                "users": [counted_user(answer) for answer in page.users],
+                "users": [counted_user(answer) for answer in await with_spend(page.users)],
                 "total": page.total,
                 "page": query.page,
                 "page_size": query.page_size,

@@ -19,7 +19,8 @@ def accounts_of(entries: Iterable[Holder]) -> Iterator[tuple[str, str]]:
 
 def answer_of(entry: Holder, shared: Holder | None, figures: Mapping[str, AccountFigures], now: float) -> HolderAnswer:
     """`shared` is the budget that `entry` names by its `budget_id`; `figures` are by account."""
-    main = figures.get(account_of(entry.kind, entry.id)) if _is_counted(entry, shared) else None
+    counted = _is_counted(entry, shared)
+    main = figures.get(account_of(entry.kind, entry.id)) if counted else None
     extra = entry.extra
     zone, rolling = extra.get("budget_timezone") or "UTC", bool(extra.get("budget_rolling"))
     whole = Window(0, extra.get("budget_duration") or "", extra.get("budget_anchor") or 0.0, "", zone, rolling)
@@ -29,6 +30,7 @@ def answer_of(entry: Holder, shared: Holder | None, figures: Mapping[str, Accoun
         budget_reset_at=reset_at(whole, main, now),
         windows=tuple(window_answer(entry.kind, entry.id, one, figures, now) for one in entry.budgets),
         shared=shared,
+        counted=counted,
     )
 
 
