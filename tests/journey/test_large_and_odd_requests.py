@@ -38,7 +38,7 @@ def test_twenty_megabytes_with_images_reach_the_provider_whole(
 def test_a_large_request_of_a_budgeted_key_is_held_by_its_images_not_by_their_bytes(
     master: httpx.Client, new_key: Callable[..., str], provider: RecordingProvider
 ) -> None:
-    headers = {"Authorization": f"Bearer {new_key(max_budget=1.5)}"}  # as text, the bytes alone would cost two dollars
+    headers = {"Authorization": f"Bearer {new_key(max_budget=0.25)}"}  # four images count as 0.2 dollars at most
     answer = master.post("/v1/chat/completions", content=with_images("held-question", 2 * MB), headers=headers)
     assert answer.status_code == 200, answer.text
     as_text = json.dumps({"model": "recorded", "messages": [{"role": "user", "content": "x" * 2 * MB}]})
