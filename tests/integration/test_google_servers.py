@@ -12,6 +12,7 @@ from google.genai.models import AsyncModels
 from google.oauth2 import service_account
 
 from tests.provider_servers import Behaviour, GeminiServer, GoogleTokenServer, VertexServer
+from tests.provider_servers.gemini import VECTOR
 from tests.provider_servers.google_token import SCOPE
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -144,3 +145,10 @@ async def test_anthropics_sdk_for_vertex_ai_reads_claudes_answers() -> None:
             ) as stream:
                 assert await stream.get_final_text() == "Hello there!"
     assert [request.path.rpartition(":")[2] for request in vertex.received] == ["rawPredict", "streamRawPredict"]
+
+
+async def test_googles_sdk_reads_embeddings(server: GeminiServer, open_client: Callable[..., AsyncModels]) -> None:
+    config = types.EmbedContentConfig(output_dimensionality=256, task_type="CLUSTERING")
+    answer = await open_client(server).embed_content(model="gemini-embedding-001", contents=["a", "b"], config=config)
+    assert answer.embeddings is not None
+    assert [each.values for each in answer.embeddings] == [VECTOR, VECTOR]

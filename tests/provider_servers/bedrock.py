@@ -1,4 +1,4 @@
-"""AWS Bedrock's Converse and ConverseStream.
+"""AWS Bedrock's Converse and ConverseStream; InvokeModel stands in bedrock_invoke.py.
 
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and ..._ConverseStream.html
 """
@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import orjson
 
 from tests.provider_servers import aws_event_stream
+from tests.provider_servers import bedrock_invoke as invoked
 from tests.provider_servers.aws_signature import why_refused
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 
@@ -25,7 +26,7 @@ EXCEPTIONS = {
     500: "InternalServerException",
     503: "ServiceUnavailableException",
 }
-_PATH = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream)")
+_PATH = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|invoke|invoke-with-response-stream)")
 _FIELDS = {
     "messages",
     "system",
@@ -88,6 +89,8 @@ class BedrockServer(HttpServer):
 
     def refusal_of(self, request: Received) -> tuple[int, Any] | None:
         body = request.body
+        if "/invoke" in request.path:
+            return invoked.refusal(_model(request), body)
         for name in body.keys() - _FIELDS:
             return 400, {"message": f"Malformed input request: #: extraneous key [{name}] is not permitted"}
         roles = [message["role"] for message in body["messages"]]
@@ -107,9 +110,11 @@ class BedrockServer(HttpServer):
         return {"x-amzn-errortype": f"{EXCEPTIONS.get(status, 'InternalServerException')}:http://internal.amazon.com/"}
 
     def streams(self, request: Received) -> bool:
-        return request.path.endswith("-stream")
+        return request.path.endswith(("converse-stream", "invoke-with-response-stream"))
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if "/invoke" in request.path:
+            return invoked.answer(_model(request), request, behaviour)
         content = self._thoughts(request)
         if behaviour.tool_calls:
             content += [{"toolUse": call} for call in self._calls(request)]
@@ -123,6 +128,8 @@ class BedrockServer(HttpServer):
         }
 
     def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
+        if "/invoke" in request.path:
+            return invoked.events(_model(request), request, behaviour)
         events: list[tuple[str, dict[str, Any]]] = [("messageStart", {"role": "assistant"})]
         place = 0
         for _ in self._thoughts(request):
@@ -176,6 +183,12 @@ class BedrockServer(HttpServer):
             "cacheReadInputTokens": 8,
             "cacheWriteInputTokens": 0,
         }
+
+
+def _model(request: Received) -> str:
+    found = _PATH.fullmatch(request.path)
+    assert found is not None
+    return unquote(found["model"])
 
 
 def _delta(place: int, delta: dict[str, Any]) -> dict[str, Any]:

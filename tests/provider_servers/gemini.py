@@ -34,6 +34,8 @@ _FIELDS = {
     "cachedContent",
     "serviceTier",
 }
+_EMBED_FIELDS = {"model", "content", "taskType", "title", "outputDimensionality"}
+VECTOR = [0.5, -0.25, 1.0]
 
 
 class GeminiServer(HttpServer):
@@ -52,6 +54,8 @@ class GeminiServer(HttpServer):
             return 404, error_of(404, "Requested entity was not found.")
         if found["model"] == "no-such-model":
             return 404, error_of(404, f"models/{found['model']} is not found for API version v1beta.")
+        if found["method"] in ("batchEmbedContents", "predict"):
+            return self.refusal_of_embedding(request.body, found["model"])
         if found["method"] not in ("generateContent", "streamGenerateContent"):
             return 404, error_of(404, "Requested entity was not found.")
         return self.refusal_of(request.body, found["model"])
@@ -86,6 +90,12 @@ class GeminiServer(HttpServer):
                 return 400, error_of(400, f"Function call `{name}` is missing a `thought_signature`.")
         return None
 
+    def refusal_of_embedding(self, body: dict[str, Any], model: str) -> tuple[int, Any] | None:
+        for asked in body["requests"]:
+            if asked["model"] != f"models/{model}" or asked.keys() - _EMBED_FIELDS:
+                return 400, error_of(400, "Invalid JSON payload received.")
+        return None
+
     def error(self, status: int) -> Any:
         error = error_of(status, f"The server says {status}.")
         if status == 429:
@@ -97,6 +107,9 @@ class GeminiServer(HttpServer):
         return request.path.endswith(":streamGenerateContent")
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if request.path.endswith(":batchEmbedContents"):
+            count = len(request.body["requests"])
+            return {"embeddings": [{"values": VECTOR}] * count, "usageMetadata": {"promptTokenCount": 5 * count}}
         parts = [*self._thoughts(request), {"text": behaviour.text}]
         if behaviour.tool_calls:
             parts = self._thoughts(request) + self._calls(request)

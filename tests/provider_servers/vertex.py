@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from tests.provider_servers.anthropic import VERSIONS, AnthropicServer
-from tests.provider_servers.gemini import GeminiServer, error_of
+from tests.provider_servers.gemini import VECTOR, GeminiServer, error_of
 from tests.provider_servers.google_token import GoogleTokenServer
 from tests.provider_servers.http_server import Behaviour, Received
 from tests.provider_servers.openai import OpenAIServer
@@ -61,10 +61,17 @@ class VertexServer(GeminiServer):
             return 400, error_of(400, "Extra inputs are not permitted: stream_options")
         return self._openai.refusal_of(body)
 
+    def refusal_of_embedding(self, body: dict[str, Any], model: str) -> tuple[int, Any] | None:
+        fine = all(each.keys() <= {"content", "task_type", "title"} for each in body["instances"])
+        return None if fine else (400, error_of(400, "Invalid instance."))
+
     def streams(self, request: Received) -> bool:
         return ":streamRawPredict" in request.path or bool(request.body.get("stream")) or super().streams(request)
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if request.path.endswith(":predict"):
+            counted = {"values": VECTOR, "statistics": {"truncated": False, "token_count": 6}}
+            return {"predictions": [{"embeddings": counted} for _ in request.body["instances"]]}
         hosted, request = self._hosted(request)
         return hosted.answer(request, behaviour) if hosted is not None else super().answer(request, behaviour)
 

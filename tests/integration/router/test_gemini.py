@@ -8,7 +8,7 @@ import pytest
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Caller
 from tests.provider_servers import Behaviour, GeminiServer
-from tests.provider_servers.gemini import SIGNATURE
+from tests.provider_servers.gemini import SIGNATURE, VECTOR
 
 TOOLS = [
     {
@@ -123,3 +123,23 @@ async def test_an_error_in_mid_stream_and_a_stream_cut_short_are_failures(
         assert answer.data
         fact = await caller.fact(answer)
         assert (fact.usage_source, fact.cost_pico is not None) == ("provider", True)
+
+
+async def test_embeddings_of_several_texts_in_one_call(start: Start, caller: Caller, gemini: GeminiServer) -> None:
+    await start([at(gemini, "gemini-embedding-001")])
+    body = {"model": "gemini-embedding-001", "input": ["a", "b"], "dimensions": 256, "task_type": "CLUSTERING"}
+    answer = await caller.send(body, call_type="aembedding").whole()
+    assert [each["embedding"] for each in answer.body["data"]] == [VECTOR, VECTOR]
+    assert answer.body["usage"] == {"prompt_tokens": 10, "total_tokens": 10}
+    asked = gemini.received[0].body["requests"][1]
+    assert asked == {
+        "model": "models/gemini-embedding-001",
+        "content": {"parts": [{"text": "b"}]},
+        "taskType": "CLUSTERING",
+        "outputDimensionality": 256,
+    }
+    fact = await caller.fact(answer)
+    assert (fact.usage, fact.usage_source) == ({"input": 10, "requests": 1}, "provider")
+    tokens = await caller.send({"model": "gemini-embedding-001", "input": [1, 2]}, call_type="aembedding").whole()
+    assert tokens.failure is not None
+    assert (tokens.failure["status"], tokens.failure["param"]) == (400, "input[0]")

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Caller
 from tests.provider_servers import Behaviour, GoogleTokenServer, VertexServer
-from tests.provider_servers.gemini import SIGNATURE
+from tests.provider_servers.gemini import SIGNATURE, VECTOR
 
 TOOLS = [
     {
@@ -158,3 +158,18 @@ async def test_what_is_missing_or_wrong_is_told_when_the_deployment_is_called(
         assert answer.failure is not None, name
         assert (answer.failure["status"], words in answer.failure["message"]) == (status, True), answer.failure
     assert vertex.received == []
+
+
+async def test_embeddings_come_by_predict(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer
+) -> None:
+    await start([("e", at(vertex, "text-embedding-005", tokens.service_account))])
+    body = {"model": "e", "input": ["a", "b"], "dimensions": 256, "task_type": "CLUSTERING", "auto_truncate": True}
+    answer = await caller.send(body, call_type="aembedding").whole()
+    assert [each["embedding"] for each in answer.body["data"]] == [VECTOR, VECTOR]
+    assert (await caller.fact(answer)).usage == {"input": 12, "requests": 1}
+    assert vertex.received[0].body == {
+        "instances": [{"content": text, "task_type": "CLUSTERING"} for text in ("a", "b")],
+        "parameters": {"outputDimensionality": 256, "autoTruncate": True},
+    }
+    assert vertex.received[0].path.endswith("/publishers/google/models/text-embedding-005:predict")

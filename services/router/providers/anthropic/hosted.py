@@ -15,8 +15,8 @@ from shared.deployments import Deployment
 from shared.prices import own_output_limit
 
 
-def hosted_messages(call: ProviderCall, deployment: Deployment, *, model: str, version: str) -> dict[str, Any]:
-    """Return the body for `model`, without its name.
+def hosted_messages(call: ProviderCall, deployment: Deployment, *, model: str, version: str | None) -> dict[str, Any]:
+    """Return the body for `model`, without its name; `version` is None where a header tells it.
 
     Raises:
         Rejected: it cannot be put so.
@@ -26,7 +26,8 @@ def hosted_messages(call: ProviderCall, deployment: Deployment, *, model: str, v
     request = to_messages(body, model=model, drop_params=call.drop_params, default_max_tokens=default)
     request.pop("model", None)
     request.pop("stream", None)
-    return {"anthropic_version": version, **request, **deployment.extra_body}
+    told = {} if version is None else {"anthropic_version": version}
+    return {**told, **request, **deployment.extra_body}
 
 
 def hosted_answer(call: ProviderCall, framing: Framing | None = None) -> AnswerReader:

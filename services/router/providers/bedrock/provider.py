@@ -14,10 +14,13 @@ from services.router.providers.aws.signature import signed_headers
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.bedrock.converse.request import joined, to_converse
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
+from services.router.providers.bedrock.embeddings import embedding_request, serves_embeddings
 from services.router.providers.bedrock.failures import failure_of
+from services.router.providers.bedrock.invoke.call import invoke_call
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
+from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.translated_answer import TranslatedAnswer
@@ -54,10 +57,22 @@ class Bedrock(SignsIn):
             self._identity.drop(deployment)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
+        if call_type == EMBEDDING:
+            return serves_embeddings(model_id_of(deployment.model, deployment.priced_as))
         return call_type == CHAT
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         place = self._places.of(deployment)
+        if call.call_type == EMBEDDING:
+            asked = embedding_body(call, deployment)
+            sent, read = embedding_request(asked, place.model, drop_params=call.drop_params)
+            vectors = EmbeddingAnswer(call.model, read, as_base64=asked.get("encoding_format") == "base64")
+            body = orjson.dumps({**sent, **deployment.extra_body})
+            return self._call(place, deployment, f"{place.url}/invoke", body), vectors
+        if place.model.route == "invoke":
+            body, reader = invoke_call(call, deployment, place.model)
+            url = f"{place.url}/{'invoke-with-response-stream' if call.stream else 'invoke'}"
+            return self._call(place, deployment, url, body), reader
         request = to_converse(chat_body(call, deployment), place.model, drop_params=call.drop_params)
         body = orjson.dumps(joined(request, dict(deployment.extra_body)))
         translator = ConverseTranslator(call.model, int(time.time()), call.include_usage, answer_id=new_id("chatcmpl"))

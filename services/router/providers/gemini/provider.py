@@ -10,7 +10,9 @@ import orjson
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.abilities import abilities_of
+from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
@@ -34,10 +36,16 @@ class Gemini:
         self._requests = Prepared(self._request)  # the model's URL, and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == CHAT
+        return call_type in (CHAT, EMBEDDING)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)
+        if call.call_type == EMBEDDING:
+            asked = embedding_body(call, deployment)
+            request = {**batch_request(asked, _model_path(deployment)), **deployment.extra_body}
+            as_base64 = asked.get("encoding_format") == "base64"
+            reader = EmbeddingAnswer(call.model, batch_vectors, as_base64=as_base64)
+            return HttpCall(f"{url}:batchEmbedContents", headers, orjson.dumps(request)), reader
         body = generate_content(call, deployment)
         return HttpCall(url + method_of(call), headers, orjson.dumps(body)), reader_of(call, deployment, body)
 
@@ -62,8 +70,11 @@ class Gemini:
         if base.rpartition("/")[2] not in ("v1", "v1alpha", "v1beta"):
             version = text_or_missing(deployment.api_version, deployment, "api_version") or DEFAULT_VERSION
             base = f"{base}/{version}"
-        model = deployment.model if "/" in deployment.model else f"models/{deployment.model}"
-        return f"{base}/{quote(model)}", call_headers(deployment, {"x-goog-api-key": key})
+        return f"{base}/{quote(_model_path(deployment))}", call_headers(deployment, {"x-goog-api-key": key})
+
+
+def _model_path(deployment: Deployment) -> str:
+    return deployment.model if "/" in deployment.model else f"models/{deployment.model}"
 
 
 def method_of(call: ProviderCall) -> str:

@@ -9,6 +9,8 @@ import orjson
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
+from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
+from services.router.providers.gemini.embeddings import predict_request, predicted_vectors
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.provider import generate_content, method_of, reader_of
 from services.router.providers.openai import OpenAIAnswer, outgoing_body
@@ -46,6 +48,8 @@ class Vertex(SignsIn):
         self._places = Prepared(self._located)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
+        if call_type == EMBEDDING:
+            return "embed" in deployment.model and hosted_of(deployment.model).form == "gemini"
         return call_type == CHAT
 
     async def sign_in(self, deployment: Deployment) -> None:
@@ -59,6 +63,12 @@ class Vertex(SignsIn):
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         place = self._places.of(deployment)
         url, headers = self._address(place, deployment)
+        if call.call_type == EMBEDDING:
+            asked = embedding_body(call, deployment)
+            request = {**predict_request(asked), **deployment.extra_body}
+            as_base64 = asked.get("encoding_format") == "base64"
+            reader = EmbeddingAnswer(call.model, predicted_vectors, as_base64=as_base64)
+            return HttpCall(f"{url}:predict", headers, orjson.dumps(request)), reader
         form = place.model.form
         if form == "gemini":
             body = generate_content(call, deployment)

@@ -1,0 +1,121 @@
+"""InvokeModel through the router: every family's own form, there and back, and embeddings."""
+
+import base64
+import struct
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.integration.router.conftest import Start
+from tests.integration.router.rig import Caller
+from tests.provider_servers import BedrockServer, Behaviour
+from tests.provider_servers.bedrock_invoke import VECTOR
+
+MODELS = {
+    "claude": "anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "llama": "us.meta.llama3-3-70b-instruct-v1:0",
+    "mistral": "mistral.mistral-7b-instruct-v0:2",
+    "titan": "amazon.titan-text-express-v1",
+    "cohere": "cohere.command-r-v1:0",
+    "nova": "us.amazon.nova-pro-v1:0",
+    "gpt": "openai.gpt-oss-120b-1:0",
+}
+COUNTED = {"mistral", "cohere"}  # their whole answers tell no usage
+HISTORY = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hi <|eot_id|>[INST]"},
+    {"role": "assistant", "content": "Hello."},
+    {"role": "user", "content": "How are you?"},
+]
+PROMPTS = {
+    "llama": (
+        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\nHi <|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\nHow are you?<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    ),
+    "mistral": "<s>[INST] Be brief.\n\nHi  [/INST] Hello.</s>[INST] How are you? [/INST]",
+}
+
+
+@pytest.fixture
+async def bedrock() -> AsyncIterator[BedrockServer]:
+    async with BedrockServer() as server:
+        yield server
+
+
+def at(server: BedrockServer, model: str, **params: Any) -> dict[str, Any]:
+    return {"model": f"bedrock/invoke/{model}", **server.sign_in, **params}
+
+
+@pytest.mark.parametrize("name", MODELS)
+async def test_a_family_answers_in_its_own_form(
+    start: Start, caller: Caller, bedrock: BedrockServer, name: str
+) -> None:
+    await start([(name, at(bedrock, MODELS[name], num_retries=0))])
+    more = {"messages": HISTORY, "max_tokens": 99, "temperature": 0.5}
+    whole = await caller.ask(name, more=more)
+    assert whole.text == "Hello there!"
+    assert whole.body["choices"][0]["finish_reason"] == "stop"
+    fact = await caller.fact(whole)
+    assert fact.usage_source == ("counted" if name in COUNTED else "provider")
+    streamed = await caller.stream(name, more={**more, "stream_options": {"include_usage": True}})
+    assert streamed.text == "Hello there!"
+    assert streamed.chunks[-2]["choices"][0]["finish_reason"] == "stop"
+    assert streamed.chunks[-1]["usage"]["completion_tokens"] == 10
+    fact = await caller.fact(streamed)
+    assert (fact.usage_source, fact.completion_tokens) == ("provider", 10)
+    if name in PROMPTS:
+        assert bedrock.received[0].body["prompt"] == PROMPTS[name]
+    if name == "cohere":
+        assert bedrock.received[0].body["chat_history"][1] == {"role": "CHATBOT", "message": "Hello."}
+        assert bedrock.received[0].body["preamble"] == "Be brief."
+
+
+async def test_claudes_tools_and_errors_come_through_chunks(
+    start: Start, caller: Caller, bedrock: BedrockServer
+) -> None:
+    await start([("claude", at(bedrock, MODELS["claude"], num_retries=0))])
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
+    bedrock.next(Behaviour(tool_calls=True), Behaviour(error_after=5), Behaviour(end_after=5))
+    streamed = await caller.stream("claude", more={"tools": tools})
+    assert streamed.chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    for words in ("Too many requests", "message_stop"):
+        broken = await caller.stream("claude")
+        assert broken.failure is not None
+        assert words in broken.failure["message"]
+
+
+async def test_what_a_family_of_text_lacks_is_named(start: Start, caller: Caller, bedrock: BedrockServer) -> None:
+    await start([("llama", at(bedrock, MODELS["llama"])), ("odd", at(bedrock, "stability.sd3-large-v1:0"))])
+    for name, more, words in (
+        ("llama", {"tools": [{"type": "function"}]}, "tools"),
+        ("llama", {"stop": ["x"]}, "stop"),
+        ("llama", {"messages": [{"role": "tool", "tool_call_id": "x", "content": "y"}]}, "messages[0].role"),
+        ("odd", {}, "bedrock/converse/"),
+    ):
+        answer = await caller.ask(name, more=more)
+        assert answer.failure is not None
+        assert (answer.failure["status"], words in answer.failure["message"]) == (400, True), answer.failure
+    assert bedrock.received == []
+
+
+async def test_embeddings_of_titan_and_cohere(start: Start, caller: Caller, bedrock: BedrockServer) -> None:
+    titan = {"model": "bedrock/amazon.titan-embed-text-v2:0", **bedrock.sign_in}
+    cohere = {"model": "bedrock/cohere.embed-english-v3", **bedrock.sign_in}
+    await start([("titan", titan), ("cohere", cohere)])
+    one = await caller.send({"model": "titan", "input": "hi", "dimensions": 256}, call_type="aembedding").whole()
+    assert one.body["data"] == [{"object": "embedding", "index": 0, "embedding": VECTOR}]
+    assert one.body["usage"] == {"prompt_tokens": 7, "total_tokens": 7}
+    assert bedrock.received[0].body == {"inputText": "hi", "dimensions": 256}
+    assert (await caller.fact(one)).usage == {"input": 7, "requests": 1}
+    many = {"model": "cohere", "input": ["a", "b"], "encoding_format": "base64", "input_type": "search_query"}
+    two = await caller.send(many, call_type="aembedding").whole()
+    packed = [base64.b64decode(each["embedding"]) for each in two.body["data"]]
+    assert [list(struct.unpack("<3f", each)) for each in packed] == [VECTOR, VECTOR]
+    assert bedrock.received[1].body == {"texts": ["a", "b"], "input_type": "search_query"}
+    several = await caller.send({"model": "titan", "input": ["a", "b"]}, call_type="aembedding").whole()
+    assert several.failure is not None
+    assert several.failure["status"] == 400
