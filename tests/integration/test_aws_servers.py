@@ -1,6 +1,7 @@
 """The local AWS servers held to AWS's own SDK: what that signs and reads without a complaint is the real form."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from typing import Any
@@ -11,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
 from tests.provider_servers import BedrockServer, Behaviour, StsServer
+from tests.provider_servers.sagemaker import SageMakerServer
 
 ONCE = Config(retries={"total_max_attempts": 1})
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -113,3 +115,33 @@ async def test_awss_sdk_assumes_roles() -> None:
         with pytest.raises(ClientError, match="Not authorized") as caught:
             await asyncio.to_thread(client("sts", sts, **keys).assume_role, **role)
         assert caught.value.response["Error"]["Code"] == "AccessDenied"
+
+
+@pytest.mark.parametrize("name", ["meta.llama3-8b-instruct-v1:0", "mistral.mistral-7b-instruct-v0:2"])
+async def test_awss_sdk_reads_what_a_model_says_in_its_own_form(server: BedrockServer, name: str) -> None:
+    def ask() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        runtime, body = bedrock(server), json.dumps({"prompt": "hi"})
+        whole = json.loads(runtime.invoke_model(modelId=name, body=body)["body"].read())
+        with closing(runtime.invoke_model_with_response_stream(modelId=name, body=body)["body"]) as stream:
+            return whole, [json.loads(event["chunk"]["bytes"]) for event in stream]
+
+    whole, chunks = await asyncio.to_thread(ask)
+    assert "Hello there!" in str(whole)
+    assert chunks[-1]["amazon-bedrock-invocationMetrics"]["outputTokenCount"] == 10
+
+
+async def test_awss_sdk_reads_the_stream_of_an_endpoint() -> None:
+    async with SageMakerServer() as server:
+
+        def ask() -> bytes:
+            keys = {"aws_access_key_id": server.access_key, "aws_secret_access_key": server.secret}
+            runtime = boto3.client(
+                "sagemaker-runtime", endpoint_url=server.origin, region_name=server.region, config=ONCE, **keys
+            )
+            _opened.append(runtime)
+            asked = {"EndpointName": "text", "Body": b'{"inputs":"hi"}', "ContentType": "application/json"}
+            assert b"Hello there!" in runtime.invoke_endpoint(**asked)["Body"].read()
+            with closing(runtime.invoke_endpoint_with_response_stream(**asked)["Body"]) as stream:
+                return b"".join(event["PayloadPart"]["Bytes"] for event in stream)
+
+        assert (await asyncio.to_thread(ask)).startswith(b'data:{"generated_text":null')

@@ -6,6 +6,8 @@ tests/integration/test_provider_servers.py holds them to the official SDKs.
 from tests.provider_servers.anthropic import AnthropicServer
 from tests.provider_servers.azure import AzureServer
 from tests.provider_servers.bedrock import BedrockServer
+from tests.provider_servers.entra import EntraServer
+from tests.provider_servers.foundry import FoundryServer
 from tests.provider_servers.gemini import GeminiServer
 from tests.provider_servers.google_token import GoogleTokenServer
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
@@ -18,6 +20,8 @@ __all__ = [
     "AzureServer",
     "BedrockServer",
     "Behaviour",
+    "EntraServer",
+    "FoundryServer",
     "GeminiServer",
     "GoogleTokenServer",
     "HttpServer",

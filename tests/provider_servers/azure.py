@@ -1,6 +1,6 @@
 """Azure OpenAI. Source: https://learn.microsoft.com/azure/ai-foundry/openai/reference"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,9 +16,12 @@ class AzureServer(OpenAIServer):
     """Has the deployment `gpt-4`, at the dated API and at v1."""
 
     deployment = "gpt-4"
+    tokens: Collection[str] = ()
+    """Entra ID's that are taken besides the key."""
 
     def refusal(self, request: Received) -> tuple[int, Any] | None:
-        if request.headers.get("api-key") != self.key:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if request.headers.get("api-key") != self.key and token not in self.tokens:
             message = "Access denied due to invalid subscription key or wrong API endpoint."
             return 401, {"error": {"code": "401", "message": message}}
         if request.path == "/openai/v1/chat/completions":

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from services.router.providers.anthropic.provider import Anthropic
 from services.router.providers.audio.deepgram import Deepgram
 from services.router.providers.audio.elevenlabs import ElevenLabs
-from services.router.providers.azure import Azure
+from services.router.providers.azure.foundry import AzureAI
+from services.router.providers.azure.provider import Azure
 from services.router.providers.base import Provider
 from services.router.providers.bedrock.provider import Bedrock
 from services.router.providers.cloudflare.provider import Cloudflare
@@ -18,12 +19,14 @@ from services.router.providers.mistral.provider import Mistral
 from services.router.providers.ollama.provider import Ollama
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.replicate.provider import Replicate
+from services.router.providers.sagemaker.provider import SageMaker
 from services.router.providers.simulated import SIMULATED_URL
 from services.router.providers.supported import ALIASES
 from services.router.providers.vectors.token_vectors import JINA, VOYAGE, TokenVectors
 from services.router.providers.vertex.provider import Vertex
 from services.router.providers.watsonx.provider import Watsonx
 from services.router.sign_in.aws import AwsSignIn
+from services.router.sign_in.entra import EntraSignIn
 from services.router.sign_in.google import GoogleSignIn
 
 _SIMULATED = CompatibleProvider(
@@ -38,9 +41,13 @@ _SIMULATED = CompatibleProvider(
 def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     """Return every adapter by LiteLLM's name of the provider."""
     providers: dict[str, Provider] = {name: OpenAICompatible(row, environ) for name, row in load_rows().items()}
-    providers["azure"] = Azure(environ)
+    entra, aws = EntraSignIn(environ), AwsSignIn(environ)
+    providers["azure"] = Azure(environ, entra)
+    providers["azure_ai"] = AzureAI(environ, entra)
     providers["anthropic"] = Anthropic(environ)
-    providers["bedrock"] = Bedrock(environ, AwsSignIn(environ))
+    providers["bedrock"] = Bedrock(environ, aws)
+    providers["sagemaker"] = SageMaker("sagemaker", environ, aws)
+    providers["sagemaker_chat"] = SageMaker("sagemaker_chat", environ, aws)
     providers["gemini"] = Gemini(environ)
     providers["vertex_ai"] = Vertex(environ, GoogleSignIn(environ))
     providers["simulated"] = OpenAICompatible(_SIMULATED, environ)

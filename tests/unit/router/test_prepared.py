@@ -13,8 +13,14 @@ from shared.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-CHAT = [each.name for each in supported_providers() if "chat" in each.calls and each.key_env and each.name != "watsonx"]
-"""All but watsonx.ai, whose calls carry a token that is got first: test_token_sign_in.py."""
+_SIGN_IN_FIRST = {"sagemaker", "sagemaker_chat", "watsonx"}
+"""Their calls carry a credential that is got first, whatever key there is: tests/integration/router tests those."""
+
+CHAT = [
+    each.name
+    for each in supported_providers()
+    if "chat" in each.calls and each.key_env and each.name not in _SIGN_IN_FIRST
+]
 
 
 @pytest.mark.parametrize("name", CHAT)

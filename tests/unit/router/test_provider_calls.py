@@ -204,7 +204,7 @@ def test_a_row_that_knows_no_developer_gets_system_messages() -> None:
         ("https://a.example/openai/deployments/own/", "v", "https://a.example/openai/deployments/own/chat/completions?api-version=v"),
         ("https://a.example/openai/v1/", None, "https://a.example/openai/v1/chat/completions"),
         ("https://a.example", "v1", "https://a.example/openai/v1/chat/completions"),
-        ("https://a.example", "preview", "https://a.example/openai/v1/chat/completions"),
+        ("https://a.example", "preview", "https://a.example/openai/v1/chat/completions?api-version=preview"),
         ("https://a.example/openai/v1", "latest", "https://a.example/openai/v1/chat/completions"),
         (
             "https://a.example/openai/deployments/own/chat/completions?api-version=2024-08-01-preview",

@@ -1,12 +1,14 @@
-"""Azure OpenAI: OpenAI's bodies under Azure's addresses, with the key in `api-key`.
+"""Azure OpenAI: OpenAI's bodies under Azure's addresses, with a key in `api-key` or a token of Entra ID.
 
 Source: https://learn.microsoft.com/azure/ai-foundry/openai/reference
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
+from services.router.providers.azure.address import address_of
+from services.router.providers.azure.credentials import EntraIdentity, credential_of
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
@@ -16,9 +18,11 @@ from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
+from services.router.providers.signing_in import SignsIn
 from shared.deployments import Deployment
-from shared.errors import CredentialMissing, GatewayError
+from shared.errors import GatewayError
 
+KEY_VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
 DEFAULT_API_VERSION = "2024-10-21"
 
 
@@ -38,13 +42,15 @@ class _Request(NamedTuple):
     headers: dict[str, str]
     max_tokens_fields: tuple[str, ...]
     stream_usage: bool
+    signs_in: bool  # the headers still need a token
 
 
-class Azure(PlainChat):
+class Azure(PlainChat, SignsIn):
     name = "azure"
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], identity: EntraIdentity) -> None:
         self._environ = environ
+        self._identity = identity
         self._requests = Prepared(self._request)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
@@ -53,11 +59,22 @@ class Azure(PlainChat):
     def takes(self, deployment: Deployment) -> frozenset[str]:
         return extras_of(self.name, deployment.priced_as)
 
+    async def sign_in(self, deployment: Deployment) -> None:
+        if self._requests.of(deployment).signs_in:
+            await self._identity.ready(deployment)
+
+    def sign_out(self, deployment: Deployment) -> None:
+        if self._requests.of(deployment).signs_in:
+            self._identity.drop(deployment)
+
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         request = self._requests.of(deployment)
         url = f"{request.base}{PATHS[call.call_type]}{request.query}"
+        headers = request.headers
+        if request.signs_in:
+            headers = {**headers, "authorization": f"Bearer {self._identity.of(deployment)}"}
         if call.call_type != CHAT:
-            return other_call(call, deployment, url, request.headers)
+            return other_call(call, deployment, url, headers)
         body = outgoing_body(
             call,
             model=deployment.model,
@@ -67,7 +84,7 @@ class Azure(PlainChat):
             extra=deployment.extra_body,
             drop=deployment.drop_always,
         )
-        return HttpCall(url, request.headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
+        return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
@@ -77,8 +94,8 @@ class Azure(PlainChat):
         return request.base.partition("/openai")[0], request.headers
 
     def _request(self, deployment: Deployment) -> "_Request":
-        address = self._address(deployment)
-        key = self._setting(deployment, "api_key", "AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
+        address = address_of(deployment, self._environ, "AZURE_API_BASE", "https://NAME.openai.azure.com")
+        credential = credential_of(deployment, self._environ, self._identity, KEY_VARIABLES)
         version = (
             text_or_missing(deployment.api_version, deployment, "api_version")
             or dict(parse_qsl(address.query)).get("api-version")  # of an address copied from Azure's portal
@@ -86,39 +103,18 @@ class Azure(PlainChat):
             or DEFAULT_API_VERSION
         )
         base = f"{address.scheme}://{address.netloc}{address.path}".rstrip("/").removesuffix("/chat/completions")
-        headers = call_headers(deployment, {"api-key": key})
+        own = {"api-key": credential.key} if credential.key else {}
+        if credential.token:
+            own["authorization"] = f"Bearer {credential.token}"
+        headers, signs_in = call_headers(deployment, own), credential.signs_in
+        fields = max_tokens_fields(deployment.priced_as)
         if base.endswith("/openai/v1") or version in V1_VERSIONS:
             # The v1 API takes the deployment's name as the model.
             v1 = f"{base.removesuffix('/openai/v1')}/openai/v1"
-            return _Request(v1, "", headers, max_tokens_fields(deployment.priced_as), True)
+            return _Request(v1, "?api-version=preview" if version == "preview" else "", headers, fields, True, signs_in)
         if "/openai/deployments/" not in base:
             base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(deployment.model, safe='')}"
         query = f"?api-version={quote(version, safe='')}"
         if version < STREAM_USAGE_SINCE:
-            return _Request(base, query, headers, MAX_TOKENS_FIELDS[:1], False)
-        return _Request(base, query, headers, max_tokens_fields(deployment.priced_as), True)
-
-    def _address(self, deployment: Deployment) -> SplitResult:
-        base = self._setting(deployment, "api_base", "AZURE_API_BASE")
-        try:
-            address = urlsplit(base.strip())
-        except ValueError:
-            address = urlsplit("")
-        if address.scheme not in ("http", "https") or not address.netloc:
-            raise CredentialMissing(
-                f"the api_base of the deployment 'azure/{deployment.model}' is {base!r}; it must be an address such as "
-                "https://NAME.openai.azure.com",
-                param="api_base",
-            )
-        return address
-
-    def _setting(self, deployment: Deployment, setting: str, *variables: str) -> str:
-        value = text_or_missing(getattr(deployment, setting), deployment, setting)
-        value = value or next((self._environ[name] for name in variables if self._environ.get(name)), None)
-        if not value:
-            raise CredentialMissing(
-                f"the deployment 'azure/{deployment.model}' has no {setting}: set {variables[-1]} in the gateway's "
-                f"environment, or {setting} in its litellm_params",
-                param=setting,
-            )
-        return value
+            return _Request(base, query, headers, MAX_TOKENS_FIELDS[:1], False, signs_in)
+        return _Request(base, query, headers, fields, True, signs_in)

@@ -1,0 +1,1 @@
+"""Azure: OpenAI's models under their deployments, and those of AI Foundry."""
