@@ -56,7 +56,7 @@ def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> 
     chat, outlet = translate(call)
     if call.call_type in COUNTS:
         return Prepared(counting_call(orjson.dumps(chat), COUNTS[call.call_type]), CountAnswer(COUNTS[call.call_type]))
-    if isinstance(provider, PlainChat):
+    if isinstance(provider, PlainChat) and provider.plain(deployment):
         chat = plain_chat(chat, takes=provider.takes(deployment), drop_params=call.drop_params)
     return Prepared(*provider.prepare(_chat_call(call, chat), deployment), outlet)
 

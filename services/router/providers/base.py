@@ -114,6 +114,10 @@ class PlainChat:
     A translated request is made plain for them: `takes` names the extra fields that a deployment knows all the same.
     """
 
+    def plain(self, deployment: Deployment) -> bool:
+        """Return whether the deployment's model is such a one; a cloud hosts others beside them."""
+        return True
+
     def takes(self, deployment: Deployment) -> frozenset[str]:
         """Return some of: cache_control, reasoning_content, reasoning_effort, thinking_blocks, top_k."""
         return frozenset()

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.router.providers.base import HttpCall
+from services.router.providers.base import HttpCall, PlainChat
+from services.router.providers.registry import load_providers
 from services.router.providers.vertex.hosted import hosted_of
 from services.router.providers.vertex.provider import Vertex
 from services.router.providers.vertex.token import GoogleToken
@@ -111,3 +112,25 @@ def test_a_project_that_nothing_tells_is_asked_for() -> None:
 
 def test_a_users_calls_are_charged_to_the_quota_project() -> None:
     assert prepared(Known(quota="q")).headers["x-goog-user-project"] == "q"
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "plain"),
+    [
+        ("vertex_ai", "gemini-2.5-flash", False),
+        ("vertex_ai", "claude-sonnet-4-5", False),
+        ("vertex_ai", "meta/llama-3.3-70b-instruct-maas", True),
+        ("vertex_ai", "mistral-large-2411", True),
+        ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0", False),
+        ("bedrock", "invoke/openai.gpt-oss-120b-1:0", True),
+        ("azure_ai", "claude-sonnet-4-5", False),
+        ("azure_ai", "Phi-4", True),
+        ("sagemaker_chat", "endpoint", True),
+    ],
+)
+def test_only_who_speaks_openais_form_gets_a_translated_chat_in_its_plain_words(
+    name: str, model: str, plain: bool
+) -> None:
+    provider = load_providers({})[name]
+    assert isinstance(provider, PlainChat)
+    assert provider.plain(deployment(provider=name, model=model)) is plain

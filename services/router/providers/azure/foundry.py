@@ -50,10 +50,8 @@ class AzureAI(PlainChat, SignsIn):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type == CHAT if _is_claude(deployment) else call_type in _PATHS
 
-    def takes(self, deployment: Deployment) -> frozenset[str]:
-        if _is_claude(deployment):
-            return frozenset({"cache_control", "reasoning_content", "reasoning_effort", "thinking_blocks", "top_k"})
-        return frozenset()
+    def plain(self, deployment: Deployment) -> bool:
+        return not _is_claude(deployment)
 
     async def sign_in(self, deployment: Deployment) -> None:
         if self._places.of(deployment).signs_in:

@@ -11,12 +11,12 @@ from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.event_stream import EventStream
 from services.router.providers.aws.region import region_of, service_address
 from services.router.providers.aws.signature import signed_headers
-from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.bedrock.converse.request import joined, to_converse
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
 from services.router.providers.bedrock.embeddings import embedding_request, serves_embeddings
 from services.router.providers.bedrock.failures import failure_of
-from services.router.providers.bedrock.invoke.call import invoke_call
+from services.router.providers.bedrock.invoke.call import invoke_call, speaks_openai
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
@@ -40,13 +40,16 @@ class _Place(NamedTuple):
     signed: bool  # else a bearer token is among the headers
 
 
-class Bedrock(SignsIn):
+class Bedrock(PlainChat, SignsIn):
     name = "bedrock"
 
     def __init__(self, environ: Mapping[str, str], identity: AwsIdentity) -> None:
         self._environ = environ
         self._identity = identity
         self._places = Prepared(self._located)
+
+    def plain(self, deployment: Deployment) -> bool:
+        return speaks_openai(model_id_of(deployment.model, deployment.priced_as))
 
     async def sign_in(self, deployment: Deployment) -> None:
         if self._places.of(deployment).signed:

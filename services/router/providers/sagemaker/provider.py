@@ -13,7 +13,7 @@ import orjson
 from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.region import region_of, service_address
 from services.router.providers.aws.signature import signed_headers
-from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall, Whole
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall, Whole
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
@@ -35,7 +35,7 @@ class _Place(NamedTuple):
     region: str
 
 
-class SageMaker(SignsIn):
+class SageMaker(PlainChat, SignsIn):
     def __init__(self, name: str, environ: Mapping[str, str], identity: AwsIdentity) -> None:
         """`name` is sagemaker or sagemaker_chat."""
         self.name = name

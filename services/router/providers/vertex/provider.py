@@ -7,7 +7,7 @@ from urllib.parse import quote
 import orjson
 
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
-from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.embeddings import predict_request, predicted_vectors
@@ -39,7 +39,7 @@ class _Place(NamedTuple):
     signed: bool  # else an API key is among the headers
 
 
-class Vertex(SignsIn):
+class Vertex(PlainChat, SignsIn):
     name = "vertex_ai"
 
     def __init__(self, environ: Mapping[str, str], identity: GoogleIdentity) -> None:
@@ -51,6 +51,9 @@ class Vertex(SignsIn):
         if call_type == EMBEDDING:
             return "embed" in deployment.model and hosted_of(deployment.model).form == "gemini"
         return call_type == CHAT
+
+    def plain(self, deployment: Deployment) -> bool:
+        return hosted_of(deployment.model).form in ("openai", "mistral")
 
     async def sign_in(self, deployment: Deployment) -> None:
         if self._places.of(deployment).signed:

@@ -28,6 +28,11 @@ _OPENAI_FAMILIES = frozenset(
 )
 
 
+def speaks_openai(model: ModelId) -> bool:
+    """Return whether the model is asked in OpenAI's form."""
+    return model.route == "invoke" and model.family in _OPENAI_FAMILIES
+
+
 def invoke_call(call: ProviderCall, deployment: Deployment, model: ModelId) -> tuple[bytes, AnswerReader]:
     """Return the body, and the reader of its answer.
 
