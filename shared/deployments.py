@@ -81,11 +81,15 @@ def terms_of(provider: str, settings: LiteLLMSettings) -> Terms | None:
 _REGIONAL_HOST = re.compile(r"https://(\w{2})\.api\.openai\.com(?:/|$)")
 
 
-def _geo(params: LiteLLMParams) -> str:
-    """Return the region that is set, or that OpenAI's regional address names."""
+def _geo(provider: str, params: LiteLLMParams) -> str:
+    """Return the region that is set, or that OpenAI's regional address names; Vertex AI has a usual one."""
+    if provider == "vertex_ai" and isinstance(params.vertex_location, str):
+        return params.vertex_location
     if isinstance(params.region_name, str):
         return params.region_name
     host = _REGIONAL_HOST.match(params.api_base) if isinstance(params.api_base, str) else None
+    if host is None and provider == "vertex_ai" and params.api_key is None:
+        return "us-central1"
     return host[1] if host else ""
 
 
@@ -119,7 +123,7 @@ def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
         defaults=params.call_defaults(),
         prices=entry.own_prices(),
         terms=terms_of(provider, settings),
-        geo=_geo(params),
+        geo=_geo(provider, params),
         max_output_tokens=info.max_output_tokens or info.max_tokens,
         client_sets=params.client_sets(),
     )

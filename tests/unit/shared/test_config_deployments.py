@@ -188,3 +188,18 @@ def test_the_region_is_the_one_set_or_that_of_openais_address() -> None:
     assert geo(api_base="https://eu.api.openai.com/v1") == "eu"
     assert geo(api_base="https://api.openai.com/v1") == ""
     assert geo(api_base="https://eu.api.openai.com/v1", region_name="us") == "us"
+
+
+@pytest.mark.parametrize(
+    ("params", "geo"),
+    [
+        ({"vertex_location": "europe-west1"}, "europe-west1"),
+        ({"vertex_location": "global"}, "global"),
+        ({"region_name": "us-east5"}, "us-east5"),
+        ({}, "us-central1"),
+        ({"api_key": "express"}, ""),
+    ],
+)
+def test_vertex_ai_is_regional_unless_it_is_told_otherwise(params: dict[str, str], geo: str) -> None:
+    entry = {"model_name": "m", "litellm_params": {"model": "vertex_ai/claude-sonnet-4-5@20250929", **params}}
+    assert deployments_of(parse_config({"model_list": [entry]}, {}))[0].geo == geo

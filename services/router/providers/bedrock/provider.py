@@ -78,7 +78,13 @@ class Bedrock(PlainChat, SignsIn):
             return self._call(place, deployment, url, body), reader
         request = to_converse(chat_body(call, deployment), place.model, drop_params=call.drop_params)
         body = orjson.dumps(joined(request, dict(deployment.extra_body)))
-        translator = ConverseTranslator(call.model, int(time.time()), call.include_usage, answer_id=new_id("chatcmpl"))
+        translator = ConverseTranslator(
+            call.model,
+            int(time.time()),
+            call.include_usage,
+            answer_id=new_id("chatcmpl"),
+            cache_in_input="openai." in place.model,
+        )
         url = f"{place.url}/{'converse-stream' if call.stream else 'converse'}"
         return self._call(place, deployment, url, body), TranslatedAnswer(EventStream(), translator)
 

@@ -163,3 +163,13 @@ def test_an_error_is_told_by_status_and_the_exceptions_name(status: int, body: b
     failure = failure_of("bedrock", status, body)
     assert (failure.status, (failure.fields or {}).get("provider_code")) == (shown, code)
     assert "bad" in failure.message
+
+
+@pytest.mark.parametrize(("cache_in_input", "fresh"), [(True, 2), (False, 4995)])
+def test_the_streams_of_openais_models_count_the_cache_in_their_input(cache_in_input: bool, fresh: int) -> None:
+    # https://github.com/maximhq/bifrost/pull/6942
+    translator = ConverseTranslator("m", 1, False, answer_id="a", cache_in_input=cache_in_input)
+    usage = {"inputTokens": 4995, "outputTokens": 19, "totalTokens": 10007, "cacheWriteInputTokens": 4993}
+    translator.feed({"usage": usage}, "metadata")
+    assert translator.usage is not None
+    assert (translator.usage.input, translator.usage.cache_write) == (fresh, 4993)

@@ -17,8 +17,14 @@ from shared.usage import Usage, usage_from_bedrock
 class ConverseTranslator:
     """A `ChunkTranslator`. Events of a kind unknown here are passed over."""
 
-    def __init__(self, model: str, created: int, include_usage: bool, *, answer_id: str) -> None:
-        """`model` is the name to show; `include_usage` asks for OpenAI's last chunk, without choices."""
+    def __init__(
+        self, model: str, created: int, include_usage: bool, *, answer_id: str, cache_in_input: bool = False
+    ) -> None:
+        """`model` is the name to show; `include_usage` asks for OpenAI's last chunk, without choices.
+
+        `cache_in_input`: a stream of this model counts the cache in its input (shared/usage/bedrock.py).
+        """
+        self._cache_in_input = cache_in_input
         self.usage: Usage | None = None
         self.finished = False
         self._head = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
@@ -123,7 +129,7 @@ class ConverseTranslator:
         return [chunk]
 
     def _metadata(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        self.usage = _usage(event)
+        self.usage = _usage(event, cache_in_input=self._cache_in_input)
         self.finished = self._stopped
         chunks = []
         if event.get("trace"):
@@ -139,6 +145,8 @@ class ConverseTranslator:
         return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-def _usage(answer: dict[str, Any]) -> Usage | None:
+def _usage(answer: dict[str, Any], *, cache_in_input: bool = False) -> Usage | None:
     tier = answer.get("serviceTier")
-    return usage_from_bedrock(answer.get("usage"), tier=tier.get("type") if isinstance(tier, dict) else None)
+    return usage_from_bedrock(
+        answer.get("usage"), tier=tier.get("type") if isinstance(tier, dict) else None, cache_in_input=cache_in_input
+    )
