@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from services.cli import app
 from services.local.providers_page import rewritten
 from services.local.providers_report import UnknownProvider, provider_lines, providers_list
 from services.router.providers.base import Provider
@@ -71,3 +73,16 @@ def test_one_provider_is_told_in_full_also_by_another_name_of_it() -> None:
 def test_a_name_that_is_none_is_told_with_those_that_come_near() -> None:
     with pytest.raises(UnknownProvider, match="groq"):
         provider_lines("grok")
+
+
+def test_the_command_prints_them_and_refuses_a_name_that_is_none() -> None:
+    run = CliRunner()
+    listed = run.invoke(app, ["providers"])
+    assert listed.exit_code == 0
+    assert "groq " in listed.output
+    told = run.invoke(app, ["providers", "watsonx"])
+    assert told.exit_code == 0
+    assert "WATSONX_PROJECT_ID" in told.output
+    unknown = run.invoke(app, ["providers", "grok"])
+    assert unknown.exit_code == 2
+    assert "groq" in unknown.output

@@ -34,6 +34,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     max_completion_tokens: bool = True
     stream_options: bool = True
     unsupported: tuple[str, ...] = ()
+    thoughts: Literal["reasoning_content", "reasoning"] = "reasoning_content"
     settings: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ("chat",)
     developer_role: bool = False

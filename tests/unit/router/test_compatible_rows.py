@@ -70,6 +70,7 @@ def test_a_row_is_priced_by_the_list_that_claims_its_address() -> None:
         (f"[x]\n{SOUND}auth = 'basic'", "auth"),
         (f"[x]\n{SOUND}unsupported = 'seed'", "unsupported"),
         (f"[x]\n{SOUND}calls = ['dance']", "calls[0]"),
+        (f"[x]\n{SOUND}thoughts = 'aloud'", "thoughts"),
         (f"[x]\n{SOUND}".replace("/v1", "/v1/"), "base_url"),
         (f"[x]\n{SOUND}".replace("https://api", "ftp://api"), "base_url"),
         ('[x]\ndocs = "https://x.example"\nkey_env = ["K"]', "base_url"),

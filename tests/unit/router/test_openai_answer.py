@@ -376,3 +376,25 @@ def test_the_service_tier_of_an_answer_is_that_of_its_usage(said: str | None, ti
     chunk = {"choices": [], "usage": usage, "service_tier": said}
     streamed.feed(b"data: " + orjson.dumps(chunk) + b"\n\n")
     assert streamed.usage == Usage(input=1, output=2, tier=tier)
+
+
+@pytest.mark.parametrize("spaces", [False, True])
+def test_thoughts_under_another_name_are_renamed_and_texts_that_look_so_are_not(spaces: bool) -> None:
+    looks_so = 'said {"reasoning":"x"} and "reasoning": "y"'
+    thought = {"role": "assistant", "content": looks_so, "reasoning": 'a "reasoning":"thought"'}
+    renamed = answer_module.THOUGHTS_RENAMED
+    reader = OpenAIAnswer("m", include_usage=False, renamed=renamed)
+    out = (
+        reader.feed(event(chunk(thought), spaces=spaces)) + reader.feed(event(chunk({}, "stop")) + DONE) + reader.end()
+    )
+    delta = orjson.loads(out.split(b"\n\n")[0][6:])["choices"][0]["delta"]
+    assert delta["reasoning_content"] == thought["reasoning"]
+    assert delta["content"] == looks_so
+    assert "reasoning" not in delta
+    assert thought["reasoning"] in reader.text_so_far()
+    choice = {"index": 0, "message": thought, "finish_reason": "stop"}
+    body = {"id": "1", "model": "gpt-up", "choices": [choice]}
+    written = json.dumps(body).encode() if spaces else orjson.dumps(body)
+    whole = OpenAIAnswer("m", include_usage=False, renamed=renamed).whole(written)
+    message = orjson.loads(whole.body)["choices"][0]["message"]
+    assert (message["reasoning_content"], message["content"]) == (thought["reasoning"], looks_so)

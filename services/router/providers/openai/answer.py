@@ -16,6 +16,9 @@ _DONE = b"[DONE]"
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"(\w+)"')
 _NULL_USAGE = re.compile(rb'"usage"\s*:\s*null')
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+THOUGHTS_RENAMED = ((b'"reasoning":"', b'"reasoning_content":"'), (b'"reasoning": "', b'"reasoning_content": "'))
+"""Thoughts under the name that most providers and LiteLLM's clients know. Within a text the quotes have backslashes."""
+
 KEPT_BYTES_MAX = 1024 * 1024
 """Of a stream's bytes, before they are reduced to their text: tokens may have to be counted by it."""
 
@@ -25,8 +28,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class OpenAIAnswer:
-    def __init__(self, model: str, *, include_usage: bool) -> None:
-        """`model` is shown to the client; `include_usage`: whether it asked for the usage chunk."""
+    def __init__(self, model: str, *, include_usage: bool, renamed: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """`model` is shown to the client; `include_usage`: whether it asked for the usage chunk.
+
+        `renamed`: bytes to have others in their place, such as THOUGHTS_RENAMED.
+        """
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
@@ -35,7 +41,7 @@ class OpenAIAnswer:
         self._include_usage = include_usage
         self._events = EventBlocks()
         self._first = True  # no chunk with a choice has come yet
-        self._stamps: list[tuple[bytes, bytes]] = []  # the model as the provider writes it, and as the client sees it
+        self._stamps = list(renamed)  # and the model as the provider writes it, and as the client sees it
         self._whole = b""
         self._kept: list[bytes] = []
         self._kept_bytes = 0
@@ -60,6 +66,8 @@ class OpenAIAnswer:
         if model != self._model:
             fields["model"] = self._model
             body = _encode(fields)
+        if self._stamps:
+            body = self._restamp(body)
         return Whole(body, self.usage, self.response_id, self.finish_reason)
 
     def feed(self, data: bytes) -> bytes:

@@ -6,7 +6,7 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainCh
 from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.failures import provider_failure
-from services.router.providers.openai.answer import OpenAIAnswer
+from services.router.providers.openai.answer import THOUGHTS_RENAMED, OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
@@ -22,6 +22,7 @@ class OpenAICompatible(PlainChat):
         self._row = row
         self._environ = environ
         self._unsupported = frozenset(row.unsupported)
+        self._renamed = THOUGHTS_RENAMED if row.thoughts == "reasoning" else ()
         self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
@@ -48,7 +49,9 @@ class OpenAICompatible(PlainChat):
             drop=deployment.drop_always,
         )
         url += PATHS[CHAT]
-        return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
+        return HttpCall(url, headers, body), OpenAIAnswer(
+            call.model, include_usage=call.include_usage, renamed=self._renamed
+        )
 
     def address_and_headers(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         """Return the base URL, and the headers of every call.
