@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.policy.budgets.admission import Ask, Placed
+from services.policy.budgets.admission import Ask as Wish
+from services.policy.budgets.admission import Placed
 from services.policy.budgets.loans import Lent
 from services.policy.budgets.tree import TreeRules
 from services.policy.partitions import borrowing, lending
 from services.policy.partitions.decision import Denied
+from services.policy.partitions.loan_messages import Ask, encode
 from shared import subjects
 from shared.bus import Bus
 from shared.holders import Holder, Window, entry_name
@@ -79,7 +81,7 @@ async def test_an_answer_is_shortened_to_what_home_has_left(bus: Bus) -> None:
     async with partitions(bus) as owners:
         await spend(owners, HOME, 750, 1_000)
         charges = charges_under(Window(1_000))
-        request = wanted(KEYS[ELSEWHERE[0]], Ask(100, 10, 1_000, 1, True), charges=charges, waits_s=10)
+        request = wanted(KEYS[ELSEWHERE[0]], Wish(100, 10, 1_000, 1, True), charges=charges, waits_s=10)
         assert await decided(owners[ELSEWHERE[0]], request) == Placed(250, 15)
         assert owners.at_most_spent() == 1_000
 
@@ -152,12 +154,13 @@ async def test_a_borrower_that_dies_before_it_hears_of_a_loan_gives_it_back_when
     monkeypatch.setattr(lending, "LOST_MS", 600)
     monkeypatch.setattr(lending, "LOST_RECALL_EVERY_MS", 200)
     number = ELSEWHERE[0]
-    async with partitions(bus) as owners:
-        request = wanted(KEYS[number], cost(100), charges=charges_under(Window(1_000)), waits_s=5)
-        owners[number].decide(request, lambda answer: None)
-        await asyncio.sleep(0)
-        await owners.owned.pop(number).die()
-        await until(lambda: owners.figures(HOME)[0] >= 100, within_s=5)  # it is not heard of, and counts as spent
+    async with partitions(bus, but=(number,)) as owners:
+        charge = charges_under(Window(1_000))(KEYS[number]).must[-1]
+        now_ms = int(owners.clock() * 1000)
+        ask = Ask(number, charge, 0, 0, 100, 100, 100, now_ms, now_ms + 5_000, True)
+        bus.publish(subjects.lend(HOME), encode(ask), bus.new_inbox())
+        await until(lambda: owners.figures(HOME) == (0, 100))
+        await until(lambda: owners.figures(HOME) == (100, 0))  # it is not heard of, and counts as spent
         await owners.open(number)
         await until(lambda: owners.figures(HOME) == (0, 0))
 
@@ -236,6 +239,18 @@ async def test_a_provider_without_money_at_home_is_left_out_elsewhere(bus: Bus) 
         refused = await answered(owners[1], late)
         assert isinstance(refused, Denied)
         assert refused.charge.kind == "provider"
+
+
+async def test_a_provider_of_which_nobody_knows_is_left_out_where_another_has_room(bus: Bus) -> None:
+    home = subjects.partition_of("provider:openai", PARTITIONS)
+    number = next(other for other in range(PARTITIONS) if other != home)
+    rules = TreeRules(PARTITIONS, providers={"openai": Window(100)})
+    async with partitions(bus, but=(home,)) as owners:
+        charges = charges_under(None, rules=rules, providers=("openai", "azure"))
+        request = wanted(KEYS[number], cost(50), charges=charges, waits_s=5)
+        assert await decided(owners[number], request) == Placed(50, None, (0,))
+        alone = charges_under(None, rules=rules, providers=("openai",))
+        assert await answered(owners[number], wanted(KEYS[number], cost(50), charges=alone, waits_s=0.8)) is None
 
 
 # Deaths

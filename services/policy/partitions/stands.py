@@ -38,14 +38,21 @@ class Stands:
         """Decide now if it can be; what has to be borrowed for it is asked for."""
         stands = [self.stand(charge, now_ms) for charge in charges.must]
         decision = place(stands, wanted.ask)
+        unanswered: InTheWay | None = None
         if isinstance(decision, Placed) and charges.providers:
             alternatives: list[Stand] = []
             for charge in charges.providers:
                 stand = self._alternative(charge, wanted, decision.amount, now_ms)
-                if isinstance(stand, InTheWay):
+                if not isinstance(stand, InTheWay):
+                    alternatives.append(stand)
+                elif self._borrower.is_unanswered(charge.account):
+                    unanswered = stand
+                    alternatives.append(_NO_ROOM)
+                else:
                     return stand
-                alternatives.append(stand)
             decision = place(stands, wanted.ask, alternatives)
+        if isinstance(decision, Refused) and decision.alternative and unanswered is not None:
+            return unanswered  # nobody knows whether it has room, and no other has
         if isinstance(decision, Refused):
             charge = (charges.providers if decision.alternative else charges.must)[decision.by]
             return InTheWay(charge) if decision.only_holds else self.denied(charge, now_ms, only_holds=False)
