@@ -204,6 +204,8 @@ class Borrower:
                 self._give_back(name, now_ms)
             elif not account.held and name not in self._untold:
                 del self._touched_ms[name]
+                self._told_ms.pop(name, None)
+                self._standings.pop(name, None)
             else:
                 self._say_still_here(name, now_ms)
         elif credit.told != account.spent:

@@ -166,6 +166,8 @@ class Lender:
         if loan is None or not (loan.held or loan.assumed):
             del self._heard_ms[name, borrower]
             self._asked_ms.pop((name, borrower), None)
+            self._stored.pop((name, borrower), None)
+            self._recalled_ms.pop(name, None)
             return
         if now_ms < heard_ms + LOST_MS:
             if now_ms >= max(heard_ms, self._asked_ms.get((name, borrower), 0)) + SILENT_MS:

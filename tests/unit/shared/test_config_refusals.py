@@ -77,6 +77,18 @@ PARAMS = "model_list[0].litellm_params"
             "litellm_settings.budget_exceeded_status_code must be at most 599, not 600",
         ),
         (
+            {"litellm_settings": {"budget_duration": "1 month"}},
+            "litellm_settings.budget_duration must be a number and one of s, m, h, d, w, mo, such as 30d",
+        ),
+        (
+            {"router_settings": {"provider_budget_config": {"openai": {"budget_limit": 1, "time_period": "0d"}}}},
+            "router_settings.provider_budget_config.openai.time_period must be a number and one of s, m, h, d, w, mo",
+        ),
+        (
+            {"litellm_settings": {"max_end_user_budget": -1}},
+            "litellm_settings.max_end_user_budget must be at least 0, not -1",
+        ),
+        (
             {"guardrails": [{"guardrail_name": "g", "litellm_params": {"guardrail": "x", "mode": "precall"}}]},
             "guardrails[0].litellm_params.mode must be one of pre_call, ",
         ),
