@@ -25,12 +25,14 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     """`lacks` is empty when the process can do its work, else a short phrase: "clickhouse".
 
     `mismatches`: of a router, by provider, the answers since its start whose usage did not add up.
+    `waiting`: so many requests wait in it, for money or for a limit.
     """
 
     service: str
     process: str
     lacks: str = ""
     mismatches: dict[str, int] = {}
+    waiting: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,14 +40,18 @@ _decode = msgspec.msgpack.Decoder(Heartbeat).decode
 
 
 async def beat(
-    bus: Bus, service: str, lacks: Callable[[], str] = lambda: "", mismatches: Mapping[str, int] = MappingProxyType({})
+    bus: Bus,
+    service: str,
+    lacks: Callable[[], str] = lambda: "",
+    mismatches: Mapping[str, int] = MappingProxyType({}),
+    *,
+    waiting: Callable[[], int] = lambda: 0,
 ) -> None:
     """Say so until cancelled."""
     while True:
         try:
-            bus.publish(
-                subjects.heartbeat(service), _encode(Heartbeat(service, bus.process, lacks(), dict(mismatches)))
-            )
+            sign = Heartbeat(service, bus.process, lacks(), dict(mismatches), waiting())
+            bus.publish(subjects.heartbeat(service), _encode(sign))
         except NotConnected:
             log.debug("no heartbeat: not connected")
         await asyncio.sleep(INTERVAL_S)
@@ -56,6 +62,7 @@ class _Sign(NamedTuple):
     lacks: str
     at: float
     mismatches: Mapping[str, int] = MappingProxyType({})
+    waiting: int = 0
 
 
 class Pulse:
@@ -99,9 +106,14 @@ class Pulse:
             return "not running"
         return "" if "" in states else states[0]
 
+    def waiting(self, service: str) -> int:
+        """Return how many requests wait in the live processes of `service`."""
+        return sum(self._signs[process].waiting for process in self.live(service))
+
     def _on_beat(self, message: Message) -> None:
         sign = _decode(message.data)
-        self._signs[sign.process] = _Sign(sign.service, sign.lacks, time.monotonic(), sign.mismatches)
+        now = time.monotonic()
+        self._signs[sign.process] = _Sign(sign.service, sign.lacks, now, sign.mismatches, sign.waiting)
         if len(self._signs) > 256:
             oldest = min(self._signs, key=lambda process: self._signs[process].at)
             del self._signs[oldest]

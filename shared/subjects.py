@@ -81,6 +81,11 @@ def repay(partition: int) -> str:
     return f"cmd.repay.{partition}"
 
 
+def take(partition: int) -> str:
+    """Where the owner of a partition gives requests of other partitions their part of the limits at home there."""
+    return f"cmd.take.{partition}"
+
+
 def working(partition: int) -> str:
     """Where routers tell the owner of a partition which requests that take part of a limit they still work on."""
     return f"cmd.working.{partition}"

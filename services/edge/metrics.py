@@ -24,10 +24,17 @@ class _Latency:
 class Metrics(Collector):
     """Names are LiteLLM's where it has them."""
 
-    def __init__(self, outbox: Outbox, mismatches: Callable[[], Iterable[tuple[str, str, int]]] = tuple) -> None:
-        """`mismatches` are what routers tell, shared.heartbeat.Pulse."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        mismatches: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
+        *,
+        waiting: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`mismatches` are what routers tell, and `waiting` how many requests wait in policy: shared.heartbeat.Pulse."""
         self._outbox = outbox
         self._mismatches = mismatches
+        self._waiting = waiting
         self.in_flight = 0
         self._requests: dict[tuple[str, int], int] = {}
         self._latency: dict[str, _Latency] = {}
@@ -86,6 +93,11 @@ class Metrics(Collector):
             mismatches.add_metric([router, provider], count)
         yield mismatches
         yield GaugeMetricFamily("litellm_in_flight_requests", "Requests being served.", value=self.in_flight)
+        yield GaugeMetricFamily(
+            "meterhouse_requests_waiting",
+            "Requests of all edges that wait in policy for money or for a limit.",
+            value=self._waiting(),
+        )
         yield GaugeMetricFamily(
             "meterhouse_facts_waiting", "Facts of this process not yet stored.", value=self._outbox.waiting
         )

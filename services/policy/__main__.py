@@ -118,7 +118,8 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
             tasks.create_task(projector.run()),
             tasks.create_task(watch.run(partitions, leases.holds)),
             tasks.create_task(notifier.run(lambda: owner.serves(0))),
-            tasks.create_task(beat(bus, "policy", owner.lacks)),
+            tasks.create_task(admission.remind()),
+            tasks.create_task(beat(bus, "policy", owner.lacks, waiting=lambda: partitions.waiting)),
         ]
         if own.price_refresh_s is not None:
             running.append(tasks.create_task(keep_prices_fresh(own.price_refresh_url, own.price_refresh_s)))

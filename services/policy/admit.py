@@ -20,10 +20,12 @@ from services.policy.count_body import count_body, counts_at_once
 from services.policy.dispatch import Body, Dispatch
 from services.policy.guardrails import Blocked, Chain
 from services.policy.key_lookup import look_key_up
+from services.policy.limits.headers import Header, merged_headers
 from services.policy.limits.refusals import over_limit_error
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
 from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
+from services.policy.partitions.taking import Taker, split
 from services.policy.replies import Replies
 from shared.access import refusal_of_key
 from shared.bodies import BodyGone, BodyHolder, read_body
@@ -35,6 +37,9 @@ from shared.keys import MASTER_KEY_ID, Key
 from shared.pass_through import asked_for
 
 log = structlog.get_logger()
+
+TELL_AFTER_S = 0.2
+"""How long other partitions may take before the edge is told that somebody works on its request."""
 
 MASKED_BODY_KEPT_S = 60.0
 _FAILED = "a request failed inside policy"
@@ -77,11 +82,16 @@ class Admission:
         self._bodies = BodyHolder(bus)
         self._tasks: set[asyncio.Task[None]] = set()
         self._replies = Replies(bus, outbox)
-        self._dispatch = Dispatch(bus, partitions, self._replies, self._bodies)
+        self._taker = Taker(bus, partitions)
+        self._dispatch = Dispatch(bus, self._taker, self._replies, self._bodies)
 
     async def start(self) -> None:
         await self._bodies.start()
         await self._dispatch.start()
+
+    async def remind(self) -> None:
+        """Until cancelled: tell edges every few seconds that their requests still wait here."""
+        await self._replies.remind()
 
     def on_admit(self, number: int, message: Message) -> None:
         """Answer one request of the partition, which this process owns."""
@@ -256,15 +266,19 @@ class Admission:
         *,
         held: bool = True,
     ) -> None:
-        wanted = self._asking.wanted(request, key, charges, ask, part, held=held)
+        here, elsewhere = split(part, partition.number) if part is not None else (None, {})
+        wanted = self._asking.wanted(request, key, charges, ask, here, held=held)
+        if not held and here is None:
+            self._spawn(request, self._take_then_send(partition, request, wanted, elsewhere, body, applied, None))
+            return
 
         def done(answer: Answer) -> None:
             try:
-                self._decided(partition, request, wanted, body, applied, answer)
+                self._decided(partition, request, wanted, elsewhere, body, applied, answer)
             except Exception:
                 log.exception(_FAILED, request=request.request_id)
                 if isinstance(answer, Placed):
-                    self._partitions.release(partition.number, request.request_id)
+                    self._dispatch.give_back((partition.number,), request.request_id)
                 self._failed(request)
 
         if not partition.decide(wanted, done):
@@ -275,6 +289,7 @@ class Admission:
         partition: Partition,
         request: Admit,
         wanted: Wanted,
+        elsewhere: Mapping[int, Part],
         body: Body,
         applied: tuple[str, ...],
         answer: Answer,
@@ -285,21 +300,55 @@ class Admission:
             refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000)
             self._replies.deny(request, "budget", refusal)
         elif isinstance(answer, NoRoom):
-            self._bodies.drop(request.request_id)
-            self._replies.deny(request, "rate_limit", over_limit_error(answer.over, now_ms, answer.headers))
+            self._over_limit(request, answer)
         elif answer is None:
             self._refuse(request, Unavailable("the budget could not be decided; nothing was spent", retry_after_s=1))
         elif now_ms - wanted.now_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
             # The edge has given the request up: nobody would read the answer that is paid for.
-            self._partitions.release(partition.number, request.request_id)
+            self._dispatch.give_back((partition.number,), request.request_id)
             self._refuse(request, Unavailable("the budget took too long to be decided", retry_after_s=1))
+        elif elsewhere:
+            self._spawn(request, self._take_then_send(partition, request, wanted, elsewhere, body, applied, answer))
         else:
-            headers = key_budget_headers(
-                wanted.charges.must[0], partition.standing(wanted.charges.must[0].account), now_ms
-            )
-            if wanted.part is not None:
-                headers += partition.limits.headers(wanted.part, now_ms)
+            headers = _headers(partition, wanted, now_ms)
             self._dispatch.send_on(partition.number, request, body, applied, now_ms, answer, wanted, headers)
+
+    async def _take_then_send(
+        self,
+        partition: Partition,
+        request: Admit,
+        wanted: Wanted,
+        elsewhere: Mapping[int, Part],
+        body: Body,
+        applied: tuple[str, ...],
+        placed: Placed | None,
+    ) -> None:
+        """Take its part of the limits that are at home in other partitions, whose answers are waited for."""
+        number, homes = partition.number, tuple(elsewhere)
+        here = (number,) if placed is not None else ()
+        telling = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._replies.wait, request)
+        try:
+            taken = await self._taker.take(wanted, elsewhere)
+        except BaseException:
+            self._dispatch.give_back((*here, *homes), request.request_id)
+            raise
+        finally:
+            telling.cancel()
+        if isinstance(taken, NoRoom):
+            self._dispatch.give_back(here, request.request_id)
+            self._over_limit(request, taken)
+        elif taken is None:
+            self._dispatch.give_back(here, request.request_id)
+            undecided = "a limit could not be decided; nothing was used of it"
+            self._refuse(request, Unavailable(undecided, retry_after_s=1))
+        else:
+            now_ms = _now_ms()
+            headers = merged_headers(_headers(partition, wanted, now_ms), taken)
+            self._dispatch.send_on(number, request, body, applied, now_ms, placed, wanted, headers, homes)
+
+    def _over_limit(self, request: Admit, refused: NoRoom) -> None:
+        self._bodies.drop(request.request_id)
+        self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), refused.headers))
 
     def _refuse(self, request: Admit, refusal: GatewayError) -> None:
         self._bodies.drop(request.request_id)
@@ -320,6 +369,12 @@ class Admission:
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _headers(partition: Partition, wanted: Wanted, now_ms: int) -> tuple[Header, ...]:
+    key = wanted.charges.must[0]
+    headers = key_budget_headers(key, partition.standing(key.account), now_ms)
+    return headers if wanted.part is None else (*headers, *partition.limits.headers(wanted.part, now_ms))
 
 
 def _now_ms() -> int:

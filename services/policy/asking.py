@@ -66,6 +66,7 @@ class Asking:
             _LEVELS["normal" if key is None else key.priority],
             request.priority,
             lambda: self._limits.limits(request.caller, self._current(key), request.model, request.group),
+            request.caller.key,
         )
 
     def wanted(

@@ -1,11 +1,12 @@
 """An admitted request on its way to a router, and what becomes of it where no router takes it."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.policy.budgets.admission import Placed, bound_of
 from services.policy.budgets.count_input import TextTokens
 from services.policy.partitions.decision import Wanted
-from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.taking import Taker
 from services.policy.replies import Replies, admitted_fact
 from shared import subjects
 from shared.bodies import BodyHolder
@@ -13,7 +14,7 @@ from shared.bus import Bus, Message, NotConnected
 from shared.calls import Admit, Bound, Complete, pack
 from shared.errors import Unavailable
 
-_NOT_HELD = "-"
+_NOWHERE = "-"
 
 
 class Body(NamedTuple):
@@ -31,9 +32,9 @@ class Body(NamedTuple):
 
 
 class Dispatch:
-    def __init__(self, bus: Bus, partitions: OpenPartitions, replies: Replies, bodies: BodyHolder) -> None:
+    def __init__(self, bus: Bus, taker: Taker, replies: Replies, bodies: BodyHolder) -> None:
         self._bus = bus
-        self._partitions = partitions
+        self._taker = taker
         self._replies = replies
         self._bodies = bodies
         self._undelivered = subjects.undelivered(bus.process)
@@ -51,10 +52,12 @@ class Dispatch:
         placed: Placed | None = None,
         wanted: Wanted | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        homes: tuple[int, ...] = (),
     ) -> None:
         """Send it to a router. The command leaves last: whatever fails before that has sent nothing.
 
-        Without `placed`, nobody waits for its end; without a hold, only its limits do.
+        Without `placed`, nobody waits for its end here; without a hold, only its limits do. `homes` are the other
+        partitions where it has taken part of limits.
         """
         hold_pico, max_tokens = None, None
         bound: Bound | None = None
@@ -74,8 +77,8 @@ class Dispatch:
             body.changed,
             bound,
             excluded,
-            wanted is not None and wanted.part is not None,
-            (),
+            bool(homes) or (wanted is not None and wanted.part is not None),
+            homes,
             headers,
         )
         command = pack(call, body.data)
@@ -87,24 +90,28 @@ class Dispatch:
             max_tokens=max_tokens,
             guardrails=applied,
         )
-        held = number if placed else _NOT_HELD
-        reply = f"{self._undelivered}.{held}.{request.edge}.{request.request_id}"
+        held = (number, *homes) if placed else homes
+        where = "_".join(map(str, held)) or _NOWHERE
+        reply = f"{self._undelivered}.{where}.{request.edge}.{request.request_id}"
         try:
             self._bus.publish(subjects.COMPLETE, command, reply)
         except NotConnected:
-            if placed:
-                self._partitions.release(number, request.request_id)
+            self.give_back(held, request.request_id)
             self._replies.forget(request)
             return
         self._replies.sent_on(request, fact)
+
+    def give_back(self, partitions: Iterable[int], request_id: str) -> None:
+        """The request goes no further: what it holds and has taken in these partitions is nobody's."""
+        for number in partitions:
+            self._taker.give_back(number, request_id)
 
     def _on_undelivered(self, message: Message) -> None:
         """The server says that no router took the command: nothing was spent, so nothing stays held."""
         if not message.is_no_responders:
             return
-        held, edge, request_id = message.subject[len(self._undelivered) + 1 :].split(".")
-        if held != _NOT_HELD:
-            self._partitions.release(int(held), request_id)
+        where, edge, request_id = message.subject[len(self._undelivered) + 1 :].split(".")
+        self.give_back(map(int, where.split("_")) if where != _NOWHERE else (), request_id)
         failure = Unavailable("no router is running to serve the request", retry_after_s=1)
         self._bodies.drop(request_id)
         self._replies.undelivered(edge, request_id, failure)

@@ -1,5 +1,6 @@
 """What policy answers an edge, and the facts that say so."""
 
+import asyncio
 import time
 
 import structlog
@@ -15,6 +16,9 @@ from shared.frames import failure_frame, progress_frame
 
 log = structlog.get_logger()
 
+REMIND_EVERY_S = 5.0
+"""Edges take who is silent for three times that for dead."""
+
 _admitted = unchecked(RequestAdmitted)
 
 
@@ -24,7 +28,7 @@ class Replies:
     def __init__(self, bus: Bus, outbox: Outbox) -> None:
         self._bus = bus
         self._outbox = outbox
-        self._told_to_wait: set[str] = set()
+        self._told_to_wait: dict[str, str] = {}  # request -> edge
 
     @property
     def waiting(self) -> int:
@@ -36,13 +40,21 @@ class Replies:
 
     def wait(self, request: Admit) -> None:
         """This process works on it from now on."""
-        self._told_to_wait.add(request.request_id)
+        self._told_to_wait[request.request_id] = request.edge
         self._publish(request.edge, request.request_id, progress_frame(self._bus.process))
+
+    async def remind(self) -> None:
+        """Until cancelled: say again every few seconds that this process works on what waits in it."""
+        while True:
+            await asyncio.sleep(REMIND_EVERY_S)
+            frame = progress_frame(self._bus.process)
+            for request_id, edge in list(self._told_to_wait.items()):
+                self._publish(edge, request_id, frame)
 
     def sent_on(self, request: Admit, admitted: bytes) -> None:
         """A router has it; `admitted` is the fact."""
         if request.request_id in self._told_to_wait:
-            self._told_to_wait.discard(request.request_id)
+            self._told_to_wait.pop(request.request_id, None)
             self._publish(request.edge, request.request_id, progress_frame(""))
         self._outbox.put(
             subjects.fact(RequestAdmitted.KIND, RequestAdmitted.VERSION, request.caller.tenant),
@@ -77,12 +89,12 @@ class Replies:
 
     def refuse(self, request: Admit, refusal: GatewayError) -> None:
         """Say that it cannot be done now: nobody decided against it."""
-        self._told_to_wait.discard(request.request_id)
+        self._told_to_wait.pop(request.request_id, None)
         self.undelivered(request.edge, request.request_id, refusal)
 
     def forget(self, request: Admit) -> None:
         """Nobody can be told: the edge notices by itself."""
-        self._told_to_wait.discard(request.request_id)
+        self._told_to_wait.pop(request.request_id, None)
 
     def undelivered(self, edge: str, request_id: str, refusal: GatewayError) -> None:
         self._publish(edge, request_id, failure_frame(0, refusal.to_dict()))

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared import subjects
 from shared.bus import kv, read
-from shared.facts import RequestDenied
+from shared.calls import Complete
+from shared.facts import RequestDenied, encode_fact
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
 from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
+from tests.budgets import finished_fact
 from tests.nats_server import NatsServer
-from tests.policy_service import USD, Answered, Neighbours, PolicyProcess, neighbours, until_served
+from tests.policy_service import PARTITIONS, USD, Answered, Neighbours, PolicyProcess, neighbours, until_served
 
 
 @pytest.fixture
@@ -48,6 +51,21 @@ async def until_known(ask: Callable[[], Awaitable[Answered]], count: Callable[[A
             return answer
         await asyncio.sleep(0.05)
     raise AssertionError("it is not known yet")
+
+
+def fact_of(command: Complete) -> tuple[str, bytes, str]:
+    """What a router stores of a request that used nothing."""
+    request = command.request
+    fact = finished_fact(
+        request.request_id,
+        0,
+        key=request.caller.key,
+        partition=command.partition,
+        held=command.hold_pico is not None,
+        admitted_ms=command.admitted_ms,
+        homes=command.homes,
+    )
+    return fact.subject, encode_fact(fact), fact.id
 
 
 async def denials(other: Neighbours) -> list[RequestDenied]:
@@ -158,3 +176,52 @@ async def test_a_limit_of_nothing_blocks(other: Neighbours, nothing: Any) -> Non
     answer = await other.ask(other.request())
     assert answer.failure is not None
     assert (answer.failure["status"], answer.failure["retry_after_s"]) == (429, None)
+
+
+async def test_a_user_of_many_teams_has_one_limit_whichever_partition_decides(other: Neighbours) -> None:
+    await put_holder(other, "user", "u", "user:u", Limits(rpm=7, parallel=5))
+    tokens = [f"key{number}" for number in range(8)]
+    for token in tokens:
+        await other.put_key(None, token=token, tenant=f"team{token}", user_id="u")
+    homes = {subjects.partition_of(f"team{token}", PARTITIONS) for token in tokens}
+    assert len(homes) > 2
+
+    async def ask(token: str, **fields: Any) -> Answered:
+        caller = other.request(token, tenant=f"team{token}").caller
+        return await other.ask(other.request(token, caller=msgspec.structs.replace(caller, user_id="u"), **fields))
+
+    limit = "x-ratelimit-user-limit-requests"
+    first = await until_known(lambda: ask(tokens[0]), lambda one: limit in headers_of(one))
+    assert first.command is not None
+    answers = await asyncio.gather(*[ask(token) for token in tokens])
+    commands = [answer.command for answer in (first, *answers) if answer.command is not None]
+    assert len(commands) == 5
+    refused = next(answer for answer in answers if answer.failure is not None)
+    assert refused.failure is not None
+    assert "for user: u. Limit type: max_parallel_requests" in refused.failure["message"]
+    for command in commands:
+        home = subjects.partition_of("user:u", PARTITIONS)
+        assert command.homes == (() if command.partition == home else (home,))
+        await other.outbox.put(*fact_of(command))
+    more = [await ask(token) for token in tokens[:4]]
+    assert sum(answer.command is not None for answer in more) == 2
+    assert more[-1].failure is not None
+    assert "Limit type: requests. Current limit: 7" in more[-1].failure["message"]
+
+
+async def test_what_a_home_refuses_is_given_back_by_all_others(other: Neighbours) -> None:
+    await put_holder(other, "user", "u", "user:u", Limits(rpm=0))
+    await other.put_key(USD, tenant="t", user_id="u", limits=Limits(rpm=5))
+
+    async def ask() -> Answered:
+        caller = msgspec.structs.replace(other.request(tenant="t").caller, user_id="u")
+        return await other.ask(other.request(caller=caller))
+
+    refused = await until_known(ask, lambda answer: answer.failure is not None)
+    assert refused.failure is not None
+    assert "for user: u." in refused.failure["message"]
+    for _ in range(8):
+        assert "for user: u." in ((await ask()).failure or {"message": ""})["message"]
+    await put_holder(other, "user", "u", "user:u", Limits(rpm=100))
+    served = await until_known(ask, lambda answer: answer.command is not None)
+    assert served.command is not None

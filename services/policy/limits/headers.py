@@ -52,6 +52,19 @@ def limit_headers(counters: Mapping[str, Counter], limits: Sequence[Limit], now_
     return tuple(found)
 
 
+def merged_headers(some: tuple[Header, ...], others: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Return the headers of limits that two partitions have told: OpenAI's of the one that leaves less."""
+    if not others or not some:
+        return some or others
+    merged, more = dict(some), dict(others)
+    for what in ("requests", "tokens"):
+        left = f"x-ratelimit-remaining-{what}"
+        if left in merged and left in more and int(merged[left]) <= int(more[left]):
+            for name in (left, f"x-ratelimit-limit-{what}", f"x-ratelimit-reset-{what}"):
+                del more[name]
+    return tuple({**merged, **more}.items())
+
+
 def duration_text(ms: int) -> str:
     """Return a time as OpenAI's headers write it: "120ms", "7.5s", "1m0s"."""
     if ms < 1_000:

@@ -24,6 +24,7 @@ class Part(NamedTuple):
     level: int
     rank: int
     again: Callable[[], tuple[Limit, ...]]  # the limits as they are by then
+    key: str = ""  # whose request it is
 
 
 class Wanted(NamedTuple):

@@ -94,7 +94,7 @@ class LimitQueue:
             _Waiting(wanted, part, done, over),
             give_up_ms=part.give_up_ms if may_wait else now_ms + CATCH_UP_MAX_MS,
             level=part.level,
-            tenant=wanted.tenant if over.limit.spans_tenants else wanted.charges.must[0].account,
+            tenant=wanted.tenant if over.limit.spans_tenants else part.key,
             rank=part.rank,
         )
         if over.by_ends:

@@ -18,6 +18,11 @@ class OpenPartitions:
     def __iter__(self) -> Iterator[Partition]:
         return iter(list(self._open.values()))
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in all of them."""
+        return sum(partition.waiting for partition in self._open.values())
+
     def get(self, number: int) -> Partition | None:
         return self._open.get(number)
 

@@ -15,6 +15,7 @@ from services.policy.partitions.open_partitions import OpenPartitions
 from services.policy.partitions.ownership import Leases
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.settlements import Settlements
+from services.policy.partitions.taking import serve_take
 from shared import subjects
 from shared.bus import Bus, BusError, Message, Outbox
 from shared.facts import CompletionLost, encode_fact
@@ -128,7 +129,13 @@ class Owner:
                 return
             partition.start()
             self._partitions.add(partition)
-            for work in (self._serve_requests, self._serve_releases, self._serve_accounts, self._serve_reports):
+            for work in (
+                self._serve_requests,
+                self._serve_releases,
+                self._serve_accounts,
+                self._serve_reports,
+                self._serve_takes,
+            ):
                 subscriptions.append(await work(number, partition))
             subscriptions += await self._serve_loans(number, partition)
             await self._bus.flush(SUBSCRIBED_S)
@@ -211,6 +218,13 @@ class Owner:
             await self._bus.subscribe(subjects.repay(number), by_owner(partition.lender.on_report)),
             await self._bus.subscribe(subjects.recall(number), by_owner(partition.borrower.on_recall)),
         ]
+
+    async def _serve_takes(self, number: int, partition: Partition) -> int:
+        def on_ask(message: Message) -> None:
+            if self._leases.holds(number):
+                serve_take(self._bus, partition, message)
+
+        return await self._bus.subscribe(subjects.take(number), on_ask)
 
     async def _serve_reports(self, number: int, partition: Partition) -> int:
         def on_working(message: Message) -> None:

@@ -179,6 +179,11 @@ class Partition:
         waits = self._waiting.size > 0 or self.limits.waits_for_ends
         return waits or self.lender.has_waiting or self.borrower.is_pressed
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, for money or for a limit."""
+        return self._waiting.size + self.limits.waiting
+
     def release(self, request: str) -> None:
         """The request never reached a router: its hold is nobody's, here or wherever it is owned by then."""
         self._undispatched.add(self.number, request, self._now_ms())

@@ -94,3 +94,8 @@ def test_what_is_in_flight_and_what_waits_to_be_stored_is_told() -> None:
 def test_usage_that_did_not_add_up_is_counted_by_router_and_provider() -> None:
     counted = Metrics(Outbox(Bus(FastClient(), "edge")), lambda: [("router-1", "xai", 3)])
     assert read(counted)[("meterhouse_usage_mismatches_total", ("xai", "router-1"))] == 3
+
+
+def test_how_many_wait_in_policy_is_asked_when_it_is_read() -> None:
+    counted = Metrics(Outbox(Bus(FastClient(), "edge")), waiting=lambda: 3)
+    assert read(counted)[("meterhouse_requests_waiting", ())] == 3

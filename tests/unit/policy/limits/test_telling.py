@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.policy.limits.counters import Counters, Reservation, reserve
-from services.policy.limits.headers import duration_text, limit_headers
+from services.policy.limits.headers import duration_text, limit_headers, merged_headers
 from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit, over_limit
 from shared.errors import GatewayError
@@ -105,3 +105,12 @@ def test_slots_alone_have_no_header_of_openais() -> None:
 )
 def test_times_are_written_as_openai_writes_them(ms: int, text: str) -> None:
     assert duration_text(ms) == text
+
+
+def test_of_two_partitions_headers_openais_are_those_of_the_tighter_limit() -> None:
+    here = limit_headers(used((NOW, 30)), [KEY], NOW)
+    there = limit_headers(used((NOW, 30)), [TEAM], NOW)
+    merged = dict(merged_headers(here, there))
+    assert merged == dict(merged_headers(there, here)) == dict(limit_headers(used((NOW, 30)), [KEY, TEAM], NOW))
+    assert (merged["x-ratelimit-remaining-requests"], merged["x-ratelimit-remaining-tokens"]) == ("1", "30")
+    assert merged_headers((), here) == merged_headers(here, ()) == here

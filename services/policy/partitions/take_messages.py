@@ -1,0 +1,35 @@
+"""What partitions say to each other about limits: one asks for a request's part of what is at home at the other."""
+
+import msgspec
+
+from services.policy.limits.counters import TokenType
+from services.policy.limits.headers import Header
+from services.policy.limits.room import Limit, Over
+
+
+class TakeAsk(msgspec.Struct, array_like=True, frozen=True):
+    """As `decision.Part` has it. `wait_ms`: how long it may wait for room; nothing is heard after `expires_ms`."""
+
+    request: str
+    key: str
+    tenant: str
+    limits: tuple[Limit, ...]
+    tokens: int
+    counts: TokenType
+    wait_ms: int
+    level: int
+    rank: int
+    expires_ms: int
+
+
+class TakeAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """`taken`: it is stored. Else `over` says which limit refuses it; neither: it could not be decided."""
+
+    taken: bool
+    over: Over | None
+    headers: tuple[Header, ...]
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_ask = msgspec.msgpack.Decoder(TakeAsk).decode
+decode_answer = msgspec.msgpack.Decoder(TakeAnswer).decode
