@@ -206,6 +206,10 @@ class Neighbours:
         )
         return self.outbox.put(fact.subject, encode_fact(fact), fact.id)
 
+    def hear(self, command: Complete) -> None:
+        """The router beside another edge has answered a request of this one."""
+        self._answer(command.request.request_id, command, None)
+
     def _on_complete(self, message: Message) -> None:
         command, _ = unpack_complete(message.data)
         self.commands.append(command)

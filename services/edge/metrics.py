@@ -31,7 +31,7 @@ class Metrics(Collector):
         *,
         waiting: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`mismatches` are what routers tell, and `waiting` how many requests wait in policy: shared.heartbeat.Pulse."""
+        """`mismatches` are what routers tell, `waiting` is how many requests wait in policy: shared.heartbeat.Pulse."""
         self._outbox = outbox
         self._mismatches = mismatches
         self._waiting = waiting

@@ -118,7 +118,7 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
     except msgspec.DecodeError as error:
         log.error("a question for a part of limits cannot be read", partition=partition.number, error=str(error))
         return
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = _now_ms()
     limits = ask.limits
     give_up_ms = now_ms + ask.wait_ms if ask.wait_ms else 0
     part = Part(limits, ask.tokens, ask.counts, give_up_ms, ask.level, ask.rank, lambda: limits, ask.key)
@@ -142,10 +142,14 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
         if isinstance(answer, NoRoom):
             said = TakeAnswer(False, answer.over, answer.headers)
         elif isinstance(answer, Placed):
-            said = TakeAnswer(True, None, partition.limits.headers(part, time.time_ns() // 1_000_000))
+            said = TakeAnswer(True, None, partition.limits.headers(part, _now_ms()))
         try:
             bus.publish(message.reply, encode(said))
         except NotConnected:
             log.info("an answer about limits was lost: no connection", request=ask.request)
 
     partition.decide(wanted, done)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
