@@ -104,7 +104,7 @@ def _measure_upstream(run: Run, rig: _Rig) -> None:
 
 def _measure_ours(run: Run, rig: _Rig) -> None:
     _say("Meterhouse: starting")
-    with meterhouse(rig.work, rig.upstream_url) as (target, books):
+    with meterhouse(rig.work, rig.upstream_url, {case.keys for case in rig.cases}) as (target, books):
         calls_before = _upstream_calls(rig.upstream_url)
         tally = Tally()
         run.idle = idle_cpu(target, IDLE_S)
@@ -146,6 +146,8 @@ def _measure_cases(rig: _Rig, target: Target, idle: Mapping[str, float], tally: 
 
     found = []
     for case in rig.cases:
+        if case.keys not in target.keys:
+            continue
         figures = once(case)
         if figures.others_share > DISTURBED_CORES:
             _say(f"  others took {figures.others_share:.2f} cores meanwhile: once more")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.cases import FEW, MANY
 from bench.latency import Spread
 from bench.measure import Figures
 
@@ -31,6 +32,13 @@ def bars(figures: Sequence[Figures]) -> list[Bar]:
     def cpu(case: str) -> float | None:
         return own_ms(by_name[case]) if case in by_name else None
 
+    def p50(case: str) -> float | None:
+        latency = by_name[case].outcome.latency if case in by_name else None
+        return latency.p50 if latency else None
+
+    def rate(case: str) -> float | None:
+        return by_name[case].outcome.per_second if case in by_name else None
+
     saturated, alone = by_name.get("saturated"), by_name.get("alone")
     added = added_ms(alone) if alone else None
     database = saturated.cpu_ms.get("clickhouse", 0.0) if saturated else None
@@ -47,7 +55,15 @@ def bars(figures: Sequence[Figures]) -> list[Bar]:
             saturated.outcome.per_second if saturated else None,
             most=False,
         ),
+        Bar("CPU that 3 budgets and 2 limits add, saturated", 0.10, "ms", _more(cpu("held"), cpu("plain"))),
+        Bar("latency that they add alone, p50", 0.6, "ms", _more(p50("held-alone"), p50("plain-alone"))),
+        Bar("requests a second on one hot team with them", 2000, "", rate("held"), most=False),
+        Bar(f"CPU that {MANY:,} budgets in use take more than {FEW}", 0.02, "ms", _more(cpu("many"), cpu("few"))),
     ]
+
+
+def _more(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
 
 
 def own_ms(figures: Figures) -> float:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 SMALL_PROMPT_BYTES = 1024
 LARGE_PROMPT_BYTES = 100 * 1024
+FEW, MANY = 10, 10_000
+"""Keys of the cases that are told apart by how many budgets are in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,10 @@ class Case:
     stream: bool = False
     prompt_bytes: int = SMALL_PROMPT_BYTES
     stagger_s: float = 0.0
+    keys: str = "bench"
+    """Whose calls: a key with a budget; `plain`: without any; `held`: one with three budgets and two limits; `few` and
+    `many`: ten and ten thousand keys in turn, a budget each."""
+
     added: bool = False
     """Whether its latency less that of the bare upstream says something: not where the load saturates the cores."""
 
@@ -35,6 +41,12 @@ CASES = (
         added=True,
     ),
     Case("large", "100 KB prompts, 32 connections", 32, prompt_bytes=LARGE_PROMPT_BYTES),
+    Case("plain-alone", "one connection, no budget and no limit", 1, keys="plain", added=True),
+    Case("held-alone", "one connection, 3 budgets and 2 limits", 1, keys="held", added=True),
+    Case("plain", "32 connections, no budget and no limit", 32, keys="plain"),
+    Case("held", "32 connections, 3 budgets and 2 limits of one hot team", 32, keys="held"),
+    Case("few", f"32 connections, {FEW} budgets in use", 32, keys="few"),
+    Case("many", f"32 connections, {MANY:,} budgets in use", 32, keys="many"),
 )
 
 UPSTREAMS = ("at-once", "wait-50", "paced-10")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,11 +12,11 @@ from bench.answers import Head, Malformed, complaint, ends_chunked, read_head, w
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the clients send, and when they stop: after `stop_at` (time.perf_counter) or `calls_max` calls."""
+    """What the clients send in turn, and when they stop: after `stop_at` (time.perf_counter) or `calls_max` calls."""
 
     host: str
     port: int
-    request: bytes
+    requests: Sequence[bytes]
     stream: bool
     stop_at: float
     calls_max: int
@@ -99,7 +100,7 @@ class Client(asyncio.Protocol):
         self._head = None
         self._chunk_at = 0.0
         self._waiting = True
-        self._transport.write(order.request)
+        self._transport.write(order.requests[record.sent % len(order.requests)])
 
     def _note_chunk(self, now: float) -> None:
         """A chunk is what one read brought: chunks that arrive together are one to the user's eye."""

@@ -1,11 +1,11 @@
-"""Meterhouse under load: started as an operator starts it, with a virtual key that has a budget."""
+"""Meterhouse under load: started as an operator starts it, with the virtual keys that the cases call with."""
 
 import contextlib
 import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import yaml
 
 from bench.cases import config_models
 from bench.children import LOOPBACK, Failed, call, call_json, free_port, running, wait_until_200
+from bench.keys import make_keys
 from bench.measure import ROOT, Target
 
 ROLES = ("nats-server", "edge", "policy", "router", "ledger", "clickhouse", "supervisor")
@@ -73,8 +74,8 @@ class Books:
 
 
 @contextlib.contextmanager
-def meterhouse(work: Path, upstream_url: str) -> Iterator[tuple[Target, Books]]:
-    """Run a gateway on a new data directory in `work` while the block runs.
+def meterhouse(work: Path, upstream_url: str, wanted: Collection[str]) -> Iterator[tuple[Target, Books]]:
+    """Run a gateway on a new data directory in `work` while the block runs, with the keys that are `wanted`.
 
     Raises:
         Failed: it did not become ready; with the end of its log.
@@ -91,7 +92,7 @@ def meterhouse(work: Path, upstream_url: str) -> Iterator[tuple[Target, Books]]:
     command: list[str | Path] = [program, "up", "--config", config, "--data", data, "--port", str(port)]
     with running("Meterhouse", command, log=log, cwd=ROOT, environment=environment) as process:
         wait_until_200("Meterhouse", f"{url}/health/readiness", process, log=log, within_s=_READY_WITHIN_S)
-        models = [model["model_name"] for model in config_models(upstream_url)]
+        models = [str(model["model_name"]) for model in config_models(upstream_url)]
         made = call_json(
             "POST",
             f"{url}/key/generate",
@@ -99,11 +100,12 @@ def meterhouse(work: Path, upstream_url: str) -> Iterator[tuple[Target, Books]]:
             body={"max_budget": _BUDGET_USD, "models": models, "key_alias": "bench", "metadata": {"user": "bench"}},
         )
         books = Books(data, url, made["key"])
+        keys = {"bench": made["key"], **make_keys(url, _MASTER_KEY, wanted, models, work)}
         yield (
             Target(
                 name="Meterhouse",
                 url=url,
-                key=made["key"],
+                keys=keys,
                 pid=process.pid,
                 role_of=role_of,
                 main_role="supervisor",

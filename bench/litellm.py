@@ -82,7 +82,7 @@ def litellm(work: Path, upstream_url: str) -> Iterator[Target]:
         yield Target(
             name="LiteLLM",
             url=url,
-            key=_MASTER_KEY,
+            keys={"bench": _MASTER_KEY},
             pid=process.pid,
             role_of=lambda command: None,
             main_role="litellm",

@@ -12,6 +12,7 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
@@ -32,7 +33,7 @@ class Load:
 
     url: str  # of the endpoint
     model: str
-    key: str
+    key: str  # or @ and the path of a file with one in each line, which take turns
     connections: int
     seconds: float
     calls_max: int
@@ -70,7 +71,7 @@ async def put_on(load: Load) -> Outcome:
     order = Order(
         host=parts.hostname or "127.0.0.1",
         port=parts.port or 80,
-        request=_request(parts.netloc, parts.path, load),
+        requests=[_request(parts.netloc, parts.path, load, key) for key in _keys(load.key)],
         stream=load.stream,
         stop_at=began + load.seconds,
         calls_max=load.calls_max,
@@ -107,10 +108,14 @@ async def _keep_connected(order: Order, record: Record, pause_s: float) -> None:
             await client.finished
 
 
-def _request(host: str, path: str, load: Load) -> bytes:
+def _keys(key: str) -> list[str]:
+    return Path(key[1:]).read_text().split() if key.startswith("@") else [key]
+
+
+def _request(host: str, path: str, load: Load, key: str) -> bytes:
     body = request_body(load.model, load.prompt_bytes, stream=load.stream)
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {load.key}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n"
         f"content-type: application/json\r\nuser-agent: bench\r\naccept: */*\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

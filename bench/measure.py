@@ -23,11 +23,14 @@ _NO_CALLS_LIMIT = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A gateway under load. `behind` tells how many of so many answered calls it still has to store."""
+    """A gateway under load. `behind` tells how many of so many answered calls it still has to store.
+
+    `keys` are what a load takes, by the `keys` of a case.
+    """
 
     name: str
     url: str
-    key: str
+    keys: Mapping[str, str]
     pid: int
     role_of: Callable[[str], str | None]
     main_role: str
@@ -62,12 +65,15 @@ class Tally:
         self.plain = 0
         self.streams = 0
         self.failed = 0
+        self.of_others = 0  # of the plain ones, those by other keys than the one whose spend is compared
 
     def add(self, case: Case, outcome: Outcome) -> None:
         if case.stream:
             self.streams += outcome.answered
         else:
             self.plain += outcome.answered
+        if case.keys != "bench":
+            self.of_others += outcome.answered
         self.failed += outcome.sent - outcome.answered
 
     @property
@@ -109,13 +115,14 @@ def measure(
         Failed: nothing was answered, or a process was restarted meanwhile.
     """
     endpoint = f"{target.url}/v1"
-    tally.add(case, run_load(case, endpoint, target.key, min(WARM_UP_S, seconds)))
+    key = target.keys[case.keys]
+    tally.add(case, run_load(case, endpoint, key, min(WARM_UP_S, seconds)))
     _wait_until_stored(target, tally)
 
     role = target.roles()
     before, upstream_before = cpu.read_tree(target.pid), cpu.read_tree(upstream_pid)
     began, busy_before = time.monotonic(), cpu.busy_s()
-    outcome = run_load(case, endpoint, target.key, seconds)
+    outcome = run_load(case, endpoint, key, seconds)
     tally.add(case, outcome)
     upstream_s = _total(upstream_before, cpu.read_tree(upstream_pid))
     time.sleep(SETTLE_S)

@@ -53,6 +53,23 @@ async def test_every_call_is_answered_and_counted(upstream, prompt_bytes):
     assert outcome.first_chunk is None
 
 
+async def test_keys_of_a_file_take_turns(tmp_path):
+    asked: list[bytes] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.split(b"Bearer ")[1].split(b"\r\n")[0])
+        writer.write(answers().plain)
+        writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    (tmp_path / "keys").write_text("k1\nk2\nk3")
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await put_on(load(url, connections=1, calls_max=6, key=f"@{tmp_path / 'keys'}"))
+    assert set(asked) == {b"k1", b"k2", b"k3"}
+
+
 async def test_streams_are_read_to_their_end(upstream):
     url, count = upstream
     outcome = await put_on(load(url, stream=True))

@@ -56,6 +56,16 @@ def test_a_figure_is_held_against_what_was_asked_for():
     assert found["requests a second, clients and upstream on the same cores"].verdict == "reached"
 
 
+def test_what_budgets_and_limits_take_is_the_difference_to_a_key_without_any():
+    measured = [figures("plain", edge=0.40), figures("held", edge=0.48), figures("few", edge=0.41)]
+    found = {bar.what: bar for bar in bars([*measured, figures("many", edge=0.50)])}
+    assert found["CPU that 3 budgets and 2 limits add, saturated"].found == pytest.approx(0.08)
+    assert found["CPU that 3 budgets and 2 limits add, saturated"].verdict == "reached"
+    assert found["requests a second on one hot team with them"].found == 4000
+    assert found["CPU that 10,000 budgets in use take more than 10"].verdict == "**missed**"
+    assert found["latency that they add alone, p50"].verdict == "not measured"
+
+
 def test_added_latency_is_not_told_where_the_load_fills_the_cores():
     assert added_ms(figures("saturated", edge=0.4)) is None
 
@@ -120,6 +130,13 @@ def test_books_that_agree_prove_the_work():
 def test_books_that_differ_are_named(calls, stored, wrong):
     found = checks(tally(1000, 1000), upstream_calls=calls, stored=stored)
     assert [check.what for check in found if not check.holds] == [wrong]
+
+
+def test_calls_of_other_keys_are_not_the_keys_spend():
+    counted = tally(1000, 1000)
+    counted.add(BY_NAME["held"], outcome(answered=1000))
+    stored = Stored(3000, Decimal("3.655"), Decimal("2.39"))
+    assert all(check.holds for check in checks(counted, upstream_calls=3000, stored=stored))
 
 
 def test_a_call_that_failed_is_named():
