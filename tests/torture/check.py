@@ -1,13 +1,16 @@
 """Whether a run kept the promise: journal, facts, policy, ClickHouse and clients held against each other. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.torture.fold import Fold
-from tests.torture.history import Place, Refusal, Row, Step
+from tests.torture.history import Crossed, Place, Refusal, Row, Step
 
 FALSE_REFUSALS_MAX = 0.01
+ENOUGH_TO_SAY = 1_000
+"""Requests: of fewer, one more or less would be the share that is too much."""
+
 TAKEOVER_MAX_S = 5.0
 Wrong = Callable[[str, str], None]
 
@@ -23,7 +26,10 @@ class Observed:
     rows: Sequence[Row] = ()  # ClickHouse's archive
     totals: Mapping[str, int] = field(default_factory=dict)  # ClickHouse's cost by request
     answers: Mapping[str, int] = field(default_factory=dict)  # what each whole answer told a client it used
+    sums: Mapping[str, int] = field(default_factory=dict)  # ClickHouse's cost by account, of all windows
     refusals: Sequence[Refusal] = ()
+    percents: Sequence[int] = ()  # that are told of each budget
+    passing: Collection[str] = ()  # accounts whose window may have ended before the last cent was settled
     takeovers_s: Sequence[float] = ()  # how long partitions had no owner after a policy process was killed
 
 
@@ -65,11 +71,16 @@ def check(observed: Observed) -> Verdict:
         place = Place(account, observed.current[account])
         if fold.spent[place] != spent:
             wrong("disagreement", f"{account}: policy counts {spent}, journal and facts come to {fold.spent[place]}")
+    for account, cost in observed.sums.items():
+        counted = sum(spent for place, spent in fold.spent.items() if place.account == account)
+        if counted != cost:
+            wrong("disagreement", f"{account}: {cost} in ClickHouse, journal and facts come to {counted}")
+    _look_at_thresholds(fold, observed, wrong)
     over = _in_clickhouse(fold, observed.rows, wrong)
     _compare_totals(fold, observed.totals, wrong)
     false = _refused_falsely(fold, observed.refusals)
     affordable = len(fold.finished) + false
-    if affordable and false / affordable >= FALSE_REFUSALS_MAX:
+    if false and false / max(affordable, ENOUGH_TO_SAY) >= FALSE_REFUSALS_MAX:
         wrong("refused falsely", f"{false} of {affordable} requests that the budgets covered")
     for seconds in observed.takeovers_s:
         if seconds > TAKEOVER_MAX_S:
@@ -118,16 +129,30 @@ def _compare_totals(fold: Fold, totals: Mapping[str, int], wrong: Wrong) -> None
 def _refused_falsely(fold: Fold, refusals: Sequence[Refusal]) -> int:
     """Return how many more requests somebody would have served who knew every cost beforehand.
 
-    What was left of a window when all had ended is given to those it refused, in their order: as long as one of them
-    could have had the shortest answer, its refusal was false.
+    What was left of the windows when all had ended is given to those that were refused, in their order: as long as one
+    of them could have had the shortest answer, its refusal was false.
     """
     left: dict[Place, int] = {}
     false = 0
     for refusal in refusals:
-        place = refusal.place
-        if place not in left:
-            left[place] = fold.limits[place.account] - fold.spent[place]
-        if refusal.least <= left[place]:
-            left[place] -= min(refusal.most, left[place])
+        for place in refusal.places:
+            left.setdefault(place, fold.limits[place.account] - fold.spent[place])
+        affordable = min(left[place] for place in refusal.places)
+        if refusal.least <= affordable:
+            for place in refusal.places:
+                left[place] -= min(refusal.most, affordable)
             false += 1
     return false
+
+
+def _look_at_thresholds(fold: Fold, observed: Observed, wrong: Wrong) -> None:
+    """What was reached in the present windows must have been told, and nothing that was never reached."""
+    for account, window in observed.current.items():
+        place, limit = Place(account, window), fold.limits[account]
+        for percent in observed.percents if account not in observed.passing else ():
+            if fold.spent[place] * 100 >= limit * percent and Crossed(place, percent) not in fold.crossed:
+                wrong("untold", f"{account}: nobody was told of {percent} %")
+    for place, percent in fold.crossed:
+        limit = fold.limits.get(place.account)
+        if limit is not None and percent is not None and fold.most[place] * 100 < limit * min(percent, 99):
+            wrong("untold", f"{place.account}: {percent} % was told, and never reached")

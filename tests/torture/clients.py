@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from shared import tokens
+from tests.torture.world import World
 
 INPUT_PICO, OUTPUT_PICO = 1_000_000, 2_000_000  # a token of the model `sim`
 MODEL: dict[str, Any] = {
@@ -28,7 +29,7 @@ PAUSE_S = 0.1  # after an answer that was none
 class Refused(NamedTuple):
     """A client was told that a budget is exceeded; `least` and `most` it would have cost, pico-dollars."""
 
-    key: str
+    accounts: tuple[str, ...]
     at_ms: int
     least: int
     most: int
@@ -81,26 +82,28 @@ def wish(chance: random.Random) -> Wish:
 async def keep_asking(
     session: aiohttp.ClientSession,
     ports: list[int],
-    keys: dict[str, str],
+    world: World,
     seen: Seen,
     chance: random.Random,
     until: float,
 ) -> None:
-    """Ask until the loop's time `until`. `keys`: the secret of each key by its token."""
+    """Ask until the loop's time `until`."""
     loop = asyncio.get_running_loop()
-    names = list(keys)
     while loop.time() < until:
-        key, asked, began = chance.choice(names), wish(chance), loop.time()
+        caller, asked, began = world.caller(chance), wish(chance), loop.time()
+        body = {**asked.body, "metadata": {"tags": caller.tags}}
+        if caller.end_user:
+            body["user"] = caller.end_user
         url = f"http://127.0.0.1:{chance.choice(ports)}/v1/chat/completions"
         headers = {
-            "Authorization": f"Bearer {keys[key]}",
+            "Authorization": f"Bearer {caller.secret}",
             "x-litellm-timeout": str(TIMEOUT_S),
             "x-litellm-num-retries": "0",
         }
         try:
-            async with asyncio.timeout(GIVE_UP_S), session.post(url, json=asked.body, headers=headers) as answer:
+            async with asyncio.timeout(GIVE_UP_S), session.post(url, json=body, headers=headers) as answer:
                 text = await answer.text()
-                _note(seen, key, asked, answer, text)
+                _note(seen, caller.accounts, asked, answer, text)
             if answer.status >= 500:
                 await asyncio.sleep(PAUSE_S)
         except TimeoutError:
@@ -111,13 +114,13 @@ async def keep_asking(
         seen.slowest_s = max(seen.slowest_s, loop.time() - began)
 
 
-def _note(seen: Seen, key: str, asked: Wish, answer: aiohttp.ClientResponse, text: str) -> None:
+def _note(seen: Seen, accounts: tuple[str, ...], asked: Wish, answer: aiohttp.ClientResponse, text: str) -> None:
     if answer.status != 200:
         seen.statuses[str(answer.status)] += 1
         if answer.status == 422:
             least = asked.prompt_tokens * INPUT_PICO + OUTPUT_PICO
             most = asked.prompt_tokens * INPUT_PICO + asked.completion_tokens * OUTPUT_PICO
-            seen.refused.append(Refused(key, time.time_ns() // 1_000_000, least, most))
+            seen.refused.append(Refused(accounts, time.time_ns() // 1_000_000, least, most))
         return
     usage = _usage(text)
     if usage is None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tests.torture.history import (
     Admitted,
+    Crossed,
     Expired,
     Finished,
     Held,
@@ -37,6 +38,8 @@ class Fold:
         self.spent: Counter[Place] = Counter()
         self.held: Counter[Place] = Counter()
         self.over: dict[Place, int] = {}  # by how much at most
+        self.most: Counter[Place] = Counter()  # that was ever spent
+        self.crossed: set[Crossed] = set()
         self.finished: dict[str, int] = {}
         self.lost_facts: dict[str, int] = {}
         self.expired: set[str] = set()
@@ -64,6 +67,10 @@ class Fold:
                 if request in self.lost_facts:
                     self._wrong("double", f"{request}: its loss was told twice")
                 self.lost_facts[request] = cost
+            case Crossed(place, percent):
+                if step in self.crossed:
+                    self._wrong("double", f"{place.account}: {percent} % was told twice in window {place.window}")
+                self.crossed.add(step)
 
     def at_the_end(self) -> None:
         """Look at what only shows when nothing more will come."""
@@ -170,6 +177,7 @@ class Fold:
         return self.released.get(request)
 
     def _look_at(self, place: Place) -> None:
+        self.most[place] = max(self.most[place], self.spent[place])
         limit = self.limits.get(place.account)
         if limit is None:
             return

@@ -61,7 +61,14 @@ class Lost(NamedTuple):
     cost: int
 
 
-Step = Held | Expired | Released | Snapshot | Admitted | Finished | Lost
+class Crossed(NamedTuple):
+    """The fact that a threshold of a budget was reached; `percent` None: the soft budget."""
+
+    place: Place
+    percent: int | None
+
+
+Step = Held | Expired | Released | Snapshot | Admitted | Finished | Lost | Crossed
 
 
 class Row(NamedTuple):
@@ -76,6 +83,6 @@ class Row(NamedTuple):
 class Refusal(NamedTuple):
     """A budget was said to be exceeded. `least` is what the shortest answer would have cost, `most` the whole one."""
 
-    place: Place
+    places: tuple[Place, ...]
     least: int
     most: int

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ class Gateway:
     zygote: "subprocess.Popen[str]"
     parts: dict[str, Part] = field(default_factory=dict)
     ports: list[int] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, module: str, **environment: str) -> None:
         told = {
@@ -66,9 +68,10 @@ class Gateway:
         wish = {"module": part.module, "environment": part.environment, "log": log}
         assert self.zygote.stdin is not None
         assert self.zygote.stdout is not None
-        self.zygote.stdin.write(json.dumps(wish) + "\n")
-        self.zygote.stdin.flush()
-        part.pid = int(self.zygote.stdout.readline())
+        with self.lock:
+            self.zygote.stdin.write(json.dumps(wish) + "\n")
+            self.zygote.stdin.flush()
+            part.pid = int(self.zygote.stdout.readline())
 
     def kill(self, name: str) -> bool:
         """Kill -9; return whether there was something to kill."""

@@ -9,12 +9,23 @@ from typing import Any
 
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, read
+from shared.holders import GLOBAL_ACCOUNT, AccountKind, account_of, member_id
 from tests.integration.embedded.embedded_process import EmbeddedClickHouse
 from tests.torture.history import Row
 from tests.torture.parts import DATABASE
 
 WITHIN_S = 45.0
 _ENDS = "kind IN ('completion.finished', 'completion.lost')"
+_COLUMNS: dict[AccountKind, str] = {
+    "key": "key",
+    "organization": "organization_id",
+    "team": "team_id",
+    "user": "user_id",
+    "end_user": "end_user",
+    "tag": "arrayJoin(tags)",
+    "member": "team_id || ' ' || user_id",
+}
+_SUM = "toString(sum(toInt128(cost * 1000000000000)))"
 _COST = "toString(toInt128(cost * 1000000000000))"
 
 
@@ -43,9 +54,11 @@ class JournalWatch:
 
 
 async def facts_of(bus: Bus) -> list[Stored]:
-    """Return the facts of admitted, finished and lost requests."""
+    """Return the facts of admitted, finished and lost requests, and of thresholds."""
     ends = await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("completion"), at_most=None)
-    return ends + await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("request.admitted"), at_most=None)
+    for kind in ("request.admitted", "budget.threshold_crossed"):
+        ends += await read(bus, subjects.FACTS, subject=subjects.facts_of_kind(kind), at_most=None)
+    return ends
 
 
 async def settled_figures(bus: Bus, homes: Mapping[str, int], within_s: float) -> dict[str, int]:
@@ -90,6 +103,21 @@ def totals_of(clickhouse: EmbeddedClickHouse) -> dict[str, int]:
     """Return the cost of each request that has ended, as reports see it."""
     found = _select(clickhouse, f"SELECT request_id, {_COST} AS cost FROM {DATABASE}.requests WHERE stage = ''")
     return {row["request_id"]: int(row["cost"]) for row in found}
+
+
+def sums_of(clickhouse: EmbeddedClickHouse) -> dict[str, int]:
+    """Return the cost of all that each account has counted, by whom the rows of requests name."""
+    sums: dict[str, int] = {}
+    for kind, column in _COLUMNS.items():
+        found = _select(
+            clickhouse,
+            f"SELECT {column} AS name, {_SUM} AS cost FROM {DATABASE}.requests WHERE stage = '' GROUP BY name",
+        )
+        for row in found:
+            name = member_id(*row["name"].split(" ")) if kind == "member" else row["name"]
+            sums[account_of(kind, name)] = int(row["cost"])
+    everything = _select(clickhouse, f"SELECT {_SUM} AS cost FROM {DATABASE}.requests WHERE stage = ''")
+    return sums | {GLOBAL_ACCOUNT: int(everything[0]["cost"])}
 
 
 def _select(clickhouse: EmbeddedClickHouse, query: str) -> list[dict[str, Any]]:

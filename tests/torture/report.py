@@ -1,7 +1,10 @@
 """What a run came to, in lines to print."""
 
+from collections import Counter
+
 from tests.torture.run import Outcome
 
+_BARE = {"global": "global"}
 SHOWN = 8  # violations of a kind
 
 
@@ -10,6 +13,10 @@ def lines_of(outcome: Outcome) -> list[str]:
     fold = verdict.fold
     statuses = ", ".join(f"{status} {count}" for status, count in sorted(seen.statuses.items()))
     kills = ", ".join(f"{kind} {count}" for kind, count in sorted(outcome.kills.counts.items()))
+    by_kind = Counter(
+        account.partition(":")[0] if ":" in account else _BARE.get(account, "key") for account in fold.limits
+    )
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(by_kind.items()))
     exhausted = sum(1 for place, spent in fold.spent.items() if spent >= 0.9 * fold.limits.get(place.account, 10**30))
     lines = [
         f"seed                        {plan.seed}, {plan.seconds:g} s, {plan.edges} edges, {plan.policies} policies, "
@@ -21,6 +28,7 @@ def lines_of(outcome: Outcome) -> list[str]:
         f"journal                     {outcome.translator.groups} groups, {outcome.translator.snapshots} snapshots, "
         f"{fold.steps} steps looked at",
         f"budgets                     {len(fold.spent)} windows were spent from, {exhausted} of them to nine tenths",
+        f"of                          {kinds}",
         f"overshoot, any budget, any step, by journal and facts    {verdict.overshoot_pico}",
         f"overshoot, any budget, any row, by ClickHouse            {verdict.overshoot_in_clickhouse_pico}",
         f"settles lost                                             {verdict.count('lost')}",
@@ -28,6 +36,8 @@ def lines_of(outcome: Outcome) -> list[str]:
         f"money stranded                                           {verdict.count('stranded')}",
         f"admitted by two owners                                   {verdict.count('two owners')}",
         f"disagreement of journal, facts, policy and ClickHouse    {verdict.count('disagreement')}",
+        f"thresholds told                                          {len(fold.crossed)}, twice or not at all "
+        f"{verdict.count('untold')}",
         f"refused falsely                                          {verdict.false_refusals} of {verdict.affordable} "
         f"that the budgets covered ({verdict.share_refused_falsely:.2%})",
         f"without an owner, of {len(outcome.takeovers_s)} partitions whose policy was killed     at most "

@@ -17,12 +17,14 @@ from tests.torture.clients import MODEL, TIMEOUT_S, Seen
 from tests.torture.history import Place, Refusal
 from tests.torture.killing import Kills, OwnerWatch, kill_at_random
 from tests.torture.parts import MASTER_KEY, running_gateway
-from tests.torture.records import JournalWatch, facts_of, ledger_has_all, rows_of, settled_figures, totals_of
+from tests.torture.records import JournalWatch, facts_of, ledger_has_all, rows_of, settled_figures, sums_of, totals_of
 from tests.torture.steps import Translator
-from tests.torture.world import World, make_world
+from tests.torture.world import add_global, global_budget, make_world
 
 GRACE_S = 1.0
 BOUNDARY_MS = 200
+TOLD_WITHIN_S = 1.5  # after the last cent was settled, all thresholds are
+PERCENTS = (50, 80, 100)
 SETTLED_WITHIN_S = TIMEOUT_S + GRACE_S + 20
 
 
@@ -54,9 +56,12 @@ class Outcome:
 
 async def torture(directory: Path, plan: Plan) -> Outcome:
     chance = random.Random(plan.seed)
+    everything = global_budget(plan.requests_a_second)
     config = {
         "model_list": [MODEL],
+        "litellm_settings": everything,
         "general_settings": {
+            "apply_user_budget_to_team_keys": True,
             "master_key": MASTER_KEY,
             "meterhouse": {"hold_grace_s": GRACE_S, "partitions": plan.partitions, "ledger_flush_ms": 200},
         },
@@ -68,11 +73,13 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
         async with _beside(journals.run(), owners.run()):
             world = await make_world(
                 gateway,
+                bus,
                 budgets=plan.budgets,
-                requests_each=plan.requests_a_second * plan.seconds / plan.budgets,
+                requests=plan.requests_a_second * plan.seconds,
                 partitions=plan.partitions,
                 chance=chance,
             )
+            add_global(world, everything, plan.partitions)
             until = asyncio.get_running_loop().time() + plan.seconds
             connector = aiohttp.TCPConnector(limit=0, force_close=False)
             async with aiohttp.ClientSession(connector=connector) as session:
@@ -82,7 +89,7 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
                         clients.keep_asking(
                             session,
                             gateway.ports,
-                            world.secrets,
+                            world,
                             seen,
                             random.Random(plan.seed * 1_000 + number),
                             until,
@@ -96,10 +103,12 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
                 takeovers_s += await owners.takeover_s(gateway, kills)
             await until_partitions_served(bus, plan.partitions, within_s=30)
             figures = await settled_figures(bus, world.homes, SETTLED_WITHIN_S)
+            await asyncio.sleep(TOLD_WITHIN_S)
             await ledger_has_all(bus, gateway.clickhouse)
             await journals.has_all(bus)
             facts = await facts_of(bus)
             rows, totals = rows_of(gateway.clickhouse), totals_of(gateway.clickhouse)
+            sums = {name: cost for name, cost in sums_of(gateway.clickhouse).items() if name in world.limits}
         await bus.close()
     translator = Translator()
     steps = list(translator.steps([*journals.messages, *facts]))
@@ -112,7 +121,10 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
             rows=rows,
             totals=totals,
             answers=seen.answers,
-            refusals=_refusals(world, seen, translator),
+            sums=sums,
+            refusals=_refusals(seen, translator),
+            percents=PERCENTS,
+            passing=translator.windows.keys(),
             takeovers_s=takeovers_s,
         )
     )
@@ -123,12 +135,14 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
     return Outcome(plan, seen, kills, verdict, translator, takeovers_s, journals.missed)
 
 
-def _refusals(world: World, seen: Seen, translator: Translator) -> list[Refusal]:
+def _refusals(seen: Seen, translator: Translator) -> list[Refusal]:
+    """Leave out those that came so near to the end of a window that nobody can say in which they were decided."""
     found = []
     for refused in sorted(seen.refused, key=lambda one: one.at_ms):
-        window = translator.window_at(refused.key, refused.at_ms, BOUNDARY_MS)
-        if window is not None:
-            found.append(Refusal(Place(refused.key, window), refused.least, refused.most))
+        windows = [translator.window_at(account, refused.at_ms, BOUNDARY_MS) for account in refused.accounts]
+        places = [Place(account, window) for account, window in zip(refused.accounts, windows, strict=True) if window]
+        if len(places) == len(windows):
+            found.append(Refusal(tuple(places), refused.least, refused.most))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.policy.budgets import accounts
 from services.policy.partitions import journal
 from shared.bus import Stored
-from tests.torture.history import Admitted, Expired, Finished, Held, Lost, Place, Released, Snapshot, Step
+from tests.torture.history import Admitted, Crossed, Expired, Finished, Held, Lost, Place, Released, Snapshot, Step
 
 
 class Window(NamedTuple):
@@ -93,11 +93,12 @@ class Translator:
         return Snapshot(partition, open_holds, lost)
 
     def _opened(self, account: str, window: Window) -> None:
+        """Note it; who borrows of an account may still be in an older window than its home."""
         windows = self.windows.setdefault(account, [])
-        if windows and windows[-1].number == window.number:
-            windows[-1] = window  # only its end has moved
-        else:
+        if not windows or int(window.number) > int(windows[-1].number):
             windows.append(window)
+        elif window.number == windows[-1].number:
+            windows[-1] = window  # only its end has moved
 
 
 def _held(partition: int, hold: accounts.Hold) -> Held:
@@ -112,5 +113,7 @@ def _fact(message: Stored) -> Iterator[Step]:
             yield Finished(fact["request_id"], fact["cost_pico"])
         case "completion.lost":
             yield Lost(fact["request_id"], fact["cost_pico"])
+        case "budget.threshold_crossed":
+            yield Crossed(Place(fact["account"], str(fact["window"])), fact["percent"])
         case "request.admitted" if fact["hold_pico"]:
             yield Admitted(fact["request_id"], fact["hold_pico"])

@@ -8,6 +8,7 @@ import pytest
 from tests.torture.check import Observed, check
 from tests.torture.history import (
     Admitted,
+    Crossed,
     Expired,
     Finished,
     Held,
@@ -174,6 +175,7 @@ def test_a_snapshot_stands_for_what_no_group_has() -> None:
         ({"totals": {"a": 30, "b": 10, "c": 30, "e": 6}}, "disagreement"),
         ({"totals": {"a": 30, "b": 10, "c": 30, "e": 5, "d": 1}}, "disagreement"),
         ({"takeovers_s": [0.4, 5.1]}, "takeover"),
+        ({"sums": {"key": 74}}, "disagreement"),
     ],
 )
 def test_what_others_say_differently_is_seen(change: dict[str, object], kind: str) -> None:
@@ -193,8 +195,35 @@ def test_a_loss_that_comes_after_its_end_does_not_count_in_clickhouse() -> None:
 
 
 def test_refusals_are_false_as_long_as_the_rest_would_have_covered_them() -> None:
-    few = [Refusal(KEY, 10, 12), Refusal(KEY, 10, 12), Refusal(KEY, 2, 9), Refusal(TEAM, 76, 90)]
+    few = [Refusal((KEY,), 10, 12), Refusal((KEY,), 10, 12), Refusal((KEY, TEAM), 2, 9), Refusal((TEAM,), 76, 90)]
     verdict = check(replace(KEPT, refusals=few))
     assert (verdict.false_refusals, verdict.affordable) == (2, 5), "25 are left of the key, and 75 of the team"
-    assert kinds(replace(KEPT, refusals=few)) == {"refused falsely"}
-    assert kinds(replace(KEPT, refusals=[Refusal(KEY, 26, 90)])) == set()
+    assert kinds(replace(KEPT, refusals=[Refusal((KEY,), 26, 90)])) == set()
+
+
+@pytest.mark.parametrize(("refused", "violations"), [(9, set()), (10, {"refused falsely"})])
+def test_one_in_a_hundred_is_too_many(refused: int, violations: set[str]) -> None:
+    steps: list[Step] = []
+    for number in range(250):
+        steps += [held(f"r{number}", 1, KEY), Finished(f"r{number}", 0)]
+    totals = {f"r{number}": 0 for number in range(250)}
+    observed = Observed(steps, LIMITS, totals=totals, refusals=[Refusal((KEY,), 1, 1)] * refused)
+    assert kinds(observed) == violations
+
+
+@pytest.mark.parametrize("places", [(KEY, TEAM), (TEAM, KEY)])
+def test_a_request_must_fit_all_its_budgets_to_be_refused_falsely(places: tuple[Place, ...]) -> None:
+    assert check(replace(KEPT, refusals=[Refusal(places, 26, 90)])).false_refusals == 0
+    assert check(replace(KEPT, refusals=[Refusal(places, 25, 90)])).false_refusals == 1
+
+
+TOLD = [Crossed(KEY, 50), Crossed(TEAM, 50), Crossed(KEY, None)]
+
+
+def test_thresholds_are_told_once_each() -> None:
+    assert check(replace(with_steps(*TOLD), percents=(50, 80))).violations == {}
+    assert kinds(replace(with_steps(*TOLD, Crossed(TEAM, 50)), percents=(50, 80))) == {"double"}
+    assert kinds(replace(with_steps(*TOLD[1:]), percents=(50, 80))) == {"untold"}
+    assert kinds(replace(with_steps(*TOLD[1:]), percents=(50, 80), passing={"key"})) == set()
+    assert kinds(replace(with_steps(*TOLD, Crossed(TEAM, 80)), percents=(50, 80))) == {"untold"}
+    assert check(replace(with_steps(*TOLD, Crossed(Place("key", "0"), 0)), percents=())).violations == {}

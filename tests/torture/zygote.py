@@ -12,6 +12,8 @@ import signal
 import sys
 from typing import NoReturn
 
+from shared import tokens
+
 MODULES = ("services.edge", "services.policy", "services.router", "services.ledger")
 SNAPSHOT_EVERY_GROUPS = 60  # so that some are written
 REMOVE_AFTER_S = 2.0
@@ -21,6 +23,7 @@ REMOVE_AFTER_S = 2.0
 def main() -> None:
     mains = {name: importlib.import_module(f"{name}.__main__").main for name in MODULES}
     _write_snapshots_often()
+    tokens.count("")  # loaded once for all, as the modules are
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are not waited for
     print("ready", flush=True)  # noqa: T201
     children: set[int] = set()
