@@ -4,6 +4,7 @@ A body larger than BODY_INLINE_MAX stays with whoever holds it; `body_ref` says 
 """
 
 import struct
+from typing import Any
 
 import msgspec
 
@@ -80,6 +81,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     content_type: str = ""  # of a body that is a form; a JSON body has none
     units: tuple[tuple[str, int], ...] = ()  # at most so many of a usage class that is not tokens
     client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
+    pinned: str = ""  # the deployment that alone can serve it, because it holds what came before
     tier: str = ""  # the service tier it asks for: batch, flex, priority or fast
     priority: int = 0  # among the requests of its tenant that wait for a limit: the lower goes first
     interrupted: Interrupted | None = None  # what the key says of a stream whose client leaves; None: as configured
@@ -113,6 +115,24 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     reserved: bool = False  # it takes part of limits: their owner must hear that somebody works on it
     homes: tuple[int, ...] = ()  # further partitions whose limits it takes part of
     answer_headers: tuple[tuple[str, str], ...] = ()  # what the client is told beside its answer
+
+
+class AskStored(msgspec.Struct, array_like=True, frozen=True):
+    """Ask a provider for a response that it keeps: get, delete, cancel or items. The query is the client's."""
+
+    verb: str
+    response_id: str
+    group: str
+    deployment: str
+    query: str
+
+
+class StoredAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """What the provider said, or GatewayError.to_dict()."""
+
+    status: int
+    body: bytes
+    failure: dict[str, Any] | None = None
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):

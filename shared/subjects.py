@@ -25,6 +25,7 @@ KEYS_BUCKET = "KEYS"  # token hash -> the virtual key as edge and policy need it
 HOLDERS_BUCKET = "HOLDERS"  # teams, members, users, organisations, end users, tags, shared budgets
 OWNERS_BUCKET = "OWNERS"  # partition -> who decides for it, with a lease
 POSITIONS_BUCKET = "POSITIONS"  # projection -> how far it has read its stream
+RESPONSES_BUCKET = "RESPONSES"  # response id -> who made it and where it is; entries age
 TOLD_BUCKET = "TOLD"  # account -> which thresholds of its budget were told in its window
 BUCKETS = (KEYS_BUCKET, HOLDERS_BUCKET, OWNERS_BUCKET, POSITIONS_BUCKET, TOLD_BUCKET)
 
@@ -34,6 +35,7 @@ CONTROLLERS = "control"
 LEDGERS = "ledger"
 
 COMPLETE = "cmd.complete"
+RESPONSE = "cmd.response"  # asks a router for a response that its provider keeps
 CONTROL_COMMANDS = "cmd.control.*"
 QUERIES = "cmd.query.*"
 

@@ -26,6 +26,7 @@ from services.edge.model_info import model_info_routes
 from services.edge.model_list import model_routes
 from services.edge.model_names import ModelNames
 from services.edge.openapi import add_endpoints
+from services.edge.stored_responses import stored_response_routes
 from services.edge.token_counter import token_counter_routes
 from shared.access import refusal_of_key
 from shared.bus import Bus
@@ -89,6 +90,7 @@ def build_app(
         return JSONResponse(openai_error(GatewayError(f"the gateway failed: {type(error).__name__}")), 500)
 
     app.include_router(health_routes(bus, pulse))
+    app.include_router(stored_response_routes(bus, key_of))
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(token_counter_routes(facts, names, key_of))

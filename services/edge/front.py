@@ -11,6 +11,9 @@ from services.edge.cors import Cors
 from services.edge.error_response import send_error
 from shared.errors import GatewayError
 
+_OWNED = "/responses/"
+"""In the path of a response, which belongs to the key that made it: never passed on unread."""
+
 
 class Front:
     def __init__(self, journey: Journey, table: Table, passing: PassThrough, rest: App) -> None:
@@ -33,7 +36,7 @@ class Front:
                 scope["path"] = bare
                 await self._journey.answer(found[0], scope, receive, send, found[1])
                 return
-        if scope["type"] == "http" and scope["method"] in METHODS:
+        if scope["type"] == "http" and scope["method"] in METHODS and _OWNED not in scope["path"]:
             target = self._passing.find(scope["path"], scope["raw_path"], scope["query_string"])
             if target is not None and self._table.find(scope["path"].rstrip("/")) is None:
                 await self._journey.answer(endpoint_of(target), scope, receive, send, None, target)

@@ -15,6 +15,7 @@ from services.router.outcome import no_adapter
 from services.router.plan import Groups
 from services.router.providers.registry import load_providers
 from services.router.settings import RouterSettings
+from services.router.stored_responses import StoredResponses
 from services.router.transports import Transports
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
@@ -69,6 +70,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         )
         endpoints = Endpoints(bus, completer, interrupted=interrupted)
         await endpoints.start()
+        await StoredResponses(bus, transports, providers, _groups(config, models)).start()
         loop = asyncio.get_running_loop()
         background = [
             loop.create_task(beat(bus, "router", mismatches=completer.mismatches)),

@@ -16,12 +16,13 @@ from services.router.finished_fact import finished_fact, shortened
 from services.router.health import Health
 from services.router.job import Ending, Job, failed, now_ms
 from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
-from services.router.outcome import Failed, no_adapter, too_dear, unsent
+from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, unsent
 from services.router.plan import Groups, Plan, Try, pause_s
 from services.router.price_call import Priced, price_call
 from services.router.providers.base import AnswerReader, OwnForm, Provider, ProviderCall
 from services.router.providers.failures import is_context_failure
 from services.router.providers.passing import PassedAnswer
+from services.router.responses import RESPONSES, keep
 from services.router.transports import Transports
 from shared.bodies import BodyGone, read_body
 from shared.bus import Bus, MessageTooBig, Outbox
@@ -126,6 +127,10 @@ class Completer:
             await self._settle_usage(job, ending)
             if ending.outlet is not None and ending.body:
                 ending.body = ending.outlet.whole(orjson.loads(ending.body), ending.usage)
+            elif ending.outlet is not None and ending.failure is None:
+                ending.closing = ending.outlet.closing(ending.usage)
+            if job.call.request.call_type == RESPONSES and ending.failure is None:
+                await keep(self._bus, job, ending)
         except Exception as error:
             log.exception("a request failed inside the router", request=job.call.request.request_id)
             return failed(GatewayError(f"the gateway failed: {type(error).__name__}"))
@@ -187,7 +192,10 @@ class Completer:
         started, began_ns = now_ms(), time.perf_counter_ns()
         outcome: Ending | Failed = unsent(no_adapter(deployment))
         room = self._room(job, deployment)
-        if room is None:
+        pinned = job.call.request.pinned
+        if pinned and deployment.id != pinned:
+            outcome = unsent(not_its_own(deployment))
+        elif room is None:
             outcome = unsent(too_dear(deployment))
         elif provider is not None:
             call = self._provider_call(job, deployment, room.max_tokens)
@@ -263,6 +271,8 @@ class Completer:
             content_type=request.content_type,
             client_headers=request.client_headers,
             passed=request.passed,
+            request_id=request.request_id,
+            pinned=bool(request.pinned),
         )
 
     def _timeout_of(self, job: Job, deployment: Deployment) -> float:
@@ -319,7 +329,7 @@ class Completer:
             answer.failure(ending.failure)
         elif job.call.request.stream:
             if ending.outlet is not None:
-                answer.data(ending.outlet.closing(ending.usage), last=True)
+                answer.data(ending.closing, last=True)
             else:
                 answer.data(form.closing if form else _DONE, last=True)
         elif ending.deployment is not None:

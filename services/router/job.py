@@ -127,6 +127,7 @@ class Ending:
     finished_ms: int = 0
     body: bytes = b""  # of an answer that is not streamed
     outlet: Outlet | None = None  # what puts it into the client's dialect
+    closing: bytes = b""  # what ends a stream in that dialect
 
 
 def now_ms() -> int:

@@ -9,7 +9,7 @@ from services.router.providers.broken_answer import BrokenAnswer, ProviderStream
 from services.router.providers.failures import reported_failure
 from services.router.providers.rejection import Rejected
 from shared.deployments import Deployment
-from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, ProviderFailed
+from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, NotFound, ProviderFailed
 from shared.usage import Usage
 
 _ELSEWHERE = {401, 402, 403, 404}
@@ -69,6 +69,14 @@ def too_dear(deployment: Deployment) -> GatewayError:
     """What is left of the request's hold does not pay for its input and one token of answer there."""
     return BudgetExceeded(
         f"what is held for the request does not cover a call of '{deployment.provider}/{deployment.model}' any more"
+    )
+
+
+def not_its_own(deployment: Deployment) -> GatewayError:
+    """Another deployment holds the response that this one follows."""
+    return NotFound(
+        f"'{deployment.provider}/{deployment.model}' does not hold the previous response: ask the model that made it",
+        param="previous_response_id",
     )
 
 

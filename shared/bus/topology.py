@@ -12,6 +12,8 @@ log = structlog.get_logger()
 _SECOND = 1_000_000_000
 FACTS_DAYS = 90
 DEDUP_WINDOW_S = 600
+RESPONSES_DAYS = 30
+"""As long as OpenAI keeps responses. https://platform.openai.com/docs/guides/your-data"""
 
 
 async def prepare_streams(bus: Bus, *, replicas: int = 1) -> None:
@@ -45,6 +47,15 @@ async def prepare_streams(bus: Bus, *, replicas: int = 1) -> None:
                 "discard": "new",
             }
         )
+    streams.append(
+        {
+            "name": kv_stream(subjects.RESPONSES_BUCKET),
+            "subjects": [kv_subject(subjects.RESPONSES_BUCKET, ">")],
+            "max_msgs_per_subject": 1,
+            "max_age": RESPONSES_DAYS * 86_400 * _SECOND,
+            "allow_rollup_hdrs": True,
+        }
+    )
     for stream in streams:
         config = {"storage": "file", "num_replicas": replicas, "allow_direct": True, **stream}
         try:

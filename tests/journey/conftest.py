@@ -33,8 +33,10 @@ def _config(provider: RecordingProvider) -> dict[str, Any]:
             {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
             {"model_name": "sim/*", "litellm_params": {"model": "simulated/*", **PRICED}},
             {"model_name": "claude", "litellm_params": claude},
+            {"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4o", "api_key": "sk-provider", **PRICED}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
+        "environment_variables": {"OPENAI_API_BASE": provider.url},
         "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},
         "guardrails": [
             {

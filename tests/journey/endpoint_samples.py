@@ -43,6 +43,7 @@ SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "/audio/translations": _form("file", "a.mp3", "prompt"),
     "/moderations": _json(model="MODEL", input="TEXT"),
     "/rerank": _json(model="MODEL", query="TEXT", documents=["one", "two"]),
+    "/responses": _json(model="MODEL", input="TEXT"),
     "/v1/messages": _json(model="MODEL", max_tokens=9, messages=[{"role": "user", "content": "TEXT"}]),
     "/v1/messages/count_tokens": _json(model="MODEL", messages=[{"role": "user", "content": "TEXT"}]),
 }

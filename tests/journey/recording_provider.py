@@ -21,6 +21,7 @@ class RecordingProvider:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.looked_up: list[dict[str, str]] = []
+        self.paths: list[str] = []  # of what was asked without a body
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,9 +43,16 @@ class RecordingProvider:
                 self.wfile.write(answer)
 
             def do_GET(self) -> None:
+                """A stored response, or its items; else what is passed on without a body."""
+                provider.paths.append(f"{self.command} {self.path}")
                 provider.looked_up.append({name.lower(): value for name, value in self.headers.items()})
                 refused = self.path.endswith("/refused")
-                answer = json.dumps({"method": self.command, "path": self.path, "refused": refused}).encode()
+                found: dict[str, Any] = {"method": self.command, "path": self.path, "refused": refused}
+                if "/input_items" in self.path:
+                    found = {"object": "list", "data": [{"id": "item_1"}], "has_more": False}
+                elif "/responses/" in self.path:
+                    found = {**STORED, "model": "recorder-1", "output": []}
+                answer = json.dumps(found).encode()
                 self.send_response(429 if refused else 200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(answer)))
@@ -92,6 +100,8 @@ def _answer(path: str, body: dict[str, Any]) -> bytes:
         data = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}]
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return json.dumps({"object": "list", "data": data, "model": body["model"], "usage": usage}).encode()
+    if path.endswith("/responses"):
+        return _response(body)
     if path.endswith("/messages"):
         return _message(body)
     if path.endswith("/count_tokens"):
@@ -99,6 +109,33 @@ def _answer(path: str, body: dict[str, Any]) -> bytes:
     if not path.endswith("/chat/completions"):
         return _texts(body)
     return _stream(body) if body.get("stream") else json.dumps(_whole(body)).encode()
+
+
+STORED = {"id": "resp_recorded", "object": "response", "status": "completed", "created_at": 1_700_000_000}
+
+
+def _response(body: dict[str, Any]) -> bytes:
+    """OpenAI's, with a field that nobody knows."""
+    usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+    usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    part = {"type": "output_text", "text": "".join(WORDS), "annotations": []}
+    item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    whole = {**STORED, "model": body["model"], "output": [item], "usage": usage, "unheard_of": [1]}
+    whole |= {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True, "metadata": {}}
+    if not body.get("stream"):
+        return json.dumps(whole).encode()
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None}
+    place = {"item_id": "msg_1", "output_index": 0}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.content_part.added", **place, "content_index": 0, "part": {**part, "text": ""}},
+    ]
+    events += [{"type": "response.output_text.delta", **place, "content_index": 0, "delta": word} for word in WORDS]
+    events.append({"type": "response.output_item.done", "output_index": 0, "item": item})
+    events.append({"type": "response.completed", "response": whole})
+    numbered = [{"sequence_number": number, **event} for number, event in enumerate(events)]
+    return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in numbered)
 
 
 def _message(body: dict[str, Any]) -> bytes:

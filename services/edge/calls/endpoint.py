@@ -1,15 +1,21 @@
 """What is to be said of an endpoint, so that the one journey can serve it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.edge.calls.previous_response import Resolved
 from services.edge.peeks.peek import Peek
+from shared.bus import Bus
 from shared.forms import Field
+from shared.keys import Key
 
 PeekBody = Callable[[bytes], Peek]
 PeekForm = Callable[[tuple[Field, ...], int], Peek]
 """(the form's fields, the bytes of the body) -> what it asks for."""
+
+
+Resolve = Callable[[Bus, bytes, Key | None], Awaitable[Resolved]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,5 +34,6 @@ class Endpoint:
     templates: tuple[str, ...] = ()  # paths with {model} in them, which may be any text
     peek: PeekBody | None = None
     peek_form: PeekForm | None = None
+    resolve: Resolve | None = None  # what a body refers to is put into it before anybody reads it
     client_headers: tuple[bytes, ...] = ()  # names, in lower case, of what goes on to a provider of the dialect
     schema: dict[str, Any] | None = None  # of the JSON body, for the OpenAPI document

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 
+import msgspec
 import structlog
 
 from services.edge import watch
@@ -92,7 +93,13 @@ class Journey:
             wishes = wishes_in(headers)
             body = await read_request_body(receive, self._body_limit, headers)
             content_type = body_type(endpoint, headers)
-            peek = _peek(endpoint, body, content_type)
+            pinned = ""
+            if endpoint.resolve is not None:
+                body, pinned, before = await endpoint.resolve(self._bus, body, key)
+                peek = _peek(endpoint, body, content_type)
+                peek = msgspec.structs.replace(peek, text_bytes=peek.text_bytes + before)
+            else:
+                peek = _peek(endpoint, body, content_type)
             model = model_in_path or peek.model or ""
             if target is not None:
                 model = target.model or model
@@ -115,6 +122,7 @@ class Journey:
                 ip=client[0] if (client := scope.get("client")) else "",
                 timeout_max_s=self._timeout_s,
                 passed=("", "") if target is None else (scope["method"], target.url),
+                pinned=pinned,
             )
             refusal = self._refusal(key, request, endpoint)
             if refusal is not None:

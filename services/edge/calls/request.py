@@ -38,6 +38,7 @@ def admit_of(
     ip: str,
     timeout_max_s: float,
     passed: tuple[str, str] = ("", ""),
+    pinned: str = "",
 ) -> Admit:
     """Return the command. `tags` are those that every request of the key has.
 
@@ -79,6 +80,7 @@ def admit_of(
         tier=peek.tier,
         priority=peek.priority,
         interrupted=_interrupted(key.metadata[FIELD]) if key is not None and FIELD in key.metadata else None,
+        pinned=pinned,
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
         passed=passed,
     )

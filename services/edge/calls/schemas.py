@@ -105,3 +105,14 @@ MESSAGES = body_schema(
     tools={"type": "array", "items": {"type": "object"}},
     thinking={"type": "object"},
 )
+
+RESPONSES = body_schema(
+    ["input"],
+    input={"description": "A text, or a list of items", "example": "Hello"},
+    instructions={"type": "string"},
+    stream={"type": "boolean"},
+    max_output_tokens=_COUNT,
+    tools={"type": "array", "items": {"type": "object"}},
+    previous_response_id={"type": "string"},
+    store={"type": "boolean"},
+)

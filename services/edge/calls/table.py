@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.previous_response import resolve_previous
 from services.edge.calls.schemas import (
     CHAT,
     COMPLETION,
@@ -13,6 +14,7 @@ from services.edge.calls.schemas import (
     MESSAGES,
     MODERATION,
     RERANK,
+    RESPONSES,
     SPEECH,
 )
 from services.edge.peeks.audio import peek_speech, peek_transcription, peek_translation
@@ -23,6 +25,7 @@ from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
 from services.edge.peeks.messages import peek_count_tokens, peek_messages
 from services.edge.peeks.moderations import peek_moderation
 from services.edge.peeks.rerank import peek_rerank
+from services.edge.peeks.responses import peek_responses
 
 
 def _under(path: str) -> tuple[str, ...]:
@@ -122,6 +125,15 @@ ENDPOINTS = (
         paths=("/v1/rerank", "/rerank", "/v2/rerank"),
         peek=peek_rerank,
         schema=RERANK,
+    ),
+    Endpoint(
+        name="/responses",
+        summary="Responses, OpenAI's API, to any provider, streamed or not",
+        call_type="aresponses",
+        paths=_under("/responses"),
+        peek=peek_responses,
+        resolve=resolve_previous,
+        schema=RESPONSES,
     ),
     Endpoint(
         name="/v1/messages",

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")  # a key can hide behind it: nobody who means well writes letters so
+ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")  # a key can hide behind it: nobody who means well writes letters so
 _MEDIA_KEYS = frozenset(("image_url", "input_audio", "file", "video_url"))
 _COUNTED_BY_PIECE = frozenset(("image_url", "input_audio"))
 """Media whose bytes say nothing of their tokens. A file's or video's bytes stay counted: its tokens grow with them."""
@@ -33,7 +33,7 @@ def text_and_media(body: bytes) -> tuple[int, int]:
         and b'"input_audio"' not in body
         and b'"file"' not in body
         and b'"video_url"' not in body
-        and (b"\\u00" not in body or not _ESCAPED_ASCII.search(body))
+        and (b"\\u00" not in body or not ESCAPED_ASCII.search(body))
     ):
         return len(body), 0
     media_bytes = pieces = 0

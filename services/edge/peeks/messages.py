@@ -1,18 +1,16 @@
 """POST /v1/messages and /v1/messages/count_tokens, Anthropic's API."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from services.edge.peeks.json_body import decoded
+from services.edge.peeks.media import ESCAPED_ASCII
 from services.edge.peeks.peek import Ours, Peek, peek_of
 from shared.errors import InvalidRequest
 
 ROUTE = "/v1/messages"
-
-_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")  # as in media.py: nobody who means well writes letters so
 
 
 class _Message(msgspec.Struct):
@@ -89,7 +87,7 @@ def _text_and_images(body: bytes) -> tuple[int, int]:
     The bytes of an image say nothing of its tokens and are taken out; a document's stay, its tokens grow with them.
     """
     plain = b'"image"' not in body and b'"document"' not in body
-    if plain and (b"\\u00" not in body or not _ESCAPED_ASCII.search(body)):
+    if plain and (b"\\u00" not in body or not ESCAPED_ASCII.search(body)):
         return len(body), 0
     taken = pieces = 0
     waiting = [turn.content for turn in _turns(body).messages]

@@ -2,10 +2,12 @@
 
 from services.router.dialects.anthropic.translate import translate_messages
 from services.router.dialects.outlet import Translate
+from services.router.dialects.responses.translate import translate_responses
 
 TRANSLATIONS: dict[str, Translate] = {
     "anthropic_messages": translate_messages,
     "acount_tokens": translate_messages,
+    "aresponses": translate_responses,
 }
 
 COUNTS = {"acount_tokens": "input_tokens"}

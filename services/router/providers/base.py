@@ -28,6 +28,8 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = ""  # of a body that is a form, with its boundary
     client_headers: tuple[tuple[str, str], ...] = ()  # what the client tells a provider of its dialect
     passed: tuple[str, str] = ("", "")  # method and target, where it goes out as it came
+    request_id: str = ""
+    pinned: bool = False  # the provider holds what came before; else the body has it
 
 
 class HttpCall(NamedTuple):

@@ -54,6 +54,11 @@ class Azure(PlainChat, SignsIn):
         self._requests = Prepared(self._request)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
+        if call_type == "aresponses":
+            try:
+                return not self._requests.of(deployment).query  # dated versions have it elsewhere, and not all of it
+            except CredentialMissing:
+                return False  # a chat will say what is missing
         return call_type in PATHS
 
     def takes(self, deployment: Deployment) -> frozenset[str]:

@@ -9,6 +9,7 @@ from services.router.providers.openai.images import ImagesAnswer
 from services.router.providers.openai.json_answer import JsonAnswer
 from services.router.providers.openai.plain_body import plain_body, plain_form
 from services.router.providers.openai.rerank import RerankAnswer
+from services.router.providers.openai.responses import ResponsesAnswer, responses_body
 from services.router.providers.openai.speech import SpeechAnswer
 from services.router.providers.openai.transcription import TranscriptionAnswer
 from services.router.providers.rejection import InvalidField
@@ -51,6 +52,8 @@ def other_call(
         return HttpCall(url, headers, _completion_body(call, deployment)), OpenAIAnswer(
             call.model, include_usage=call.include_usage
         )
+    if call.call_type == "aresponses":
+        return HttpCall(url, headers, responses_body(call, deployment)), ResponsesAnswer(call.model)
     if call.content_type:
         body, content_type = plain_form(
             call, model=deployment.model, extra=deployment.extra_body, drop=deployment.drop_always

@@ -13,4 +13,5 @@ PATHS = {
     "atranslation": "/audio/translations",
     "amoderation": "/moderations",
     "arerank": "/rerank",
+    "aresponses": "/responses",
 }

@@ -26,6 +26,8 @@ class OpenAICompatible(PlainChat):
         self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
+        if call_type == "aresponses":  # whoever else speaks OpenAI's chat rarely has these
+            return self.name == "openai" and deployment.api_base is None
         return call_type in PATHS
 
     def takes(self, deployment: Deployment) -> frozenset[str]:

@@ -1,0 +1,216 @@
+"""Chat chunks as the events of a response.
+
+Source: https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+import time
+from typing import Any
+
+import orjson
+
+from services.router.dialects.outlet import chunks_in
+from services.router.dialects.responses.response import (
+    call_item,
+    empty_response,
+    ended,
+    message_item,
+    output_of,
+    reasoning_item,
+    text_part,
+)
+from shared.usage import Usage
+
+
+class ResponseOutlet:
+    """Implements dialects.outlet.Outlet. `response` is the whole answer, once it is."""
+
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def __init__(self, body: dict[str, Any], *, model: str, request_id: str, created: int | None = None) -> None:
+        """`body` is the request's; the response has an id made of the request's, which nobody else has."""
+        self._ids = request_id.removeprefix("req_")
+        self.response_id = f"resp_{self._ids}"
+        at = int(time.time()) if created is None else created
+        self.response = empty_response(body, response_id=self.response_id, model=model, created=at)
+        self._number = 0
+        self._output: list[dict[str, Any]] = []  # items that are whole
+        self._open: _Message | _Thought | _Call | None = None
+        self._calls: dict[int, _Call] = {}
+        self._finish: str | None = None
+
+    def whole(self, completion: dict[str, Any], usage: Usage) -> bytes:
+        choice = (completion.get("choices") or [{}])[0]
+        output = output_of(choice.get("message") or {}, choice.get("logprobs"), self._ids)
+        self.response = ended(self.response, output, choice.get("finish_reason"), usage)
+        return orjson.dumps(self.response)
+
+    def feed(self, events: bytes) -> bytes:
+        out: list[bytes] = []
+        for chunk in chunks_in(events):
+            self._begin(out)
+            for choice in chunk.get("choices") or ():
+                if choice.get("index") in (0, None):
+                    self._delta(choice.get("delta") or {}, out)
+                    self._finish = choice.get("finish_reason") or self._finish
+        return b"".join(out)
+
+    def closing(self, usage: Usage) -> bytes:
+        out: list[bytes] = []
+        self._begin(out)
+        self._close(out)
+        self.response = ended(self.response, self._output, self._finish, usage)
+        out.append(self._event(f"response.{self.response['status']}", response=self.response))
+        return b"".join(out)
+
+    def _begin(self, out: list[bytes]) -> None:
+        if self._number == 0:
+            out.append(self._event("response.created", response=self.response))
+            out.append(self._event("response.in_progress", response=self.response))
+
+    def _delta(self, delta: dict[str, Any], out: list[bytes]) -> None:
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        blocks = delta.get("thinking_blocks")
+        if (isinstance(thought, str) and thought) or blocks:
+            item = self._open if isinstance(self._open, _Thought) else self._start(_Thought(), out)
+            assert isinstance(item, _Thought)
+            item.add(blocks if isinstance(blocks, list) else [])
+            if isinstance(thought, str) and thought:
+                item.text += thought
+                out.append(self._piece(item, "response.reasoning_summary_text.delta", summary_index=0, delta=thought))
+        for name in ("content", "refusal"):
+            text = delta.get(name)
+            if isinstance(text, str) and text:
+                self._text(name, text, out)
+        for call in delta.get("tool_calls") or ():
+            self._call(call, out)
+
+    def _text(self, name: str, text: str, out: list[bytes]) -> None:
+        refuses = name == "refusal"
+        item = self._open
+        if not isinstance(item, _Message) or item.refuses is not refuses:
+            item = self._start(_Message(refuses), out)
+        assert isinstance(item, _Message)
+        item.text += text
+        if refuses:
+            out.append(self._piece(item, "response.refusal.delta", content_index=0, delta=text))
+        else:
+            out.append(self._piece(item, "response.output_text.delta", content_index=0, delta=text, logprobs=[]))
+
+    def _call(self, call: dict[str, Any], out: list[bytes]) -> None:
+        place = call.get("index") or 0
+        item = self._calls.get(place)
+        if item is None:
+            item = self._calls[place] = _Call(call)
+            self._start(item, out)
+        pieces = call.get("function") or call.get("custom") or {}
+        piece = pieces.get("arguments") or pieces.get("input")
+        if isinstance(piece, str) and piece:
+            item.text += piece
+            out.append(self._piece(item, f"response.{item.field}.delta", delta=piece))
+
+    def _start(self, item: "_Message | _Thought | _Call", out: list[bytes]) -> "_Message | _Thought | _Call":
+        self._close(out)
+        self._open = item
+        item.place = len(self._output)
+        item.ids = f"{self._ids}_{item.place}"
+        shown = item.shown("in_progress")
+        item.id = shown["id"]
+        out.append(self._event("response.output_item.added", output_index=item.place, item=shown))
+        out += [self._piece(item, kind, **fields) for kind, fields in item.opening()]
+        return item
+
+    def _close(self, out: list[bytes]) -> None:
+        item, self._open = self._open, None
+        if item is None:
+            return
+        out += [self._piece(item, kind, **fields) for kind, fields in item.closing()]
+        shown = item.shown("completed")
+        self._output.append(shown)
+        out.append(self._event("response.output_item.done", output_index=item.place, item=shown))
+
+    def _piece(self, item: "_Message | _Thought | _Call", kind: str, **fields: Any) -> bytes:
+        return self._event(kind, item_id=item.id, output_index=item.place, **fields)
+
+    def _event(self, kind: str, **fields: Any) -> bytes:
+        event = {"type": kind, "sequence_number": self._number, **fields}
+        self._number += 1
+        return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(event))
+
+
+Pieces = list[tuple[str, dict[str, Any]]]
+
+
+class _Item:
+    place = 0
+    ids = ""
+    id = ""
+    text = ""
+
+
+class _Message(_Item):
+    def __init__(self, refuses: bool) -> None:
+        self.refuses = refuses
+
+    def shown(self, status: str) -> dict[str, Any]:
+        return message_item(f"msg_{self.ids}", [self._part()] if self.text else [], status)
+
+    def opening(self) -> Pieces:
+        return [("response.content_part.added", {"content_index": 0, "part": self._part()})]
+
+    def closing(self) -> Pieces:
+        text: dict[str, Any] = {"refusal": self.text} if self.refuses else {"text": self.text, "logprobs": []}
+        kind = "response.refusal.done" if self.refuses else "response.output_text.done"
+        done = ("response.content_part.done", {"content_index": 0, "part": self._part()})
+        return [(kind, {"content_index": 0, **text}), done]
+
+    def _part(self) -> dict[str, Any]:
+        return {"type": "refusal", "refusal": self.text} if self.refuses else text_part(self.text)
+
+
+class _Thought(_Item):
+    def __init__(self) -> None:
+        self._blocks: list[dict[str, Any]] = []
+
+    def add(self, pieces: list[dict[str, Any]]) -> None:
+        """Join the pieces of one block: its signature is the last of them."""
+        for piece in pieces:
+            last = self._blocks[-1] if self._blocks else None
+            if last is None or last.get("signature") or last.get("type") != piece.get("type") or piece.get("data"):
+                self._blocks.append({name: value for name, value in piece.items() if name != "index"})
+            else:
+                last["thinking"] = last.get("thinking", "") + piece.get("thinking", "")
+                if piece.get("signature"):
+                    last["signature"] = piece["signature"]
+
+    def shown(self, status: str) -> dict[str, Any]:
+        return reasoning_item(f"rs_{self.ids}", self.text, self._blocks if status == "completed" else [])
+
+    def opening(self) -> Pieces:
+        part = {"type": "summary_text", "text": ""}
+        return [("response.reasoning_summary_part.added", {"summary_index": 0, "part": part})]
+
+    def closing(self) -> Pieces:
+        part = {"type": "summary_text", "text": self.text}
+        return [
+            ("response.reasoning_summary_text.done", {"summary_index": 0, "text": self.text}),
+            ("response.reasoning_summary_part.done", {"summary_index": 0, "part": part}),
+        ]
+
+
+class _Call(_Item):
+    def __init__(self, call: dict[str, Any]) -> None:
+        self._custom = call.get("type") == "custom"
+        self._call = call
+        self.field = "custom_tool_call_input" if self._custom else "function_call_arguments"
+
+    def shown(self, status: str) -> dict[str, Any]:
+        inner = self._call.get("custom" if self._custom else "function") or {}
+        text = {"input": self.text} if self._custom else {"arguments": self.text}
+        kind = "custom" if self._custom else "function"
+        return call_item(self.ids, {"id": self._call.get("id"), "type": kind, kind: {**inner, **text}}, status)
+
+    def opening(self) -> Pieces:
+        return []
+
+    def closing(self) -> Pieces:
+        return [(f"response.{self.field}.done", {"input" if self._custom else "arguments": self.text})]

@@ -1,0 +1,53 @@
+"""Tools of a request for a response, and the choice among them: the same as chat's, one level less deep.
+
+Source: https://platform.openai.com/docs/guides/migrate-to-responses
+"""
+
+from typing import Any
+
+from services.router.providers.rejection import InvalidField
+
+
+def tools_of(given: object, unsupported: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Return the functions and custom tools, and the options of a web search where one is among the tools."""
+    if given is None:
+        return [], None
+    if not isinstance(given, list):
+        raise InvalidField("tools", "must be a list of tools.")
+    tools: list[dict[str, Any]] = []
+    search: dict[str, Any] | None = None
+    for index, tool in enumerate(given):
+        path = f"tools[{index}]"
+        if not isinstance(tool, dict):
+            raise InvalidField(path, "must be an object.")
+        kind = tool.get("type")
+        if kind in ("function", "custom"):
+            if not isinstance(tool.get("name"), str):
+                raise InvalidField(f"{path}.name", "must be a string.")
+            inner = {name: value for name, value in tool.items() if name != "type" and value is not None}
+            tools.append({"type": kind, kind: inner})
+        elif str(kind).startswith("web_search"):
+            search = {name: tool[name] for name in ("search_context_size",) if tool.get(name) is not None}
+            place = tool.get("user_location")
+            if isinstance(place, dict):
+                near = {name: value for name, value in place.items() if name != "type" and value is not None}
+                search["user_location"] = {"type": "approximate", "approximate": near}
+        else:
+            unsupported[path] = f"tools of the type {kind}"
+    return tools, search
+
+
+def choice_of(given: object, unsupported: dict[str, str]) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        return {"tool_choice": given}
+    kind = given.get("type") if isinstance(given, dict) else None
+    if isinstance(given, dict) and kind in ("function", "custom"):
+        return {"tool_choice": {"type": kind, kind: {"name": given.get("name")}}}
+    if isinstance(given, dict) and kind == "allowed_tools":
+        tools = [{"type": "function", "function": {"name": tool.get("name")}} for tool in given.get("tools") or ()]
+        allowed = {"mode": given.get("mode", "auto"), "tools": tools}
+        return {"tool_choice": {"type": "allowed_tools", "allowed_tools": allowed}}
+    unsupported["tool_choice"] = "a choice of a tool that OpenAI runs"
+    return {}
