@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from shared.errors import AuthenticationFailed
 from shared.keys import MASTER_KEY_ID, Key, token_of
@@ -34,6 +35,14 @@ def key_in(headers: Mapping[bytes, bytes], custom: bytes | None = None) -> str:
         if name in headers:
             return _without_scheme(headers[name])
     raise AuthenticationFailed("Authentication Error, No api key passed in.")
+
+
+def with_key_of_query(headers: dict[bytes, bytes], query: bytes) -> dict[bytes, bytes]:
+    """Return the headers with the key that Google's clients may write into the address, unless a header has one."""
+    if b"key=" not in query or b"authorization" in headers or any(name in headers for name in _BARE_KEY_HEADERS):
+        return headers
+    found = dict(parse_qsl(query)).get(b"key")
+    return {**headers, b"x-goog-api-key": found} if found else headers
 
 
 class Identities:

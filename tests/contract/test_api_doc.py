@@ -7,7 +7,11 @@ import pytest
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.table import ENDPOINTS
 
-ROWS = [line for line in Path("docs/api.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `/")]
+ROWS = [
+    line
+    for line in Path("docs/api.md").read_text(encoding="utf-8").splitlines()
+    if line.endswith(" |") and line.count(" | ") == 3 and line.startswith("| `")
+]
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)

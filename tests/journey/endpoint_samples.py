@@ -32,6 +32,10 @@ def _form(file: str, filename: str, text_field: str) -> Callable[[str, str], dic
     return made
 
 
+def _google(model: str, text: str) -> dict[str, Any]:
+    return {"json": {"contents": [{"role": "user", "parts": [{"text": text}]}]}}
+
+
 SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "/chat/completions": _json(model="MODEL", messages=[{"role": "user", "content": "TEXT"}]),
     "/completions": _json(model="MODEL", prompt="TEXT"),
@@ -44,6 +48,9 @@ SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "/moderations": _json(model="MODEL", input="TEXT"),
     "/rerank": _json(model="MODEL", query="TEXT", documents=["one", "two"]),
     "/responses": _json(model="MODEL", input="TEXT"),
+    "generateContent": _google,
+    "streamGenerateContent": lambda model, text: {**_google(model, text), "params": {"alt": "sse"}},
+    "countTokens": _google,
     "/v1/messages": _json(model="MODEL", max_tokens=9, messages=[{"role": "user", "content": "TEXT"}]),
     "/v1/messages/count_tokens": _json(model="MODEL", messages=[{"role": "user", "content": "TEXT"}]),
 }

@@ -15,7 +15,7 @@ from services.edge.calls.request import admit_of, body_type
 from services.edge.cors import with_origin_allowed
 from services.edge.error_response import error_event, id_headers, send_error
 from services.edge.exchange import Exchange, Exchanges
-from services.edge.identify import Identities, key_in
+from services.edge.identify import Identities, key_in, with_key_of_query
 from services.edge.metrics import Metrics
 from services.edge.model_names import ModelNames, some_of
 from services.edge.peeks.peek import Peek
@@ -89,8 +89,12 @@ class Journey:
         exchange: Exchange | None = None
         self._metrics.in_flight += 1
         try:
+            if endpoint.key_in_query:
+                headers = with_key_of_query(headers, scope["query_string"])
             key, access = self._identities.of(key_in(headers, self._key_header)), self._names.access
             wishes = wishes_in(headers)
+            if endpoint.needs_query and endpoint.needs_query.encode() not in scope["query_string"].split(b"&"):
+                raise InvalidRequest(f"{endpoint.name}: add ?{endpoint.needs_query} to the address.", param="alt")
             body = await read_request_body(receive, self._body_limit, headers)
             content_type = body_type(endpoint, headers)
             pinned = ""

@@ -21,6 +21,7 @@ from services.edge.peeks.audio import peek_speech, peek_transcription, peek_tran
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.completions import peek_completion
 from services.edge.peeks.embeddings import peek_embeddings
+from services.edge.peeks.generate_content import peek_generate, peek_stream_generate
 from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
 from services.edge.peeks.messages import peek_count_tokens, peek_messages
 from services.edge.peeks.moderations import peek_moderation
@@ -36,6 +37,10 @@ def _under(path: str) -> tuple[str, ...]:
 def _azure(path: str) -> tuple[str, ...]:
     """The same, with the model in the path."""
     return (f"/openai/deployments/{{model}}{path}", f"/engines/{{model}}{path}")
+
+
+def _google(method: str) -> tuple[str, ...]:
+    return tuple(f"{version}/models/{{model}}:{method}" for version in ("/v1beta", "/v1", ""))
 
 
 ENDPOINTS = (
@@ -134,6 +139,34 @@ ENDPOINTS = (
         peek=peek_responses,
         resolve=resolve_previous,
         schema=RESPONSES,
+    ),
+    Endpoint(
+        name="generateContent",
+        summary="Candidates, Google's API, to any provider",
+        call_type="agenerate_content",
+        dialect="gemini",
+        templates=_google("generateContent"),
+        peek=peek_generate,
+        key_in_query=True,
+    ),
+    Endpoint(
+        name="streamGenerateContent",
+        summary="The same, streamed; with alt=sse",
+        call_type="agenerate_content",
+        dialect="gemini",
+        templates=_google("streamGenerateContent"),
+        peek=peek_stream_generate,
+        key_in_query=True,
+        needs_query="alt=sse",
+    ),
+    Endpoint(
+        name="countTokens",
+        summary="How many tokens contents have, Google's API",
+        call_type="agemini_count_tokens",
+        dialect="gemini",
+        templates=_google("countTokens"),
+        peek=peek_generate,
+        key_in_query=True,
     ),
     Endpoint(
         name="/v1/messages",

@@ -1,6 +1,7 @@
 """Which types of calls can be translated to chat."""
 
 from services.router.dialects.anthropic.translate import translate_messages
+from services.router.dialects.gemini.translate import translate_count, translate_generate
 from services.router.dialects.outlet import Translate
 from services.router.dialects.responses.translate import translate_responses
 
@@ -8,7 +9,9 @@ TRANSLATIONS: dict[str, Translate] = {
     "anthropic_messages": translate_messages,
     "acount_tokens": translate_messages,
     "aresponses": translate_responses,
+    "agenerate_content": translate_generate,
+    "agemini_count_tokens": translate_count,
 }
 
-COUNTS = {"acount_tokens": "input_tokens"}
+COUNTS = {"acount_tokens": "input_tokens", "agemini_count_tokens": "totalTokens"}
 """Those that only ask for the count of a request's tokens, and the field of the answer that has it."""

@@ -20,7 +20,7 @@ from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from shared.deployments import Deployment
-from shared.errors import GatewayError
+from shared.errors import CredentialMissing, GatewayError
 
 KEY_VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
 DEFAULT_API_VERSION = "2024-10-21"

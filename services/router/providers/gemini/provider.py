@@ -9,11 +9,13 @@ import orjson
 
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
+from services.router.providers.count_answer import CountAnswer
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.native import COUNT, GENERATE, GenerateAnswer, native_body, native_method
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
 from services.router.providers.prepared import Prepared
@@ -36,10 +38,12 @@ class Gemini:
         self._requests = Prepared(self._request)  # the model's URL, and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type in (CHAT, EMBEDDING)
+        return call_type in (CHAT, EMBEDDING, GENERATE, COUNT)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)
+        if call.call_type in (GENERATE, COUNT):
+            return _own_call(call, deployment, url, headers)
         if call.call_type == EMBEDDING:
             asked = embedding_body(call, deployment)
             request = {**batch_request(asked, _model_path(deployment)), **deployment.extra_body}
@@ -75,6 +79,16 @@ class Gemini:
 
 def _model_path(deployment: Deployment) -> str:
     return deployment.model if "/" in deployment.model else f"models/{deployment.model}"
+
+
+def _own_call(
+    call: ProviderCall, deployment: Deployment, url: str, headers: dict[str, str]
+) -> tuple[HttpCall, AnswerReader]:
+    """Return the request of a client that speaks Google's API itself."""
+    request = HttpCall(url + native_method(call), headers, native_body(call, deployment))
+    if call.call_type == COUNT:
+        return request, CountAnswer("totalTokens")
+    return request, GenerateAnswer(bills_queries=abilities_of(deployment.model).bills_queries)
 
 
 def method_of(call: ProviderCall) -> str:

@@ -1,0 +1,83 @@
+"""Chat chunks as the events of streamGenerateContent.
+
+Source: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
+"""
+
+from typing import Any
+
+import orjson
+
+from services.router.dialects.gemini.response import answer, call_parts, candidate, text_parts, thought_parts, to_answer
+from services.router.dialects.outlet import chunks_in
+from shared.usage import Usage
+
+
+class CandidatesOutlet:
+    """Implements dialects.outlet.Outlet. Google sends a call of a function whole: calls wait for the end."""
+
+    stream_type = "text/event-stream"
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._id: object = ""
+        self._choices: dict[int, _Choice] = {}
+
+    def whole(self, completion: dict[str, Any], usage: Usage) -> bytes:
+        return orjson.dumps(to_answer(completion, usage, model=self._model))
+
+    def feed(self, events: bytes) -> bytes:
+        out: list[bytes] = []
+        for chunk in chunks_in(events):
+            self._id = self._id or chunk.get("id")
+            for choice in chunk.get("choices") or ():
+                index = choice.get("index") or 0
+                one = self._choices.setdefault(index, _Choice())
+                one.finish = choice.get("finish_reason") or one.finish
+                delta = choice.get("delta") or {}
+                one.add(delta.get("tool_calls") or ())
+                one.think(delta.get("thinking_blocks") or ())
+                parts = thought_parts({**delta, "thinking_blocks": None}) + text_parts(delta)
+                if parts:
+                    out.append(self._event([candidate(parts, index)], None))
+        return b"".join(out)
+
+    def closing(self, usage: Usage) -> bytes:
+        candidates = [
+            candidate(one.last_parts(), index, one.finish or "stop") for index, one in sorted(self._choices.items())
+        ]
+        return self._event(candidates or [candidate([], 0, "stop")], usage)
+
+    def _event(self, candidates: list[dict[str, Any]], usage: Usage | None) -> bytes:
+        return b"data: %b\r\n\r\n" % orjson.dumps(answer(candidates, self._id, self._model, usage))
+
+
+class _Choice:
+    def __init__(self) -> None:
+        self.finish: str | None = None
+        self._calls: dict[int, dict[str, Any]] = {}
+        self._blocks: list[dict[str, Any]] = []
+
+    def add(self, pieces: Any) -> None:
+        for piece in pieces:
+            call = self._calls.setdefault(
+                piece.get("index") or 0, {"id": "", "function": {"name": "", "arguments": ""}}
+            )
+            call["id"] = call["id"] or piece.get("id") or ""
+            function = piece.get("function") or {}
+            call["function"]["name"] += function.get("name") or ""
+            call["function"]["arguments"] += function.get("arguments") or ""
+
+    def think(self, pieces: Any) -> None:
+        """Join the pieces of one block: its signature is the last of them."""
+        for piece in pieces:
+            last = self._blocks[-1] if self._blocks else None
+            if last is None or last.get("signature") or last.get("type") != piece.get("type") or piece.get("data"):
+                self._blocks.append({name: value for name, value in piece.items() if name != "index"})
+            else:
+                last["thinking"] = last.get("thinking", "") + piece.get("thinking", "")
+                if piece.get("signature"):
+                    last["signature"] = piece["signature"]
+
+    def last_parts(self) -> list[dict[str, Any]]:
+        """Return what was kept until the end: signatures of thoughts whose texts have gone, and calls."""
+        return thought_parts({"thinking_blocks": self._blocks}) + call_parts(self._calls.values())

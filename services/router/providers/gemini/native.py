@@ -1,0 +1,127 @@
+"""A client of Google's API in front of Google: its bytes go through, but for the maximum.
+
+Source: https://ai.google.dev/api/generate-content
+"""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from services.router.providers.base import OwnForm, ProviderCall, Whole, json_object
+from services.router.providers.broken_answer import BrokenAnswer, UnreadableAnswer
+from services.router.providers.gemini.failures import reported
+from services.router.providers.gemini.grounding import searches_of
+from services.router.providers.openai.body import OURS, refuse_credentials
+from services.router.providers.rejection import InvalidField
+from services.router.providers.sse import EventBlocks, event_of
+from shared.deployments import Deployment
+from shared.usage import Usage, usage_from_gemini
+
+GENERATE, COUNT = "agenerate_content", "agemini_count_tokens"
+"""Types of calls that Google's own clients make."""
+
+KEPT_BYTES_MAX = 4 * 1024 * 1024
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def native_method(call: ProviderCall) -> str:
+    if call.call_type == COUNT:
+        return ":countTokens"
+    return ":streamGenerateContent?alt=sse" if call.stream else ":generateContent"
+
+
+def native_body(call: ProviderCall, deployment: Deployment) -> bytes:
+    """Return the body: the client's fields as they came, those that speak to the gateway left out.
+
+    Raises:
+        InvalidField: it is not a JSON object, or brings credentials.
+    """
+    try:
+        fields: dict[str, Any] = _decode(call.body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidField("request_body", f"is not a JSON object: {error}") from error
+    refuse_credentials(fields.keys())
+    for name in (*(fields.keys() & OURS), "model", *deployment.drop_always):
+        fields.pop(name, None)
+    if call.call_type == COUNT:
+        return _encode(fields)
+    if call.max_tokens is not None:
+        name = "generation_config" if "generation_config" in fields else "generationConfig"
+        config = orjson.loads(memoryview(fields[name])) if name in fields else {}
+        if not isinstance(config, dict):
+            raise InvalidField(name, "must be an object.")
+        config.pop("max_output_tokens", None)
+        fields[name] = {**config, "maxOutputTokens": call.max_tokens}
+    return _encode(fields | dict(deployment.extra_body))
+
+
+class GenerateAnswer(OwnForm):
+    """An `AnswerReader`. A stream's end is the end of its body: there is no event that says so."""
+
+    stream_type = "text/event-stream"
+
+    def __init__(self, *, bills_queries: bool) -> None:
+        self.usage: Usage | None = None
+        self.response_id = ""
+        self.finish_reason = ""
+        self.done = False
+        self._bills_queries = bills_queries
+        self._events = EventBlocks()
+        self._texts: list[str] = []
+
+    def whole(self, body: bytes) -> Whole:
+        answer = json_object(body, orjson.loads)
+        if isinstance(answer.get("error"), dict):
+            raise reported(answer["error"])
+        if "candidates" not in answer and "promptFeedback" not in answer:
+            raise UnreadableAnswer("an answer without candidates")
+        self._note(answer)
+        return Whole(body, self.usage, self.response_id, self.finish_reason)
+
+    def feed(self, data: bytes) -> bytes:
+        block = self._events.feed(data)
+        return self._block(block) if block else b""
+
+    def end(self) -> bytes:
+        rest = self._events.rest()
+        out = self._block(rest + b"\n\n") if rest.strip() else b""
+        if not self.finish_reason:
+            broken = UnreadableAnswer("the stream ended before a finishReason")
+            broken.before = out
+            raise broken
+        return out
+
+    def text_so_far(self) -> str:
+        return "".join(self._texts)
+
+    def _block(self, block: bytes) -> bytes:
+        out: list[bytes] = []
+        try:
+            for event in block.split(b"\n\n"):
+                data = event_of(event.strip())[1]
+                if data:
+                    answer = json_object(data, orjson.loads)
+                    if isinstance(answer.get("error"), dict):
+                        raise reported(answer["error"])
+                    self._note(answer)
+                    out.append(event.strip() + b"\n\n")
+        except BrokenAnswer as broken:
+            broken.before = b"".join(out)
+            raise
+        return b"".join(out)
+
+    def _note(self, answer: dict[str, Any]) -> None:
+        candidates = [one for one in answer.get("candidates") or () if isinstance(one, dict)]
+        self.response_id = str(answer.get("responseId") or self.response_id)
+        searches = searches_of(candidates, bills_queries=self._bills_queries)
+        self.usage = usage_from_gemini(answer.get("usageMetadata"), searches=searches) or self.usage
+        if not candidates and answer.get("promptFeedback"):
+            self.finish_reason = "blocked"
+        for one in candidates:
+            self.finish_reason = str(one.get("finishReason") or self.finish_reason)
+            for part in (one.get("content") or {}).get("parts") or ():
+                if isinstance(part, dict) and isinstance(part.get("text"), str):
+                    self._texts.append(part["text"])
