@@ -243,6 +243,14 @@ class Admission:
         least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
         return partition.stands.may_cover(charges, least, now_ms)
 
+    def _may_fit_counted(self, partition: Partition, request: Admit, body: Body, denied: Denied) -> bool:
+        """Whether what its home did not lend for the text's bytes may be enough for its tokens."""
+        charge, standing = denied
+        if body.counted or charge.home == partition.number or standing.only_holds:
+            return False
+        least, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=NO_TEXT)
+        return least.input_pico + least.output_pico_per_token * least.n <= standing.limit - standing.spent
+
     async def _count_then_hold(
         self, number: int, request: Admit, key: Key | None, body: Body, applied: tuple[str, ...]
     ) -> None:
@@ -274,6 +282,10 @@ class Admission:
 
         def done(answer: Answer) -> None:
             try:
+                if isinstance(answer, Denied) and self._may_fit_counted(partition, request, body, answer):
+                    self._replies.wait(request)
+                    self._spawn(request, self._count_then_hold(partition.number, request, key, body, applied))
+                    return
                 self._decided(partition, request, wanted, elsewhere, body, applied, answer)
             except Exception:
                 log.exception(_FAILED, request=request.request_id)

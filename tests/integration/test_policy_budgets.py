@@ -135,6 +135,21 @@ async def test_an_end_user_without_an_entry_has_the_default_and_one_with_it_its_
         assert refusal(answers[-1])[1].startswith(f"ExceededBudget: End User={end_user} over budget.")
 
 
+async def test_what_fits_by_its_tokens_alone_is_served_wherever_its_budget_is_at_home(around: Neighbours) -> None:
+    await around.put_key(None)
+    await asyncio.sleep(0.2)
+    text = "The quarterly report shows that revenue grew by a modest amount while costs fell. " * 10
+    body = json.dumps({"model": "sim", "messages": [{"role": "user", "content": text}]}).encode()
+    assert len(body) * INPUT_PICO > 2 * HELD, "its bytes do not fit"
+    for number in range(8):
+        request = asked(around, "key", end_user=f"user{number}")
+        fields = {name: getattr(request, name) for name in request.__struct_fields__}
+        sizes = {"input_bytes": len(body), "body_bytes": len(body), "max_tokens": 10}
+        answer = await around.ask(request.__class__(**{**fields, **sizes}), body)
+        assert answer.command is not None, f"user{number}: {answer.failure}"
+        assert answer.command.max_tokens in (None, 10), "the answer is not shortened"
+
+
 async def test_levels_are_held_together_and_told_in_the_fact_of_a_loss(around: Neighbours) -> None:
     await around.put_key(None, tenant="core", team_id="core", user_id="ann")
     await put_holder(around, "team", "core", Window(2 * HELD, "30d"), Window(HELD, "1h", listed=True), tenant="core")
