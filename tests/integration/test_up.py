@@ -90,12 +90,13 @@ def test_the_commands_of_the_first_page_do_what_it_says(gateways: Any) -> None:
     page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"```sh\n(curl .*?)```", page, re.DOTALL)
     paths = [re.findall(r"localhost:4000(/\S+)", command) for command in commands]
-    assert paths == [["/v1/chat/completions"], ["/spend/logs"], ["/key/generate"]]
-    ask, spend, generate = (partial(_in_shell, gateway, command) for command in commands)
+    assert paths == [["/v1/chat/completions"], ["/spend/logs"], ["/key/generate"], ["/team/new"]]
+    ask, spend, generate, new_team = (partial(_in_shell, gateway, command) for command in commands)
     assert ask()["choices"][0]["message"]["content"] == "Hello"
     until(spend)
     assert spend()[0]["spend"] > 0
     assert generate()["key"].startswith("sk-")
+    assert (new_team()["team_alias"], new_team()["max_budget"]) == ("search", 500)
 
 
 def test_a_request_in_flight_is_finished_before_the_end(gateways: Any) -> None:

@@ -5,6 +5,7 @@ the process id is the answer. When stdin ends, all that it started is killed.
 """
 
 import asyncio
+import ctypes
 import importlib
 import json
 import os
@@ -16,6 +17,7 @@ from shared import tokens
 
 MODULES = ("services.edge", "services.policy", "services.router", "services.ledger")
 SNAPSHOT_EVERY_GROUPS = 60  # so that some are written
+_PR_SET_PDEATHSIG = 1
 REMOVE_AFTER_S = 2.0
 """What a snapshot stands for is removed that much later: the run wants to see it, even if nats-server was just away."""
 
@@ -62,6 +64,7 @@ def _become(service: object, environment: dict[str, str], log: str) -> NoReturn:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a run that is killed leaves nothing behind
         os.environ.clear()
         os.environ.update(environment)
         nothing = os.open(os.devnull, os.O_RDONLY)

@@ -176,12 +176,12 @@ async def test_a_reference_to_an_unset_variable_is_reported_when_called(start: S
 async def test_a_provider_without_an_adapter_is_reported_when_called(
     start: Start, caller: Caller, openai_server: OpenAIServer
 ) -> None:
-    models = [("m", {"model": "sagemaker/x"}), ("m", at(openai_server)), ("alone", {"model": "sagemaker/x"})]
+    models = [("m", {"model": "petals/x"}), ("m", at(openai_server)), ("alone", {"model": "petals/x"})]
     await start(models)
     assert (await caller.ask("m")).text == "Hello there!"
     told = failure(await caller.ask("alone"))
     assert (told["status"], told["type"]) == (500, "provider_not_supported")
-    assert "sagemaker" in told["message"]
+    assert "petals" in told["message"]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
