@@ -172,3 +172,13 @@ async def test_a_key_is_told_its_budget_in_headers(around: Neighbours) -> None:
         "x-litellm-key-spend": "0",
         "x-litellm-key-max-budget": "0.0015",
     }
+
+
+async def test_a_providers_budget_serves_all_that_fits_whichever_partition_asks(around: Neighbours) -> None:
+    """What one partition has borrowed and does not need must not refuse what another asks for."""
+    for number in range(3):
+        await around.put_key(None, token=f"k{number}")
+    await asyncio.sleep(0.3)
+    around.finishes = lambda command: asyncio.sleep(0, command.hold_pico // 2)
+    answers = [await around.ask(asked(around, f"k{number % 3}")) for number in range(22)]
+    assert [answer.command is not None for answer in answers] == [True] * 22

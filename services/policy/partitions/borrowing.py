@@ -55,12 +55,15 @@ Write = Callable[[LoanEntry, Then | None], None]
 
 
 class Need(NamedTuple):
-    """What a request needs of an account: `amount`, or `least` where the account has no more. Pico-dollars."""
+    """What a request needs of an account: `amount`, or `least` where the account has no more. Pico-dollars.
+
+    The home looks until `give_up_ms` for what others only hold. If it is `patient`, the request asks again then.
+    """
 
     charge: Charge
     amount: int
     least: int
-    waits: bool
+    patient: bool
     give_up_ms: int
 
 
@@ -230,7 +233,7 @@ class Borrower:
                 kept_ms = REFUSED_PROVIDER_MS if need.charge.kind == "provider" else REFUSED_MS
                 standing = Standing(answer.spent, answer.held, answer.limit, answer.ends_ms, answer.only_holds)
                 self._standings[name] = standing
-                if not (answer.only_holds and need.waits):
+                if not (answer.only_holds and need.patient):
                     self._refused[name] = _Refused(standing, self._now_ms() + kept_ms)
         except (BusError, TimeoutError, msgspec.DecodeError) as error:
             log.debug("nobody lends", account=name, partition=need.charge.home, error=repr(error))
@@ -256,9 +259,9 @@ class Borrower:
             need.amount * (1 if name in self._recalled_ms else AHEAD_REQUESTS + max(1, self._waiting_for(name))),
             now_ms,
             need.give_up_ms,
-            need.waits,
+            True,
         )
-        patience_s = ANSWER_S + (max(0, need.give_up_ms - now_ms) / 1000 if need.waits else 0.0)
+        patience_s = ANSWER_S + max(0, need.give_up_ms - now_ms) / 1000
         subject = subjects.lend(need.charge.home)
         return decode_answer.decode(await self._bus.request(subject, encode(ask), timeout_s=patience_s))
 

@@ -12,6 +12,11 @@ from services.policy.partitions.borrowing import Borrower, Need
 from services.policy.partitions.decision import Denied, Wanted
 from services.policy.partitions.journal_writer import Then
 
+PROVIDER_WAIT_MS = 1_000
+"""How long one of several providers is looked at for what others borrowed of its budget and do not need: they answer
+in milliseconds.
+"""
+
 _UNUSED = Account()
 _NO_ROOM = Stand(Account(), 0)
 
@@ -42,7 +47,7 @@ class Stands:
         if isinstance(decision, Placed) and charges.providers:
             alternatives: list[Stand] = []
             for charge in charges.providers:
-                stand = self._alternative(charge, wanted, decision.amount, now_ms)
+                stand = self._alternative(charge, wanted, decision.amount, now_ms, alone=len(charges.providers) == 1)
                 if not isinstance(stand, InTheWay):
                     alternatives.append(stand)
                 elif self._borrower.is_unanswered(charge.account):
@@ -98,8 +103,8 @@ class Stands:
         return max(self._standing(charge.account).starts_ms for charge in charges.must)
 
     def covers(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
-        """Return whether `ask` fits beside what is spent and held, as it is."""
-        for charge in charges.must:
+        """Return whether `ask` fits beside what is spent and held, as it is, whichever provider serves it."""
+        for charge in (*charges.must, *charges.providers) if charges.providers else charges.must:
             if charge.home != self._number:
                 if self._borrower.is_tight(charge.account, now_ms):
                     return False
@@ -150,13 +155,19 @@ class Stands:
             in_the_way = in_the_way or InTheWay(charge)
         return in_the_way
 
-    def _alternative(self, charge: Charge, wanted: Wanted, amount: int, now_ms: int) -> Stand | InTheWay:
-        """Return how a provider's account stands. One counted elsewhere has room for the whole, or none."""
+    def _alternative(
+        self, charge: Charge, wanted: Wanted, amount: int, now_ms: int, *, alone: bool
+    ) -> Stand | InTheWay:
+        """Return how a provider's account stands. One counted elsewhere has room for the whole, or none.
+
+        What others only hold of it is waited for, as of any account, where no other provider is to be had.
+        """
         if charge.limit is None or charge.home == self._number:
             return self.stand(charge, now_ms)
         if self._borrower.room(charge, now_ms) >= amount:
             return Stand(self._standing(charge.account), None)
         if (charge.limit_at(now_ms) or 0) <= 0 or self._borrower.refused(charge.account, amount, now_ms) is not None:
             return _NO_ROOM
-        self._borrower.ask(Need(charge, amount, amount, False, wanted.give_up_ms))
+        give_up_ms = wanted.give_up_ms if alone else min(wanted.give_up_ms, now_ms + PROVIDER_WAIT_MS)
+        self._borrower.ask(Need(charge, amount, amount, alone, give_up_ms))
         return InTheWay(charge)
