@@ -18,7 +18,7 @@ from bench.children import LOOPBACK, Failed, call_json, free_port, running, wait
 from bench.gateway import ROLES, meterhouse
 from bench.litellm import install, litellm
 from bench.load import Outcome
-from bench.measure import ROOT, Figures, Tally, Target, idle_cpu, measure, straight
+from bench.measure import ROOT, Figures, Tally, Target, idle_cpu, measure, straight, wait_until_calm
 from bench.proof import checks
 from bench.report import Run, render, write_into
 
@@ -107,6 +107,7 @@ def _measure_ours(run: Run, rig: _Rig) -> None:
     with meterhouse(rig.work, rig.upstream_url, {case.keys for case in rig.cases}) as (target, books):
         calls_before = _upstream_calls(rig.upstream_url)
         tally = Tally()
+        wait_until_calm(target)
         run.idle = idle_cpu(target, IDLE_S)
         _say(f"Meterhouse: ready; idle {100 * sum(run.idle.values()):.1f} % of a core")
         run.ours = _measure_cases(rig, target, run.idle, tally)

@@ -20,6 +20,9 @@ SETTLE_S = 2.5
 BEHIND_MAX_S = 60.0
 _NO_CALLS_LIMIT = 10_000_000
 
+CALM = 0.06  # of a core
+CALM_WITHIN_S = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -84,6 +87,14 @@ class Tally:
 def straight(case: Case, upstream_url: str, seconds: float) -> Outcome:
     """Put the load on the upstream itself."""
     return run_load(case, api_base(upstream_url, case.upstream), "none", seconds)
+
+
+def wait_until_calm(target: Target) -> None:
+    """Wait until what making the keys has left to do is done."""
+    for _ in range(CALM_WITHIN_S):
+        if sum(idle_cpu(target, 1.0).values()) < CALM:
+            return
+    raise RuntimeError(f"the gateway is not calm after {CALM_WITHIN_S} s without a request")
 
 
 def idle_cpu(target: Target, seconds: float) -> dict[str, float]:
