@@ -51,18 +51,20 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             )
         if request.url.path.endswith("/embeddings"):
             return _json(200, _embeddings(body, script))
-        words = _words(body, script)
+        words, cut = _words(body, script)
         usage = _usage(body, script, words)
         if request.url.path.endswith("/completions") and "prompt" in body:
-            return _completion(body, script, words, usage)
+            return _completion(body, script, words, usage, cut=cut)
         if body.get("stream"):
             wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-            stream = _Stream(body["model"], script, words, None if script.no_usage or not wants_usage else usage)
+            stream = _Stream(
+                body["model"], script, words, None if script.no_usage or not wants_usage else usage, cut=cut
+            )
             return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
         message: dict[str, Any] = {"role": "assistant", "content": " ".join(words) if words else None}
         if script.tool_calls:
             message["tool_calls"] = script.tool_calls
-        finish = "tool_calls" if script.tool_calls else "stop"
+        finish = _finish(script, cut=cut)
         choice = {"index": 0, "message": message, "finish_reason": finish}
         answer: dict[str, Any] = {**_envelope("chat.completion", body["model"], _new_id()), "choices": [choice]}
         if not script.no_usage:
@@ -70,10 +72,12 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         return _json(200, answer)
 
 
-def _completion(body: dict[str, Any], script: Script, words: list[str], usage: dict[str, Any]) -> httpx.Response:
+def _completion(
+    body: dict[str, Any], script: Script, words: list[str], usage: dict[str, Any], *, cut: bool
+) -> httpx.Response:
     """The older endpoint: its stream comes at once."""
     envelope = _envelope("text_completion", body["model"], _new_id("cmpl-simulated"))
-    end = {"index": 0, "logprobs": None, "finish_reason": "stop"}
+    end = {"index": 0, "logprobs": None, "finish_reason": _finish(script, cut=cut)}
     if not body.get("stream"):
         answer = {**envelope, "choices": [{**end, "text": " ".join(words)}]}
         return _json(200, answer if script.no_usage else {**answer, "usage": usage})
@@ -110,8 +114,11 @@ def _vector(text: str, size: int) -> list[float]:
 
 
 class _Stream(httpx.AsyncByteStream):
-    def __init__(self, model: str, script: Script, words: list[str], usage: dict[str, Any] | None) -> None:
+    def __init__(
+        self, model: str, script: Script, words: list[str], usage: dict[str, Any] | None, *, cut: bool
+    ) -> None:
         self._model = model
+        self._cut = cut
         self._script = script
         self._words = words
         self._usage = usage
@@ -130,7 +137,7 @@ class _Stream(httpx.AsyncByteStream):
             yield self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])
             if script.chunk_delay_ms:
                 await asyncio.sleep(script.chunk_delay_ms / 1000)
-        finish = "tool_calls" if script.tool_calls else "stop"
+        finish = _finish(script, cut=self._cut)
         yield self._chunk([{"index": 0, "delta": {}, "finish_reason": finish}])
         if self._usage is not None:
             yield self._chunk([], usage=self._usage)
@@ -152,11 +159,16 @@ def _script(body: dict[str, Any]) -> Script:
     return Script()
 
 
-def _words(body: dict[str, Any], script: Script) -> list[str]:
+def _words(body: dict[str, Any], script: Script) -> tuple[list[str], bool]:
+    """Return the words of the answer, and whether its maximum cut it."""
     text = script.text if script.text is not None else _last_text(body)
     words = text.split()
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return words[:limit] if isinstance(limit, int) else words
+    return (words[:limit], len(words) > limit) if isinstance(limit, int) else (words, False)
+
+
+def _finish(script: Script, *, cut: bool) -> str:
+    return "tool_calls" if script.tool_calls else "length" if cut else "stop"
 
 
 def _usage(body: dict[str, Any], script: Script, words: list[str]) -> dict[str, Any]:
