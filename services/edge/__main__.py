@@ -106,6 +106,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         wait_until_seen=seen_in(keys),
         wait_until_holder_seen=seen_in(holders),
         key_header=key_header,
+        max_budget_usd=config.litellm_settings.max_budget or 0.0,
         version=version("meterhouse"),
     )
     server = _Server(

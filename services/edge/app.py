@@ -49,10 +49,11 @@ def build_app(
     wait_until_seen: WaitUntilSeen,
     wait_until_holder_seen: WaitUntilSeen,
     key_header: bytes | None,
+    max_budget_usd: float,
     version: str,
 ) -> FastAPI:
     """Return the application. `wait_until_seen(token, version)` waits for this edge to know a changed key, the other
-    one for a changed holder, by the name of its entry.
+    one for a changed holder, by the name of its entry. `max_budget_usd` is the global budget, 0 where there is none.
     """
     app = FastAPI(title="Meterhouse", version=version, docs_url=None, redoc_url=None)
 
@@ -98,7 +99,7 @@ def build_app(
     ledger = Ledger(bus, pulse)
     for routes in management_routes(bus, ledger, identify, wait_until_seen, wait_until_holder_seen):
         app.include_router(routes)
-    app.include_router(spend_routes(bus, ledger, identify))
+    app.include_router(spend_routes(bus, ledger, identify, max_budget_usd=max_budget_usd))
 
     @app.get("/metrics/", tags=["health"], summary="Prometheus metrics; needs a key")
     async def read_metrics(request: Request) -> Response:

@@ -73,7 +73,7 @@ async def spend_tags(store: Store, wanted: SpendFilter) -> list[dict[str, Any]]:
 async def global_spend(store: Store, wanted: SpendFilter) -> dict[str, Any]:
     selected = condition(wanted)
     [(spend,)] = await store.query(f"SELECT sum(cost) FROM requests WHERE {selected.sql}", selected.parameters)
-    return {"spend": usd(spend), "max_budget": 0.0}
+    return {"spend": usd(spend)}
 
 
 async def global_spend_keys(store: Store, wanted: SpendFilter) -> list[dict[str, Any]]:

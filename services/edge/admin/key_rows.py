@@ -88,6 +88,7 @@ def generated_row(made: GeneratedKey) -> Row:
         "rpm_limit": key.limits.rpm,
         "tpd_limit": key.limits.tpd,
         "max_parallel_requests": key.limits.parallel,
+        **_waiting(key),
         "user_id": key.user_id,
         "team_id": key.team_id,
         "agent_id": extra.get("agent_id"),
@@ -108,6 +109,13 @@ def generated_row(made: GeneratedKey) -> Row:
         "updated_at": iso(key.updated_at, "Z"),
         "updated_by": key.updated_by,
     }
+
+
+def _waiting(key: Key) -> Row:
+    """What LiteLLM's keys do not have is shown where it is set: its clients compare the fields of a row."""
+    return (
+        {"max_wait_s": key.max_wait_s, "priority": key.priority} if key.max_wait_s or key.priority != "normal" else {}
+    )
 
 
 def info_row(answer: KeyAnswer, now: float) -> Row:
@@ -178,6 +186,7 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "project_id": extra.get("project_id"),
         "permissions": key.permissions,
         "max_parallel_requests": key.limits.parallel,
+        **_waiting(key),
         "metadata": key.metadata,
         "blocked": key.blocked,
         "tpm_limit": key.limits.tpm,

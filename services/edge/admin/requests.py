@@ -34,7 +34,7 @@ class KeyFields(BaseModel):
     models: Names = Field(None, description="Model names it may call, wildcards included; empty: all.")
     aliases: dict[str, str] | None = Field(None, description="Model names that mean another one for this key.")
     max_budget: float | None = Field(None, description="USD it may spend, in each budget_duration if there is one.")
-    soft_budget: float | None = Field(None, description="USD past which somebody should know." + NOT_YET)
+    soft_budget: float | None = Field(None, description="USD past which somebody is told, once a window.")
     budget_duration: Text = Field(None, description="When its spend begins anew: 1d, 7d, 30d, 1mo, ...")
     budget_limits: list[BudgetLimit] | None = Field(None, description="Several windows at once.")
     budget_id: Text = Field(None, description="A shared budget.")

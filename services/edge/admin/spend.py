@@ -39,8 +39,11 @@ _ACTIVITIES: dict[str, QueryName] = {
 }
 
 
-def spend_routes(bus: Bus, ledger: Ledger, identify: Identify) -> APIRouter:
-    """Return the routes. All figures come from stored facts, half a second old at most while ledger keeps up."""
+def spend_routes(bus: Bus, ledger: Ledger, identify: Identify, *, max_budget_usd: float) -> APIRouter:
+    """Return the routes. All figures come from stored facts, half a second old at most while ledger keeps up.
+
+    `max_budget_usd` is the global budget, 0 where there is none.
+    """
     routes = APIRouter(route_class=PlainFaults, tags=["spend"])
     caller, manager = dependencies(identify)
 
@@ -90,8 +93,10 @@ def spend_routes(bus: Bus, ledger: Ledger, identify: Identify) -> APIRouter:
 
     @routes.get("/global/spend", summary="Spend in all")
     async def total(_: Manager, start_date: Start = None, end_date: End = None) -> Response:
-        """Return all that was ever spent; with dates, what was spent between them."""
-        return _json(await ledger.ask("global_spend", _within(date_range(start_date, end_date))))
+        """Return all that was ever spent, with dates what was spent between them; and the global budget."""
+        answer = await ledger.ask("global_spend", _within(date_range(start_date, end_date)))
+        figures = {**_decode_figures(answer.body), "max_budget": max_budget_usd}
+        return _json(answer._replace(body=msgspec.json.encode(figures)))
 
     async def report(
         _: Manager,
@@ -175,6 +180,9 @@ def _seen_by(actor: Actor, route: str, dates: DateRange, **fields: Any) -> Spend
 
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
+
+
+_decode_figures = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _json(answer: LedgerAnswer) -> Response:

@@ -67,7 +67,7 @@ async def client(bus: Bus) -> AsyncIterator[Client]:
     app = FastAPI()
     pulse = Pulse(bus)
     await pulse.start()
-    app.include_router(spend_routes(bus, Ledger(bus, pulse), identify))
+    app.include_router(spend_routes(bus, Ledger(bus, pulse), identify, max_budget_usd=250.0))
 
     @app.exception_handler(GatewayError)
     async def failed(_: Request, failure: Exception) -> JSONResponse:
@@ -230,9 +230,9 @@ async def test_sums_over_everything_have_litellms_shapes(bus: Bus, client: Clien
         denied(request_id(), key=token_of(ADA), tags=()),
     )
     dates = {"start_date": "2026-11-22", "end_date": TOMORROW}
-    assert await client.json("/global/spend") == {"spend": 0.060080500005, "max_budget": 0.0}
-    assert await client.json("/global/spend", **dates) == {"spend": 0.060080500005, "max_budget": 0.0}
-    assert await client.json("/global/spend", end_date="2026-11-22") == {"spend": 0.0, "max_budget": 0.0}
+    assert await client.json("/global/spend") == {"spend": 0.060080500005, "max_budget": 250.0}
+    assert await client.json("/global/spend", **dates) == {"spend": 0.060080500005, "max_budget": 250.0}
+    assert await client.json("/global/spend", end_date="2026-11-22") == {"spend": 0.0, "max_budget": 250.0}
     for path in ("keys", "teams", "models", "tags", "logs", "provider"):
         answer = await client.json(f"/global/spend/{path}", **dates)
         recorded = RECORDED[f"GET /global/spend/{path}"]["body"]

@@ -60,6 +60,7 @@ def app() -> FastAPI:
         wait_until_seen=seen,
         wait_until_holder_seen=seen,
         key_header=None,
+        max_budget_usd=0.0,
         version="1.2.3",
     )
 
