@@ -116,16 +116,21 @@ class MoneyLine:
 
         `cost_known`: the provider has said what the whole answer used, and it is paid for.
         """
-        for block in self._unseen:
-            for event in _events(block):
-                self._add(event)
+        self._add([event for block in self._unseen for event in _events(block)])
         self._unseen = []
+        events = _events(out)
+        before = {index: count.copy() for index, count in self._counts.items()}
+        self._add(events)
+        if cost_known or self.tokens <= self._covered:
+            self._look_at = self._text_bytes + max(0, self._covered - self.tokens)
+            return out, False
+        self._counts = before
         paid: list[bytes] = []
-        for event in _events(out):
+        for event in events:
             left = self._covered - self.tokens
             before = {index: count.copy() for index, count in self._counts.items()}
-            self._add(event)
-            if self.tokens > self._covered and not cost_known:
+            self._add([event])
+            if self.tokens > self._covered:
                 self._counts = before
                 paid += self._last_piece(event, left)
                 return b"".join(paid), True
@@ -163,17 +168,22 @@ class MoneyLine:
             self._head = out[: delta + len(_DELTA)]
             self._tail = out[finish:end]
 
-    def _add(self, event: bytes) -> None:
-        chunk = _chunk(event)
-        if chunk is None:
-            return
-        if not self._envelope:
-            self._envelope = {name: chunk[name] for name in chunk if name not in ("choices", "usage")}
-        for index, text in texts_by_choice(chunk):
+    def _add(self, events: Sequence[bytes]) -> None:
+        """Count the texts of events: those of a choice together, which takes a fraction of counting each."""
+        texts: dict[int, list[str]] = {}
+        for event in events:
+            chunk = _chunk(event)
+            if chunk is None:
+                continue
+            if not self._envelope:
+                self._envelope = {name: chunk[name] for name in chunk if name not in ("choices", "usage")}
+            for index, text in texts_by_choice(chunk):
+                texts.setdefault(index, []).append(text)
+        for index, parts in texts.items():
             count = self._counts.get(index)
             if count is None:
                 count = self._counts[index] = _Count()
-            count.add(text)
+            count.add("".join(parts))
 
     def _last_piece(self, event: bytes, left: int) -> list[bytes]:
         """Return the event with as much of its text as is still paid for: a provider may send all in one."""
