@@ -139,6 +139,8 @@ class Owner:
                 subscriptions.append(await work(number, partition))
             subscriptions += await self._serve_loans(number, partition)
             await self._bus.flush(SUBSCRIBED_S)
+            if number in self._ending:
+                return  # asyncio.wait_for, in that flush, forgets a cancellation that comes with the answer
             self._served.add(number)
             opened = time.monotonic()
             log.info("partition open", partition=number, accounts=len(partition.books.accounts))
