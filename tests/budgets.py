@@ -12,10 +12,10 @@ from services.policy.budgets.accounts import Books, Entry, Lost, Whom
 from services.policy.budgets.admission import Ask, Placed, Standing
 from services.policy.budgets.charges import Charges
 from services.policy.budgets.tree import BudgetTree, TreeRules
-from services.policy.partitions import journal
 from services.policy.partitions.decision import Answer, Denied, Wanted
-from services.policy.partitions.journal_reader import read_journal
-from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS
+from services.policy.partitions.journal import journal
+from services.policy.partitions.journal.journal_reader import read_journal
+from services.policy.partitions.journal.journal_writer import SNAPSHOT_EVERY_GROUPS
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.settlements import Settlements
 from services.policy.partitions.undispatched import Undispatched

@@ -11,7 +11,7 @@ from typing import Any
 from services.policy.budgets.accounts import Lost
 from services.policy.budgets.charges import Charges
 from services.policy.budgets.tree import BudgetTree, TreeRules
-from services.policy.partitions.journal_reader import read_journal
+from services.policy.partitions.journal.journal_reader import read_journal
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.settlements import Settlements
 from services.policy.partitions.undispatched import Undispatched

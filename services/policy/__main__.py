@@ -19,10 +19,10 @@ from services.policy.guardrails import Chain
 from services.policy.hooks.notifier import Notifier
 from services.policy.hooks.targets import hooks_of
 from services.policy.limits.tree import LimitRules, LimitTree
-from services.policy.partitions.layout import check_layout
-from services.policy.partitions.open_partitions import OpenPartitions
-from services.policy.partitions.owner import Owner
-from services.policy.partitions.ownership import Leases
+from services.policy.partitions.journal.layout import check_layout
+from services.policy.partitions.owning.open_partitions import OpenPartitions
+from services.policy.partitions.owning.owner import Owner
+from services.policy.partitions.owning.ownership import Leases
 from services.policy.partitions.settlements import Settlements
 from services.policy.settings import PolicySettings
 from services.policy.thresholds.terms import Directory

@@ -23,7 +23,7 @@ from services.policy.key_lookup import look_key_up
 from services.policy.limits.headers import Header, merged_headers
 from services.policy.limits.refusals import over_limit_error
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
-from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.taking import Taker, split
 from services.policy.replies import Replies

@@ -10,7 +10,7 @@ from services.policy.budgets.accounts import Books, Expired, Held, Hold, Lost, O
 from services.policy.budgets.loans import Assumed, Borrowed, Credit, Lent, Loan, Repaid, Returned
 from services.policy.limits.counters import Counter, Reservation, Stopped, Taken
 from services.policy.limits.sliding import Sliding
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 
 SAMPLES = Path(__file__).parent / "journal"
 KEY = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"

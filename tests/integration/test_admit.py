@@ -16,7 +16,7 @@ from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.guardrails import Chain
 from services.policy.limits.tree import LimitRules, LimitTree
-from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.owning.open_partitions import OpenPartitions
 from shared import subjects, tokens
 from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, Outbox

@@ -17,7 +17,7 @@ import pytest
 
 from services.policy.budgets.accounts import Books, Expired, Held, Settled
 from services.policy.budgets.loans import Lent
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, kv, read
 from shared.calls import Complete

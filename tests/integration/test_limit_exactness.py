@@ -17,7 +17,7 @@ import msgspec
 
 from services.policy.budgets.accounts import Released
 from services.policy.limits.counters import Taken
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import NotConnected, kv
 from shared.calls import Complete
@@ -38,7 +38,8 @@ FAST_POLICY = """
 import sys, time
 from services.policy import admit, asking
 from services.policy.__main__ import main
-from services.policy.partitions import owner, taking
+from services.policy.partitions.owning import owner
+from services.policy.partitions import taking
 from services.policy.partitions.partition import Partition
 def clock():
     return {began} + (time.time() - {began}) * {speed}

@@ -10,9 +10,9 @@ from services.policy.budgets.admission import Ask as Wish
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.loans import Lent
 from services.policy.budgets.tree import TreeRules
-from services.policy.partitions import borrowing, lending
 from services.policy.partitions.decision import Denied
-from services.policy.partitions.loan_messages import Ask, encode
+from services.policy.partitions.loans import borrowing, lending
+from services.policy.partitions.loans.loan_messages import Ask, encode
 from shared import subjects
 from shared.bus import Bus
 from shared.holders import Holder, Window, entry_name

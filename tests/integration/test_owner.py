@@ -12,10 +12,10 @@ import pytest
 
 from services.policy.budgets.accounts import Held, Released
 from services.policy.budgets.admission import Placed
-from services.policy.partitions import owner as owner_module
-from services.policy.partitions.open_partitions import OpenPartitions
-from services.policy.partitions.owner import Owner
-from services.policy.partitions.ownership import Leases
+from services.policy.partitions.owning import owner as owner_module
+from services.policy.partitions.owning.open_partitions import OpenPartitions
+from services.policy.partitions.owning.owner import Owner
+from services.policy.partitions.owning.ownership import Leases
 from services.policy.partitions.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, BusError, Message, NotStored, Outbox, newest, read

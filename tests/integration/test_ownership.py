@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.policy.partitions import ownership
-from services.policy.partitions.ownership import Lease, Leases
+from services.policy.partitions.owning import ownership
+from services.policy.partitions.owning.ownership import Lease, Leases
 from shared import subjects
 from shared.bus import Bus, kv
 from tests.budgets import until

@@ -9,10 +9,12 @@ import pytest
 from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books, Held, Settled
 from services.policy.budgets.admission import NOTHING, Ask, Placed, Standing
-from services.policy.partitions import journal_writer, money_queue, partition
+from services.policy.partitions import partition
 from services.policy.partitions.decision import Answer
-from services.policy.partitions.journal_reader import ReadJournal, read_journal
+from services.policy.partitions.journal import journal_writer
+from services.policy.partitions.journal.journal_reader import ReadJournal, read_journal
 from services.policy.partitions.partition import Partition
+from services.policy.partitions.queues import money_queue
 from services.policy.partitions.undispatched import Undispatched
 from shared.bus import Bus
 from tests.budgets import (

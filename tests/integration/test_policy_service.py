@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from services.policy.budgets.accounts import Held
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, kv, prepare_streams, read
 from shared.holders import Holder, encode_holder, entry_name

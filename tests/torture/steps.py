@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from services.policy.budgets import accounts
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 from shared.bus import Stored
 from tests.torture.history import Admitted, Crossed, Expired, Finished, Held, Lost, Place, Released, Snapshot, Step
 

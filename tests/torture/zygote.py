@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _write_snapshots_often() -> None:
-    from services.policy.partitions.journal_writer import JournalWriter
+    from services.policy.partitions.journal.journal_writer import JournalWriter
     from services.policy.partitions.partition import Partition
 
     defaults = Partition.__init__.__kwdefaults__

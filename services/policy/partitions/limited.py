@@ -9,8 +9,8 @@ from services.policy.limits.counters import Reservation, Stopped, Sweeper, Taken
 from services.policy.limits.headers import Header, limit_headers
 from services.policy.limits.room import Over, over_limit
 from services.policy.partitions.decision import Done, Part, Wanted
-from services.policy.partitions.journal_writer import Then
-from services.policy.partitions.limit_queue import LimitQueue, Try
+from services.policy.partitions.journal.journal_writer import Then
+from services.policy.partitions.queues.limit_queue import LimitQueue, Try
 from services.policy.partitions.slot_watch import SlotWatch
 
 log = structlog.get_logger()

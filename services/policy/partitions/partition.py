@@ -16,14 +16,14 @@ from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.loans import Assumed, Repaid
 from services.policy.limits.room import Over
-from services.policy.partitions.borrowing import Borrower
 from services.policy.partitions.decision import Denied, Done, Wanted
-from services.policy.partitions.journal_reader import ReadJournal
-from services.policy.partitions.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter, Then
-from services.policy.partitions.lending import Lender
-from services.policy.partitions.limit_queue import answer
+from services.policy.partitions.journal.journal_reader import ReadJournal
+from services.policy.partitions.journal.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter, Then
 from services.policy.partitions.limited import Limited
-from services.policy.partitions.money_queue import MoneyQueue
+from services.policy.partitions.loans.borrowing import Borrower
+from services.policy.partitions.loans.lending import Lender
+from services.policy.partitions.queues.limit_queue import answer
+from services.policy.partitions.queues.money_queue import MoneyQueue
 from services.policy.partitions.stands import InTheWay, Stands
 from services.policy.partitions.undispatched import Undispatched
 from shared.bus import Bus, Conflict

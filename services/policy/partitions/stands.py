@@ -8,9 +8,9 @@ from services.policy.budgets.accounts import Books, Opened, Share
 from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.resets import due
-from services.policy.partitions.borrowing import Borrower, Need
 from services.policy.partitions.decision import Denied, Wanted
-from services.policy.partitions.journal_writer import Then
+from services.policy.partitions.journal.journal_writer import Then
+from services.policy.partitions.loans.borrowing import Borrower, Need
 
 PROVIDER_WAIT_MS = 1_000
 """How long one of several providers is looked at for what others borrowed of its budget and do not need: they answer

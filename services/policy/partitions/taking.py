@@ -17,7 +17,7 @@ from services.policy.budgets.charges import Charges
 from services.policy.limits.headers import Header, merged_headers
 from services.policy.limits.room import Limit
 from services.policy.partitions.decision import Answer, NoRoom, Part, Wanted
-from services.policy.partitions.open_partitions import OpenPartitions
+from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.take_messages import TakeAnswer, TakeAsk, decode_answer, decode_ask, encode
 from shared import subjects

@@ -22,7 +22,7 @@ from services.policy.budgets.accounts import (
     Share,
 )
 from services.policy.budgets.resets import due
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 
 HOUR_MS = 3_600_000
 NOON = 1_795_435_200_000  # 2026-11-23 12:00 UTC

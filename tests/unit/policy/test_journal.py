@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books, Entry, Expired, Held, Hold, Lost, Opened, Released
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 
 names = st.text(min_size=1, max_size=80)
 times = st.integers(0, 2**53)

@@ -1,5 +1,5 @@
+from services.policy.partitions.queues.waiting import WaitingRoom
 from services.policy.partitions.undispatched import KEPT_MS, MOST, Undispatched
-from services.policy.partitions.waiting import WaitingRoom
 
 
 def room(*waiting: tuple[str, str, int]) -> WaitingRoom[str]:

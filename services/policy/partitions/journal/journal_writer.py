@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from services.policy.budgets.accounts import Books, Entry
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, BusError
 

@@ -10,9 +10,9 @@ import msgspec
 import structlog
 
 from services.policy.budgets.accounts import Lost, Whom
-from services.policy.partitions.journal_reader import read_journal
-from services.policy.partitions.open_partitions import OpenPartitions
-from services.policy.partitions.ownership import Leases
+from services.policy.partitions.journal.journal_reader import read_journal
+from services.policy.partitions.owning.open_partitions import OpenPartitions
+from services.policy.partitions.owning.ownership import Leases
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.settlements import Settlements
 from services.policy.partitions.taking import serve_take

@@ -16,8 +16,8 @@ from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Stand
 from services.policy.budgets.charges import Charge
 from services.policy.budgets.loans import Assumed, Lent, LoanEntry, Repaid, amount_to_lend
-from services.policy.partitions.journal_writer import Then
-from services.policy.partitions.loan_messages import (
+from services.policy.partitions.journal.journal_writer import Then
+from services.policy.partitions.loans.loan_messages import (
     HEARD,
     Ask,
     Granted,

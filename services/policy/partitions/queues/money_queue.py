@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from services.policy.budgets.charges import Charge
 from services.policy.limits.room import Over
-from services.policy.partitions.borrowing import Borrower
 from services.policy.partitions.decision import Done, Wanted
-from services.policy.partitions.limit_queue import answer
+from services.policy.partitions.loans.borrowing import Borrower
+from services.policy.partitions.queues.limit_queue import answer
+from services.policy.partitions.queues.waiting import WaitingRoom
 from services.policy.partitions.stands import Stands
-from services.policy.partitions.waiting import WaitingRoom
 
 WAITING_MAX = 1_000
 

@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from services.policy.budgets.accounts import Books
-from services.policy.partitions import journal
+from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, NotStored, Reader
 
