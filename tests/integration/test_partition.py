@@ -408,7 +408,7 @@ async def test_an_end_that_comes_while_a_loss_is_being_written_is_not_told_as_lo
         request = wanted(KEY, cost(300), lasts_s=5)
         await decided(owner.partition, request)
         owner.tick(in_s=6)
-        owner.partition.settle(1, Settled(request.request, "key", True, 20, 0, request.now_ms))
+        owner.partition.ends.settle(1, Settled(request.request, "key", True, 20, 0, request.now_ms))
         await owner.partition.finished()
         assert owner.figures() == (20, 0)
         assert owner.lost == []

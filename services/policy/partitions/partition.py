@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released, Settled
+from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.loans import Assumed, Repaid
 from services.policy.limits.room import Over
 from services.policy.partitions.decision import Denied, Done, Wanted
+from services.policy.partitions.ends import Ends
 from services.policy.partitions.journal.journal_reader import ReadJournal
 from services.policy.partitions.journal.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter, Then
 from services.policy.partitions.limited import Limited
@@ -66,7 +67,6 @@ class Partition:
         self._on_wait = on_wait
         self._on_closed = on_closed
         self._clock = clock
-        self._facts_before = 0  # facts folded since the last snapshot, before it was open
         self._writer = JournalWriter(
             bus,
             number,
@@ -110,6 +110,7 @@ class Partition:
             catch_up=catch_up or (lambda then: asyncio.get_running_loop().call_soon(then)),
             clock=clock,
         )
+        self.ends = Ends(self.books, self.limits, ended=self._ended_in, count_facts=self._writer.count_facts)
 
     def start(self) -> None:
         """Begin to decide. What is known to be nobody's hold is released, what nobody was told of is told."""
@@ -122,13 +123,14 @@ class Partition:
         for lost in self.books.lost.values():
             if not lost.told:
                 self._on_lost(self.number, lost)
-        self._writer.count_facts(self._facts_before)
+        self.ends.start()
 
     def close(self) -> None:
         """Decide nothing more. Who waits is answered None; what is decided, as the journal has it."""
         if not self.open:
             return
         self.open = False
+        self.ends.close()
         self._writer.close()
         self.borrower.close()
         self.lender.close()
@@ -200,41 +202,6 @@ class Partition:
             self._try_those_who_wait(hold.accounts)
         if taken is not None:
             self.limits.freed(taken, is_open=True)
-
-    def settle_limits(self, seq: int, settled: Settled) -> None:
-        """Fold the fact stored at `seq` into the limits alone: what it cost is another partition's."""
-        if seq > self.books.facts_seq:
-            self.limits.settle(settled, is_open=self.open)
-
-    def settle(self, seq: int, settled: Settled) -> None:
-        """Fold the fact stored at `seq`; one that is in the books already changes nothing."""
-        if seq <= self.books.facts_seq:
-            return
-        self.limits.settle(settled, is_open=self.open)
-        lost = self.books.lost.get(settled.request)
-        hold = self.books.holds.get(settled.request, lost.hold if lost is not None else None)
-        if hold is not None and settled.cost > hold.amount and self.open:
-            log.error("a request cost more than it could", request=hold.request, held=hold.amount, cost=settled.cost)
-        if not self.books.settle(settled):
-            return
-        accounts = hold.accounts if hold is not None else [settled.account, *settled.also]
-        self.spent_in.update(accounts)
-        if self.open and self._somebody_cares:
-            self._try_those_who_wait(accounts)
-
-    def told(self, seq: int, request: str) -> None:
-        """The fact of a loss is stored at `seq`."""
-        if seq > self.books.facts_seq:
-            self.books.told(request)
-
-    def read_facts_to(self, seq: int, count: int) -> None:
-        """All facts up to `seq` are folded, `count` more than before."""
-        if seq > self.books.facts_seq:
-            self.books.facts_seq = seq
-            if self.open:
-                self._writer.count_facts(count)
-            else:
-                self._facts_before += count
 
     def tick(self, now_ms: int) -> None:
         """Once a second or so: expire holds, give up waiting, see whether a window has ended."""
@@ -334,6 +301,11 @@ class Partition:
             self.spent_in.add(entry.account)
         self.books.apply(entry)
         self._writer.write(entry, then)
+
+    def _ended_in(self, accounts: Sequence[str]) -> None:
+        self.spent_in.update(accounts)
+        if self.open and self._somebody_cares:
+            self._try_those_who_wait(accounts)
 
     def _is_refused_by(self, account: str) -> None:
         self.spent_in.add(account)

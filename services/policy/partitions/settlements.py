@@ -176,7 +176,7 @@ class Settlements:
             self._fold(message)
         self._read_to = batch[-1].seq
         for partition in self._partitions.values():
-            partition.read_facts_to(self._read_to, len(batch))
+            partition.ends.read_to(self._read_to, len(batch))
         self._progress.set()
 
     def _fold(self, message: Stored) -> None:
@@ -188,15 +188,15 @@ class Settlements:
         partition = self._partitions.get(end.partition)
         if message.subject.startswith(_LOST):
             if partition is not None:
-                partition.told(message.seq, end.request_id)
+                partition.ends.told(message.seq, end.request_id)
             return
         settled = settled_of(end, message.time_ns // 1_000_000)
         if partition is not None:
-            partition.settle(message.seq, settled)
+            partition.ends.settle(message.seq, settled)
         for number in end.homes:
             home = self._partitions.get(number)
             if home is not None and number != end.partition:
-                home.settle_limits(message.seq, settled)
+                home.ends.settle_limits(message.seq, settled)
 
     async def _check_stream(self, partition: Partition) -> None:
         """Facts that are gone would make newer ones look like old ones: then all there are count as new."""
