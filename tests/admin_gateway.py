@@ -14,7 +14,7 @@ from services.edge.admin.authority import Actor
 from services.edge.admin.ledger import Ledger
 from services.edge.admin.own_view import seen_in
 from services.edge.admin.routes import management_routes
-from services.edge.error_dialects import openai_error
+from services.edge.http.error_dialects import openai_error
 from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane
 from shared import subjects

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from services.edge.asgi import Receive
 from services.edge.exchange import Exchange
+from services.edge.http.asgi import Receive
 
 
 def starter(exchange: Exchange, receive: Receive) -> Callable[[], None]:

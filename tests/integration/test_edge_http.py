@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 
-from services.edge import listener as module
-from services.edge.asgi import Receive, Scope, Send
-from services.edge.http_protocol import Protocol
-from services.edge.listener import listen
+from services.edge.http import listener as module
+from services.edge.http.asgi import Receive, Scope, Send
+from services.edge.http.http_protocol import Protocol
+from services.edge.http.listener import listen
 
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: edge\r\n"

@@ -8,19 +8,19 @@ import msgspec
 import structlog
 
 from services.edge import watch
-from services.edge.asgi import Receive, Scope, Send
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.pass_through import Target
 from services.edge.calls.request import admit_of, body_type
-from services.edge.cors import with_origin_allowed
-from services.edge.error_response import error_event, id_headers, send_error
 from services.edge.exchange import Exchange, Exchanges
+from services.edge.http.asgi import Receive, Scope, Send
+from services.edge.http.cors import with_origin_allowed
+from services.edge.http.error_response import error_event, id_headers, send_error
+from services.edge.http.request_body import ClientLeft, read_request_body
+from services.edge.http.request_headers import ID_MAX, Wishes, wishes_in
 from services.edge.identify import Identities, key_in, with_key_of_query
 from services.edge.metrics import Metrics
-from services.edge.model_names import ModelNames, some_of
+from services.edge.model_details.model_names import ModelNames, some_of
 from services.edge.peeks.peek import Peek
-from services.edge.request_body import ClientLeft, read_request_body
-from services.edge.request_headers import ID_MAX, Wishes, wishes_in
 from shared import frames, subjects
 from shared.access import refusal_of_key
 from shared.bodies import BodyHolder

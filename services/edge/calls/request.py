@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.edge.calls.endpoint import Endpoint
+from services.edge.http.request_headers import Wishes
 from services.edge.identify import key_id
 from services.edge.peeks.peek import Peek
-from services.edge.request_headers import Wishes
 from shared import subjects
 from shared.calls import BODY_INLINE_MAX, Admit, Caller
 from shared.errors import InvalidRequest

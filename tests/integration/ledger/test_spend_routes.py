@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from services.edge.admin.authority import Actor
 from services.edge.admin.ledger import Ledger
 from services.edge.admin.spend import TRUNCATED, spend_routes
-from services.edge.error_response import error_headers, openai_error
+from services.edge.http.error_response import error_headers, openai_error
 from services.ledger.settings import LedgerSettings
 from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane

@@ -12,8 +12,8 @@ from services.edge.app import build_app
 from services.edge.calls.table import ENDPOINTS
 from services.edge.identify import Identities
 from services.edge.metrics import Metrics
-from services.edge.model_facts import ModelFacts
-from services.edge.model_names import ModelNames
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_names import ModelNames
 from shared.bus import Bus, Outbox
 from shared.bus.client import FastClient
 from shared.config import parse_config

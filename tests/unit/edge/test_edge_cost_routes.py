@@ -11,10 +11,10 @@ import yaml
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from services.edge.cost_routes import cost_routes
-from services.edge.error_dialects import openai_error
-from services.edge.model_facts import ModelFacts
-from services.edge.model_names import ModelNames
+from services.edge.http.error_dialects import openai_error
+from services.edge.model_details.cost_routes import cost_routes
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_names import ModelNames
 from shared.config import parse_config
 from shared.deployments import deployments_of
 from shared.errors import GatewayError

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from services.edge.error_dialects import anthropic_error, gemini_error
-from services.edge.error_response import error_body, error_event, id_headers
+from services.edge.http.error_dialects import anthropic_error, gemini_error
+from services.edge.http.error_response import error_body, error_event, id_headers
 from shared.errors import (
     AccessDenied,
     AuthenticationFailed,

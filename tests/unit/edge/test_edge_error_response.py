@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from services.edge.asgi import Event
-from services.edge.error_dialects import openai_error
-from services.edge.error_response import error_body, error_event, error_headers, send_error
+from services.edge.http.asgi import Event
+from services.edge.http.error_dialects import openai_error
+from services.edge.http.error_response import error_body, error_event, error_headers, send_error
 from shared.errors import (
     AccessDenied,
     AuthenticationFailed,

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import pytest
 
-from services.edge.asgi import Event, Receive, Scope, Send
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.journey import Journey
 from services.edge.calls.pass_through import PassThrough, Target
 from services.edge.calls.table import Table
-from services.edge.front import Front
+from services.edge.http.asgi import Event, Receive, Scope, Send
+from services.edge.http.front import Front
 
 PROVIDERS = frozenset(("openai", "anthropic"))
 

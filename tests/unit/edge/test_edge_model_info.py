@@ -9,12 +9,12 @@ import yaml
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from services.edge.error_response import openai_error
-from services.edge.model_facts import ModelFacts
-from services.edge.model_info import model_info_routes
-from services.edge.model_list import model_routes
-from services.edge.model_names import ModelNames
-from services.edge.token_counter import token_counter_routes
+from services.edge.http.error_response import openai_error
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_info import model_info_routes
+from services.edge.model_details.model_list import model_routes
+from services.edge.model_details.model_names import ModelNames
+from services.edge.model_details.token_counter import token_counter_routes
 from shared.config import parse_config
 from shared.deployments import deployments_of
 from shared.errors import GatewayError

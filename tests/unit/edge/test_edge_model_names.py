@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.edge.model_names import ModelNames
+from services.edge.model_details.model_names import ModelNames
 from shared.holder_access import HolderAccess
 from shared.keys import Key
 from shared.model_groups import ModelGroups

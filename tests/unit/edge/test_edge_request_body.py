@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from services.edge.asgi import Event, Receive
-from services.edge.request_body import ClientLeft, read_request_body
+from services.edge.http.asgi import Event, Receive
+from services.edge.http.request_body import ClientLeft, read_request_body
 from shared.errors import TooLarge
 
 LIMIT = 100

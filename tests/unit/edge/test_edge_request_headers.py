@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.edge.request_headers import Wishes, wishes_in
+from services.edge.http.request_headers import Wishes, wishes_in
 from shared.errors import InvalidRequest
 
 

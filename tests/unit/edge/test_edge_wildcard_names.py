@@ -1,6 +1,6 @@
 """Wildcards as clients see them: what is served, what is listed, and to whom."""
 
-from services.edge.model_names import ModelNames
+from services.edge.model_details.model_names import ModelNames
 from shared.config import parse_config
 from shared.deployments import access_groups_of, deployments_of
 from shared.holder_access import HolderAccess

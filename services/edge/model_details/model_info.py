@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from services.edge.model_facts import ModelFacts
-from services.edge.model_names import ModelNames
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_names import ModelNames
 from shared.errors import InvalidRequest
 from shared.keys import Key
 

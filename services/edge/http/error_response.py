@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.edge.asgi import Send
-from services.edge.error_dialects import anthropic_error, gemini_error, openai_error
+from services.edge.http.asgi import Send
+from services.edge.http.error_dialects import anthropic_error, gemini_error, openai_error
 from shared.errors import GatewayError
 
 Header = tuple[bytes, bytes]

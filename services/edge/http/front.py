@@ -3,12 +3,12 @@
 A route through FastAPI costs two to five times the CPU of one taken here.
 """
 
-from services.edge.asgi import App, Receive, Scope, Send
 from services.edge.calls.journey import Journey
 from services.edge.calls.pass_through import METHODS, PassThrough, endpoint_of
 from services.edge.calls.table import Table
-from services.edge.cors import Cors
-from services.edge.error_response import send_error
+from services.edge.http.asgi import App, Receive, Scope, Send
+from services.edge.http.cors import Cors
+from services.edge.http.error_response import send_error
 from shared.errors import GatewayError
 
 _OWNED = "/responses/"

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.edge.model_facts import ModelFacts
-from services.edge.model_names import ModelNames
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_names import ModelNames
 from shared import tokens
 from shared.keys import Key
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from services.edge.wildcard_names import listed_as
+from services.edge.model_details.wildcard_names import listed_as
 from shared.holder_access import HolderAccess
 from shared.keys import Key
 from shared.model_groups import ModelGroups

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from services.edge.model_facts import ModelFacts
-from services.edge.model_names import ModelNames
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_names import ModelNames
 from shared.errors import NotFound
 from shared.keys import Key
 

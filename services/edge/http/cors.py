@@ -3,7 +3,7 @@
 Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
-from services.edge.asgi import App, Event, Receive, Scope, Send
+from services.edge.http.asgi import App, Event, Receive, Scope, Send
 
 _ALLOWED = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"*")]
 

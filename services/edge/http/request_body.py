@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.edge.asgi import Receive
+from services.edge.http.asgi import Receive
 from shared.errors import TooLarge
 
 

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.edge.admin.validation import PlainFaults
-from services.edge.cost_quote import Quote, quote, usage_of_answer
-from services.edge.model_facts import ModelFacts
-from services.edge.model_names import ModelNames
+from services.edge.model_details.cost_quote import Quote, quote, usage_of_answer
+from services.edge.model_details.model_facts import ModelFacts
+from services.edge.model_details.model_names import ModelNames
 from shared import tokens
 from shared.errors import GatewayError, InvalidRequest
 from shared.keys import Key

@@ -1,0 +1,1 @@
+"""What edge does with HTTP itself: the socket, the application in front, headers, bodies and errors."""
