@@ -43,7 +43,7 @@ bench: $(DEV) $(PROJECT) ## measure the gateway on this machine
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(DEV) $(PROJECT) ## write the tables of docs/settings.md and docs/providers.md anew
-	$(BIN)/python -m shared.config.document docs/settings.md
+	$(BIN)/python -m shared.config.documentation.document docs/settings.md
 	$(BIN)/python -m services.local.settings_page docs/settings.md
 	$(BIN)/python -m services.local.providers_page docs/providers.md
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from shared.config import Config, MissingVariable, ModelEntry, provider_and_model
-from shared.config.litellm_settings import LiteLLMSettings, Margin
-from shared.config.model_list import LiteLLMParams
+from shared.config.sections.litellm_settings import LiteLLMSettings, Margin
+from shared.config.sections.model_list import LiteLLMParams
 from shared.money import usd_to_pico
 from shared.prices.terms import Terms
 

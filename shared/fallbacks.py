@@ -1,7 +1,7 @@
 """Which model names to try when one fails, as the configuration says it."""
 
 from shared.config import Config
-from shared.config.router_settings import Fallbacks
+from shared.config.sections.router_settings import Fallbacks
 from shared.model_groups import FallbackNames, ModelGroups
 
 

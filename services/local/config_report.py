@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from services.local.screen import count
+from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import CHAT, Provider, ProviderCall
 from services.router.providers.registry import load_providers
-from services.router.providers.rejection import Rejected
 from services.router.providers.signing_in import NotSignedIn
 from shared.config import Config
 from shared.deployments import Deployment, deployments_of

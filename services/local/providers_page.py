@@ -4,7 +4,7 @@ import sys
 
 from services.local.providers_report import address_of, credential_of
 from services.router.providers.supported import Supported, supported_providers
-from shared.config.marked_page import rewrite, with_part
+from shared.config.documentation.marked_page import rewrite, with_part
 
 BEGIN, END = "<!-- providers:begin -->", "<!-- providers:end -->"
 

@@ -12,7 +12,7 @@ from services.ledger.embedded.settings import EmbeddedSettings
 from services.ledger.settings import LedgerSettings
 from services.policy.settings import PolicySettings
 from services.router.settings import RouterSettings
-from shared.config.marked_page import rewrite, with_part
+from shared.config.documentation.marked_page import rewrite, with_part
 
 BEGIN, END = "<!-- process:begin -->", "<!-- process:end -->"
 PROCESSES: dict[str, type[BaseSettings]] = {

@@ -8,15 +8,15 @@ from random import Random
 
 import structlog
 
+from services.router.choice.health import Health
+from services.router.choice.plan import Groups
 from services.router.complete import Completer
 from services.router.endpoints import Endpoints
-from services.router.health import Health
 from services.router.outcome import no_adapter
-from services.router.plan import Groups
 from services.router.providers.registry import load_providers
 from services.router.settings import RouterSettings
 from services.router.stored_responses import StoredResponses
-from services.router.transports import Transports
+from services.router.transport.transports import Transports
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
 from shared.fallbacks import context_fallbacks_of, fallbacks_of

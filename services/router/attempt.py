@@ -7,7 +7,6 @@ import structlog
 
 from services.router.client_credentials import brings_credentials, with_clients_own
 from services.router.job import Ending, Job, now_ms
-from services.router.money_line import MoneyLine
 from services.router.outcome import (
     Failed,
     answered,
@@ -22,16 +21,17 @@ from services.router.outcome import (
     unserved,
 )
 from services.router.prepare import Unserved, prepared
-from services.router.provider_answer import ProviderAnswer
+from services.router.providers.answers.broken_answer import BrokenAnswer
+from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import Provider, ProviderCall
-from services.router.providers.broken_answer import BrokenAnswer
 from services.router.providers.passing import PassedAnswer
-from services.router.providers.rejection import Rejected
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.stepping import TakesSteps
-from services.router.pump import Reading, forward, forward_passed, read_whole
-from services.router.stepped_answer import SteppedAnswer
-from services.router.transports import Transports
+from services.router.streaming.money_line import MoneyLine
+from services.router.streaming.pump import Reading, forward, forward_passed, read_whole
+from services.router.transport.provider_answer import ProviderAnswer
+from services.router.transport.stepped_answer import SteppedAnswer
+from services.router.transport.transports import Transports
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed, Unavailable
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import msgspec
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

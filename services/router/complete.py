@@ -9,21 +9,21 @@ import msgspec
 import orjson
 import structlog
 
-from services.router.answer_headers import whole_headers
 from services.router.attempt import Attempts
-from services.router.count_tokens import counted_usage
+from services.router.choice.health import Health
+from services.router.choice.plan import Groups, Plan, Try, pause_s
 from services.router.finished_fact import finished_fact, shortened
-from services.router.health import Health
 from services.router.job import Ending, Job, failed, now_ms
-from services.router.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
 from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, unsent
-from services.router.plan import Groups, Plan, Try, pause_s
 from services.router.price_call import Priced, price_call
+from services.router.providers.answers.failures import is_context_failure
 from services.router.providers.base import AnswerReader, OwnForm, Provider, ProviderCall
-from services.router.providers.failures import is_context_failure
 from services.router.providers.passing import PassedAnswer
 from services.router.responses import RESPONSES, keep
-from services.router.transports import Transports
+from services.router.streaming.answer_headers import whole_headers
+from services.router.streaming.count_tokens import counted_usage
+from services.router.streaming.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
+from services.router.transport.transports import Transports
 from shared.bodies import BodyGone, read_body
 from shared.bus import Bus, MessageTooBig, Outbox
 from shared.calls import WRITING, Bound

@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 import structlog
 
-from services.router.answer import AnswerWriter
 from services.router.complete import Completer
 from services.router.job import Job
+from services.router.streaming.answer import AnswerWriter
 from shared import subjects
 from shared.bus import Bus, Message, NotConnected
 from shared.calls import decode_cancel, unpack_complete

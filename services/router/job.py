@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.router.answer import AnswerWriter
 from services.router.dialects.outlet import Outlet
 from services.router.providers.base import AnswerReader
+from services.router.streaming.answer import AnswerWriter
 from shared import tokens
 from shared.calls import Complete
 from shared.deployments import Deployment

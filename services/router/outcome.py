@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import httpx
 
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError
-from services.router.providers.failures import reported_failure
-from services.router.providers.rejection import Rejected
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError
+from services.router.providers.answers.failures import reported_failure
+from services.router.providers.answers.rejection import Rejected
 from shared.deployments import Deployment
 from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, NotFound, ProviderFailed
 from shared.usage import Usage

@@ -5,14 +5,14 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from services.router.counting import counting_call
 from services.router.dialects.outlet import Outlet
 from services.router.dialects.registry import COUNTS, TRANSLATIONS
+from services.router.providers.answers.count_answer import CountAnswer
+from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, Provider, ProviderCall
-from services.router.providers.count_answer import CountAnswer
 from services.router.providers.openai.plain_chat import plain_chat
 from services.router.providers.passing import passed_call
-from services.router.providers.rejection import Rejected
+from services.router.streaming.counting import counting_call
 from shared.deployments import Deployment
 from shared.pass_through import CALL_TYPE
 

@@ -7,9 +7,9 @@ import httpx
 import msgspec
 import structlog
 
-from services.router.plan import Groups
+from services.router.choice.plan import Groups
 from services.router.providers.base import HttpCall, Provider, ProviderCall
-from services.router.transports import Transports
+from services.router.transport.transports import Transports
 from shared import subjects
 from shared.bus import Bus, Message
 from shared.calls import AskStored, StoredAnswer

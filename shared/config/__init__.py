@@ -5,16 +5,16 @@ None is passed over in silence; only a value that cannot be used is refused.
 """
 
 from shared.config.config import Config
-from shared.config.failure import ConfigError
-from shared.config.general_settings import GeneralSettings, MeterhouseSettings
-from shared.config.guardrails import Guardrail, GuardrailParams, TaggedModes
-from shared.config.identity import provider_and_model
-from shared.config.listing import Setting, every_setting
-from shared.config.litellm_settings import LiteLLMSettings
+from shared.config.documentation.listing import Setting, every_setting
 from shared.config.load import load_config, parse_config
-from shared.config.model_list import LiteLLMParams, ModelEntry, ModelInfo
-from shared.config.references import MissingVariable
-from shared.config.router_settings import ModelAlias, RouterSettings, RoutingStrategy
+from shared.config.reading.failure import ConfigError
+from shared.config.reading.references import MissingVariable
+from shared.config.sections.general_settings import GeneralSettings, MeterhouseSettings
+from shared.config.sections.guardrails import Guardrail, GuardrailParams, TaggedModes
+from shared.config.sections.identity import provider_and_model
+from shared.config.sections.litellm_settings import LiteLLMSettings
+from shared.config.sections.model_list import LiteLLMParams, ModelEntry, ModelInfo
+from shared.config.sections.router_settings import ModelAlias, RouterSettings, RoutingStrategy
 
 __all__ = [
     "Config",

@@ -2,15 +2,15 @@
 
 from pydantic import Field
 
-from shared.config.credential_list import Credential
-from shared.config.general_settings import GeneralSettings
-from shared.config.guardrails import Guardrail
-from shared.config.litellm_settings import LiteLLMSettings
-from shared.config.model_list import ModelEntry
-from shared.config.references import missing_in
-from shared.config.router_settings import RouterSettings
-from shared.config.section import Section
-from shared.config.values import VariableText
+from shared.config.reading.references import missing_in
+from shared.config.sections.credential_list import Credential
+from shared.config.sections.general_settings import GeneralSettings
+from shared.config.sections.guardrails import Guardrail
+from shared.config.sections.litellm_settings import LiteLLMSettings
+from shared.config.sections.model_list import ModelEntry
+from shared.config.sections.router_settings import RouterSettings
+from shared.config.sections.section import Section
+from shared.config.sections.values import VariableText
 
 
 class ConfigFile(Section):

@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.config.config import Config, ConfigFile
-from shared.config.consequences import general_settings_of, remarks, router_settings_of
-from shared.config.credential_list import with_credentials
-from shared.config.failure import ConfigError
-from shared.config.identity import deployment_ids, deployments, provider_and_model
-from shared.config.include import read_with_includes
-from shared.config.model_list import ModelEntry
-from shared.config.references import PREFIX, MissingVariable, resolved
-from shared.config.refusal import refusal
-from shared.config.sift import sift
+from shared.config.reading.consequences import general_settings_of, remarks, router_settings_of
+from shared.config.reading.failure import ConfigError
+from shared.config.reading.include import read_with_includes
+from shared.config.reading.references import PREFIX, MissingVariable, resolved
+from shared.config.reading.refusal import refusal
+from shared.config.reading.sift import sift
+from shared.config.sections.credential_list import with_credentials
+from shared.config.sections.identity import deployment_ids, deployments, provider_and_model
+from shared.config.sections.model_list import ModelEntry
 
 _PRICES = {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.000002}
 BUILT_IN: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.config.price_names import PriceName, price_name
+from shared.config.sections.price_names import PriceName, price_name
 from shared.money import PICO_PER_USD
 from shared.prices.row import OPERATORS, PriceRow, Rate, exact, multiplied
 

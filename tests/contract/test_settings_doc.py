@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import every_setting
-from shared.config.document import main, rewritten
+from shared.config.documentation.document import main, rewritten
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -17,11 +17,11 @@ def page() -> str:
 
 def test_every_setting_is_named_on_the_page(page: str) -> None:
     missing = [setting.path for setting in every_setting() if f"`{setting.path}`" not in page]
-    assert missing == [], "run: python -m shared.config.document docs/settings.md"
+    assert missing == [], "run: python -m shared.config.documentation.document docs/settings.md"
 
 
 def test_the_tables_on_the_page_are_those_of_the_code(page: str) -> None:
-    assert rewritten(page) == page, "run: python -m shared.config.document docs/settings.md"
+    assert rewritten(page) == page, "run: python -m shared.config.documentation.document docs/settings.md"
 
 
 def test_the_page_is_written_anew_between_its_markers(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.forms import Field, write_form

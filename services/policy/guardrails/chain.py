@@ -10,7 +10,7 @@ import orjson
 from services.policy.guardrails.content_filter import ContentFilter, Refusal, build_content_filter
 from services.policy.guardrails.failure import GuardrailConfigError
 from services.policy.guardrails.texts import TEXT_FIELDS, TOKEN_FIELDS, Text, has_tokens, texts_of
-from shared.config.guardrails import Guardrail, GuardrailParams, TaggedModes
+from shared.config.sections.guardrails import Guardrail, GuardrailParams, TaggedModes
 from shared.errors import BlockedByGuardrail
 from shared.forms import BadForm, Field, read_form, write_form
 

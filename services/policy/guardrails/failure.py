@@ -1,6 +1,6 @@
 """The one way a guardrail's configuration can be refused."""
 
-from shared.config.failure import ConfigError
+from shared.config.reading.failure import ConfigError
 
 
 class GuardrailConfigError(ConfigError):

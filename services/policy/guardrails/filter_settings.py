@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.policy.guardrails.failure import GuardrailConfigError
-from shared.config.references import missing_in
+from shared.config.reading.references import missing_in
 
 
 class Action(StrEnum):

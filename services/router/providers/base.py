@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.usage import Usage

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, refuse_credentials
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 
 

@@ -6,7 +6,7 @@ https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-m
 
 from typing import Any
 
-from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage, usage_from_openai
 

@@ -7,14 +7,14 @@ https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from services.router.providers.answers.completions import SseEvents
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.compatible import CompatibleProvider
-from services.router.providers.completions import SseEvents
 from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.credentials import address_or_none, key_or_none, sign_in_text
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.signing_in import SignsIn
-from services.router.providers.translated_answer import TranslatedAnswer
 from services.router.sign_in.tokens import Secret, TokenSignIn, databricks_token
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall, Whole, json_object
-from services.router.providers.broken_answer import UnreadableAnswer
 from services.router.providers.openai.body import OURS
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from shared.deployments import Deployment
 from shared.usage import Usage
 

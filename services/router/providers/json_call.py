@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from shared.deployments import Deployment
 
 

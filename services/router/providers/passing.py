@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from services.router.providers.answers.broken_answer import BrokenAnswer
+from services.router.providers.answers.rejection import Rejected
 from services.router.providers.anthropic.provider import AnthropicAnswer
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
-from services.router.providers.broken_answer import BrokenAnswer
 from services.router.providers.gemini.provider import listener_for
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.images import ImagesAnswer
@@ -17,7 +18,6 @@ from services.router.providers.openai.json_answer import JsonAnswer
 from services.router.providers.openai.rerank import RerankAnswer
 from services.router.providers.openai.responses_usage import ResponsesListener
 from services.router.providers.openai.transcription import TranscriptionAnswer
-from services.router.providers.rejection import Rejected
 from shared.deployments import Deployment
 from shared.pass_through import NO_MODEL
 from shared.usage import Usage

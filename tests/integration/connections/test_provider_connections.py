@@ -9,11 +9,11 @@ import httpx
 import orjson
 import pytest
 
-from services.router import http1
-from services.router.http1_connection import HIGH_WATER_BYTES
-from services.router.provider_answer import ProviderAnswer
 from services.router.providers.base import HttpCall
-from services.router.transports import Transports
+from services.router.transport import http1
+from services.router.transport.http1_connection import HIGH_WATER_BYTES
+from services.router.transport.provider_answer import ProviderAnswer
+from services.router.transport.transports import Transports
 from shared.config import ConfigError
 from tests.provider_servers import Behaviour, OpenAIServer
 from tests.provider_servers.certificates import self_signed

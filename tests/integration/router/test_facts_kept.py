@@ -6,13 +6,13 @@ from random import Random
 import orjson
 import pytest
 
-from services.router.answer import AnswerWriter
+from services.router.choice.health import Health
+from services.router.choice.plan import Groups
 from services.router.complete import Completer
-from services.router.health import Health
 from services.router.job import Job
-from services.router.plan import Groups
 from services.router.providers.registry import load_providers
-from services.router.transports import Transports
+from services.router.streaming.answer import AnswerWriter
+from services.router.transport.transports import Transports
 from shared.bus import Outbox
 from shared.calls import pack
 from shared.prices import PriceBook

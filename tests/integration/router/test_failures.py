@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.router import plan
+from services.router.choice import plan
 from tests.integration.router.conftest import Start, at
 from tests.integration.router.rig import Caller
 from tests.provider_servers import AnthropicServer, AzureServer, Behaviour, OpenAIServer
@@ -484,7 +484,7 @@ async def test_anthropics_figures_are_known_even_of_a_stream_that_breaks(
 async def test_a_stream_whose_connection_stays_open_ends_all_the_same(
     start: Start, caller: Caller, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.router.pump.END_WAIT_S", 0.2)
+    monkeypatch.setattr("services.router.streaming.pump.END_WAIT_S", 0.2)
     await start()
     openai_server.next(Behaviour(open_after_end=True))
     began = time.monotonic()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from services.router import plan
+from services.router.choice import plan
 from shared.interrupted import Interrupted
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Answer, Caller, until

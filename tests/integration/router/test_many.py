@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from services.router import plan
+from services.router.choice import plan
 from shared.facts import CompletionFinished
 from tests.integration.router.conftest import Start, at
 from tests.integration.router.rig import Caller, until
@@ -46,7 +46,7 @@ async def test_every_request_ends_once_and_nothing_is_left_over(
     disconnect: str,
 ) -> None:
     monkeypatch.setattr(plan, "BACKOFF_FIRST_S", 0.02)
-    monkeypatch.setattr("services.router.pump.END_WAIT_S", 0.2)
+    monkeypatch.setattr("services.router.streaming.pump.END_WAIT_S", 0.2)
     chance = random.Random(20_261_123)
     models = [
         ("gpt", at(openai_server, timeout=0.5)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.router import plan
+from services.router.choice import plan
 from shared.calls import Bound
 from shared.facts import CompletionFinished
 from tests.integration.router.conftest import Start, at

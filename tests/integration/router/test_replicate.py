@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.replicate.request import to_input
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Caller

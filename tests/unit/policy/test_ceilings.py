@@ -13,7 +13,7 @@ from services.policy.budgets.admission import Ask, Placed, Stand, place
 from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import Admit, Caller
-from shared.config.price_names import VARIED
+from shared.config.sections.price_names import VARIED
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups
 from shared.prices import PriceBook, PriceRow, Terms, charged, cost_of

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.policy.guardrails import Blocked, Chain, GuardrailConfigError, Passed
-from shared.config.failure import ConfigError
-from shared.config.guardrails import Guardrail
+from shared.config.reading.failure import ConfigError
+from shared.config.sections.guardrails import Guardrail
 from shared.errors import BlockedByGuardrail, GatewayError
 from shared.forms import Field, read_form, write_form
 

@@ -8,7 +8,7 @@ import pytest
 from services.policy.guardrails import GuardrailConfigError
 from services.policy.guardrails.content_filter import ContentFilter, Refusal, build_content_filter
 from services.policy.guardrails.nested_repeats import has_nested_repeats
-from shared.config.references import MissingVariable
+from shared.config.reading.references import MissingVariable
 
 SSN = {"pattern_type": "prebuilt", "pattern_name": "us_ssn", "action": "BLOCK"}
 EMAIL = {"pattern_type": "prebuilt", "pattern_name": "email", "action": "MASK"}

@@ -10,7 +10,7 @@ import yaml
 
 from services.policy.guardrails import Blocked, Chain, Passed
 from services.policy.guardrails.prebuilt_patterns import PREBUILT, WORD_LISTS
-from shared.config.guardrails import Guardrail
+from shared.config.sections.guardrails import Guardrail
 
 PAGE = (Path(__file__).parents[3] / "docs" / "guardrails.md").read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ from services.policy.guardrails import Chain, Passed
 from services.policy.guardrails.keywords import keyword_finder
 from services.policy.guardrails.patterns import prebuilt_finder
 from services.policy.guardrails.prebuilt_patterns import PREBUILT
-from shared.config.guardrails import Guardrail
+from shared.config.sections.guardrails import Guardrail
 
 SHORT, LONG = 4_000, 32_000
 MEGABYTE = 1_000_000

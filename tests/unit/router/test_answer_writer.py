@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from services.router.answer import AnswerWriter
-from services.router.answer_headers import header_text, stream_headers, whole_headers
 from services.router.job import Job
 from services.router.price_call import NOT_PRICED, Priced
+from services.router.streaming.answer import AnswerWriter
+from services.router.streaming.answer_headers import header_text, stream_headers, whole_headers
 from shared import frames
 from shared.bus import NotConnected
 from shared.errors import ProviderFailed

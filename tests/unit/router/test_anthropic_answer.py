@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.rejection import Rejected
 from services.router.providers.anthropic.provider import AnthropicAnswer
 from services.router.providers.anthropic.request import to_messages
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
-from services.router.providers.rejection import Rejected
 from shared.usage import Usage
 
 START = {

@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from services.router.client_credentials import brings_credentials, with_clients_own
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.registry import load_providers
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 

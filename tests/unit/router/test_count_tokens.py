@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.count_tokens import counted_usage
+from services.router.streaming.count_tokens import counted_usage
 from shared.tokens.of_request import ANSWER_TOKENS, MESSAGE_TOKENS
 from shared.usage import Usage
 

@@ -12,10 +12,10 @@ from services.router.dialects.gemini.contents import messages_of
 from services.router.dialects.gemini.request import to_chat
 from services.router.dialects.gemini.stream import CandidatesOutlet
 from services.router.prepare import prepared
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.gemini.native import GenerateAnswer
 from services.router.providers.registry import load_providers
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from shared.usage import Usage, usage_from_gemini, usage_from_openai
 from tests.dialect_files import as_stream, dialect_files
 from tests.router_calls import deployment, provider_call

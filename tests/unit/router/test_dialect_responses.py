@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.router.dialects.responses.items import messages_of
 from services.router.dialects.responses.request import to_chat
 from services.router.dialects.responses.stream import ResponseOutlet
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from shared.usage import Usage, usage_from_openai, usage_from_responses
 from tests.dialect_files import as_stream, dialect_files, events_in
 

@@ -5,11 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.answer import AnswerWriter
 from services.router.finished_fact import MESSAGE_MAX, finished_fact
 from services.router.job import Ending, Job, failed
 from services.router.price_call import Priced, price_call
 from services.router.providers.openai import OpenAIAnswer
+from services.router.streaming.answer import AnswerWriter
 from shared.errors import ProviderFailed
 from shared.facts import CompletionFinished, encode_fact
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact

@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
+from services.router.providers.answers.completions import Completions, SseEvents
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.cloudflare.provider import DONE
 from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
-from services.router.providers.completions import Completions, SseEvents
 from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.mistral.request import to_mistral
 from services.router.providers.ollama.lines import JsonLines
@@ -19,7 +20,6 @@ from services.router.providers.ollama.request import to_chat as to_ollama
 from services.router.providers.ollama.translate import OllamaTranslator
 from services.router.providers.replicate.request import to_input
 from services.router.providers.replicate.translate import ReplicateEvents, ReplicateTranslator
-from services.router.providers.translated_answer import TranslatedAnswer
 from services.router.providers.watsonx.request import to_chat as to_watsonx
 from services.router.providers.watsonx.translate import WatsonxTranslator
 from tests.golden_files import golden, golden_names

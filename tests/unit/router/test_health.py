@@ -1,6 +1,6 @@
 import pytest
 
-from services.router.health import Health
+from services.router.choice.health import Health
 from tests.router_calls import deployment
 
 D = deployment("d")

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.openai.images import ImagesAnswer
 from services.router.providers.openai.rerank import RerankAnswer
 from services.router.providers.openai.speech import SpeechAnswer

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.money_line import UNBOUND, MoneyLine, Rates, rates_of, room_for, units_pico
+from services.router.streaming.money_line import UNBOUND, MoneyLine, Rates, rates_of, room_for, units_pico
 from shared import tokens
 from shared.calls import Bound
 from shared.prices import PriceRow, Rate

@@ -6,11 +6,11 @@ import orjson
 import pytest
 
 from services.router.prepare import prepared
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.message_answer import MessageAnswer
 from services.router.providers.base import HttpCall
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.registry import load_providers
-from services.router.providers.rejection import InvalidField
 from tests.dialect_files import events_in
 from tests.router_calls import deployment, provider_call
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.router.dialects.responses.stream import ResponseOutlet
 from services.router.prepare import prepared
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError
 from services.router.providers.openai.responses import ResponsesAnswer
 from services.router.providers.registry import load_providers
 from tests.router_calls import deployment, provider_call

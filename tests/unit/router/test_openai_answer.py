@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.openai import OpenAIAnswer
 from services.router.providers.openai import answer as answer_module
 from shared.usage import Usage

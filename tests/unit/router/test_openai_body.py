@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, max_tokens_fields, outgoing_body
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from tests.router_calls import provider_call
 
 MESSAGES = [{"role": "user", "content": "hello"}]

@@ -6,11 +6,11 @@ import orjson
 import pytest
 
 from services.router.prepare import Unserved, prepared
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.openai.json_answer import JsonAnswer
 from services.router.providers.openai.plain_body import plain_form
 from services.router.providers.registry import load_providers
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 from shared.forms import Field, read_form, write_form
 from tests.router_calls import deployment, provider_call

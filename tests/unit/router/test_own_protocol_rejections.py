@@ -6,17 +6,17 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.completions import Completions, SseEvents
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
-from services.router.providers.completions import Completions, SseEvents
 from services.router.providers.mistral.request import to_mistral, wire_id
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat as to_ollama
 from services.router.providers.ollama.translate import OllamaTranslator
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
-from services.router.providers.translated_answer import TranslatedAnswer
 from services.router.providers.watsonx.request import to_chat as to_watsonx
 
 USER = {"role": "user", "content": "hi"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.plan import Groups, Plan, Try, pause_s
+from services.router.choice.plan import Groups, Plan, Try, pause_s
 from shared.deployments import Deployment
 from tests.router_calls import deployment
 

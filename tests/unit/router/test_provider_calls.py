@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
+from services.router.providers.answers.rejection import InvalidField, Rejected
 from services.router.providers.base import HttpCall
 from services.router.providers.registry import load_providers
-from services.router.providers.rejection import InvalidField, Rejected
 from shared.config import MissingVariable
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing

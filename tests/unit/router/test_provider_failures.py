@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.providers.failures import MESSAGE_MAX, is_context_failure, provider_failure
+from services.router.providers.answers.failures import MESSAGE_MAX, is_context_failure, provider_failure
 
 
 def failure(status: int, body: Any) -> Any:

@@ -4,7 +4,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.route import ordered_attempts
+from services.router.choice.route import ordered_attempts
 from shared.deployments import Deployment
 from tests.router_calls import deployment
 

@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
+from services.router.choice.plan import BACKOFF_FIRST_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S
+from services.router.choice.route import ordered_attempts
 from services.router.outcome import by_status
-from services.router.plan import BACKOFF_FIRST_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S
-from services.router.providers.failures import CONTEXT_CODES
+from services.router.providers.answers.failures import CONTEXT_CODES
 from services.router.providers.registry import load_providers
-from services.router.route import ordered_attempts
 from shared.config import load_config
-from shared.config.general_settings import MeterhouseSettings
-from shared.config.router_settings import RouterSettings
+from shared.config.sections.general_settings import MeterhouseSettings
+from shared.config.sections.router_settings import RouterSettings
 from shared.deployments import Deployment, deployments_of
 from shared.errors import ProviderFailed
 from shared.fallbacks import context_fallbacks_of, fallbacks_of

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from services.router.providers.registry import load_providers
-from services.router.transports import Transports
+from services.router.transport.transports import Transports
 from tests.router_calls import deployment, provider_call
 
 MESSAGES = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "one two three"}]

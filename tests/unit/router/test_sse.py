@@ -1,8 +1,8 @@
 import pytest
 
-from services.router.providers import sse
-from services.router.providers.broken_answer import UnreadableAnswer
-from services.router.providers.sse import EventBlocks, SseParser
+from services.router.providers.answers import sse
+from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.sse import EventBlocks, SseParser
 
 STREAM = b': hi\n\nevent: a\ndata: {"x":1}\n\ndata:two\ndata: lines\n\nid: 3\n\n\ndata: last\n\n'
 EVENTS = [("a", b'{"x":1}'), ("", b"two\nlines"), ("", b"last")]

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from shared.config import Config, Setting, every_setting, parse_config
-from shared.config.section import Section
+from shared.config.sections.section import Section
 
 
 def sections(shape: type[BaseModel]) -> set[type[BaseModel]]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config.operator_prices import OperatorPrices
-from shared.config.price_names import VARIED, price_name
+from shared.config.sections.operator_prices import OperatorPrices
+from shared.config.sections.price_names import VARIED, price_name
 from shared.prices import PriceBook, PriceRow, Rate, ceiling_pico, cost_of, max_output_tokens
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling
 from shared.prices.operator import OPERATOR_PRICES, operator_row

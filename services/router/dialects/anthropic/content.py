@@ -7,7 +7,7 @@ https://platform.claude.com/docs/en/build-with-claude/search-results
 
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 Parts = list[dict[str, Any]]
 

@@ -9,7 +9,7 @@ from typing import Any
 from services.router.dialects.anthropic.content import text_parts
 from services.router.dialects.anthropic.conversation import messages_of
 from services.router.dialects.anthropic.tools import choice_of, tools_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 
 _SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
 _TRANSLATED = {

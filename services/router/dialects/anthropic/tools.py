@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
 
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples", "cache_control")
 _SIZES = ((1, "low"), (5, "medium"))

@@ -7,8 +7,8 @@ import orjson
 from services.router.dialects.anthropic.request import to_chat
 from services.router.dialects.anthropic.stream import MessageOutlet
 from services.router.dialects.outlet import Outlet
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
-from services.router.providers.rejection import InvalidField
 
 
 def translate_messages(call: ProviderCall) -> tuple[dict[str, Any], Outlet]:

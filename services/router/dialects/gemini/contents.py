@@ -10,7 +10,7 @@ import orjson
 
 from services.router.dialects.gemini.fields import field, list_in
 from services.router.dialects.gemini.thoughts import unsealed
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 Messages = list[dict[str, Any]]
 

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 
 @cache

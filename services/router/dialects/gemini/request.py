@@ -8,7 +8,7 @@ from typing import Any
 from services.router.dialects.gemini.contents import messages_of, system_of
 from services.router.dialects.gemini.fields import field, object_in, spellings
 from services.router.dialects.gemini.tools import choice_of, json_schema, tools_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 
 _NUMBERS = {
     "temperature": "temperature",

@@ -6,7 +6,7 @@ Sources: https://ai.google.dev/gemini-api/docs/function-calling, https://ai.goog
 from typing import Any
 
 from services.router.dialects.gemini.fields import field, list_in, object_in
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 _SCHEMA_WORDS = {"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"}
 _NOT_OF_JSON_SCHEMA = ("nullable", "propertyOrdering", "property_ordering", "example")

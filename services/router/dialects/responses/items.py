@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 Messages = list[dict[str, Any]]
 

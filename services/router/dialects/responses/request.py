@@ -7,7 +7,7 @@ from typing import Any
 
 from services.router.dialects.responses.items import messages_of
 from services.router.dialects.responses.tools import choice_of, tools_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 
 _SAME = (
     "model",

@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/guides/migrate-to-responses
 
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 
 def tools_of(given: object, unsupported: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.media import file_block, image_block
-from services.router.providers.rejection import InvalidField
 
 _OWN_BLOCKS = frozenset(
     {

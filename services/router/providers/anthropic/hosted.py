@@ -6,11 +6,11 @@ Sources: https://docs.claude.com/en/api/claude-on-vertex-ai, https://docs.claude
 import time
 from typing import Any
 
+from services.router.providers.answers.translated_answer import Framing
 from services.router.providers.anthropic.provider import DEFAULT_MAX_TOKENS, AnthropicAnswer
 from services.router.providers.anthropic.request import to_messages
 from services.router.providers.base import AnswerReader, ProviderCall
 from services.router.providers.chat_body import chat_body
-from services.router.providers.translated_answer import Framing
 from shared.deployments import Deployment
 from shared.prices import own_output_limit
 

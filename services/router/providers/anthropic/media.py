@@ -8,7 +8,7 @@ import base64
 import binascii
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import OwnForm, Whole, json_object
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
-from services.router.providers.sse import EventBlocks, event_of
 from shared.usage import Usage, usage_from_anthropic
 
 _TELLING = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"')

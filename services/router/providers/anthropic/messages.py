@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials, without_thoughts
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 
 _DEFAULTS = ("max_tokens", "temperature", "top_k", "top_p", "thinking", "service_tier")

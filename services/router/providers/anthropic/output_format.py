@@ -6,9 +6,9 @@ https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools (forc
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
 from services.router.providers.anthropic.json_schema import supported_schema
-from services.router.providers.rejection import InvalidField
 
 ANSWER_TOOL = "json_tool_call"
 """The tool that carries a JSON answer, under LiteLLM's name; response and stream turn its calls back into content."""

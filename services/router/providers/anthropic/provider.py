@@ -6,20 +6,20 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.count_answer import CountAnswer
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.sse import SseParser
+from services.router.providers.answers.translated_answer import Framing
 from services.router.providers.anthropic.message_answer import MessageAnswer
 from services.router.providers.anthropic.messages import outgoing_count, outgoing_message, with_client_headers
 from services.router.providers.anthropic.request import to_messages
 from services.router.providers.anthropic.response import to_completion
 from services.router.providers.anthropic.stream import StreamTranslator
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall, Whole, json_object
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.chat_body import chat_body
-from services.router.providers.count_answer import CountAnswer
 from services.router.providers.credentials import call_headers, text_or_missing
-from services.router.providers.failures import provider_failure
 from services.router.providers.prepared import Prepared
-from services.router.providers.sse import SseParser
-from services.router.providers.translated_answer import Framing
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.prices import own_output_limit

@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.anthropic.abilities import Abilities, abilities_of
 from services.router.providers.anthropic.conversation import split_conversation, tool_names_in
 from services.router.providers.anthropic.output_format import ANSWER_TOOL, answer_tool, format_of
 from services.router.providers.anthropic.sampling import sampling_of, stop_sequences_of
 from services.router.providers.anthropic.thinking import budget_of, is_thinking, thinking_of
 from services.router.providers.anthropic.tools import choice_of, tools_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
     "n": (1,),

@@ -7,8 +7,8 @@ https://platform.claude.com/docs/en/build-with-claude/extended-thinking (what th
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
-from services.router.providers.rejection import InvalidField
 
 _TOP_P_LEAST_WHEN_THINKING = 0.95
 

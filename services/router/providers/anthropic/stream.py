@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.broken_answer import ProviderStreamError
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.response import finish_reason_of, refusal_of, result_field
 from services.router.providers.anthropic.usage import openai_usage
-from services.router.providers.broken_answer import ProviderStreamError
 from shared.usage import Usage, usage_from_anthropic
 
 

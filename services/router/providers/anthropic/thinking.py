@@ -6,8 +6,8 @@ https://platform.claude.com/docs/en/build-with-claude/effort; the budgets are Li
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
-from services.router.providers.rejection import InvalidField
 
 BUDGET_LEAST = 1024
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}  # tokens

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.content import with_cache_control
-from services.router.providers.rejection import InvalidField
 from services.router.providers.thought_ids import split_thought
 
 _REFUSED_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")

@@ -6,10 +6,10 @@ https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool.
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
 from services.router.providers.anthropic.content import with_cache_control
 from services.router.providers.anthropic.json_schema import supported_schema
-from services.router.providers.rejection import InvalidField
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
 _SEARCHES = {"low": 1, "medium": 5, "high": 10}

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from services.router.providers.answers.failures import provider_failure
 from services.router.providers.audio.recording import format_of, recording_in
 from services.router.providers.audio.transcript import Transcript, TranscriptAnswer
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
-from services.router.providers.failures import provider_failure
 from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import GatewayError

@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.audio.recording import format_of, recording_in
 from services.router.providers.audio.transcript import Transcript, TranscriptAnswer
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
-from services.router.providers.failures import provider_failure
 from services.router.providers.json_call import json_call, refuse_others
 from services.router.providers.openai.speech import SpeechAnswer
 from services.router.providers.prepared import Prepared
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.forms import Field, write_form

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from shared.forms import BadForm, Field, read_form
 
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.base import OwnForm, Whole, json_object
-from services.router.providers.broken_answer import UnreadableAnswer
 from shared.audio import duration_bound_ms, duration_ms
 from shared.usage import Usage
 

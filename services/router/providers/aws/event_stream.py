@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html (i
 import struct
 from collections.abc import Iterator
 
-from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 
 EXCEPTION = "exception "
 """In front of an exception's name, where an event's name would be."""

@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl, quote
 
 import orjson
 
+from services.router.providers.answers.failures import provider_failure
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
 from services.router.providers.anthropic.provider import API_VERSION
 from services.router.providers.azure.address import address_of
 from services.router.providers.azure.credentials import EntraIdentity, credential_of
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
-from services.router.providers.failures import provider_failure
 from services.router.providers.openai import OpenAIAnswer, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.openai.other_calls import other_call

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
 
+from services.router.providers.answers.failures import provider_failure
 from services.router.providers.azure.address import address_of
 from services.router.providers.azure.credentials import EntraIdentity, credential_of
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
-from services.router.providers.failures import provider_failure
 from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.openai.other_calls import other_call

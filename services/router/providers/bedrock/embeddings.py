@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.embeddings import (
     ReadVectors,
@@ -16,7 +17,6 @@ from services.router.providers.embeddings import (
     one_input,
     refuse_dimensions,
 )
-from services.router.providers.rejection import InvalidField
 from shared.usage import Usage
 
 _COHERE_INPUT_TYPE = "search_document"

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.event_stream import EventStream
 from services.router.providers.aws.region import region_of, service_address
@@ -23,7 +24,6 @@ from services.router.providers.credentials import call_headers, sign_in_text, te
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id

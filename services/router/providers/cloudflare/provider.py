@@ -7,18 +7,18 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.completions import Completions, SseEvents
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.cloudflare.run import RunTranslator, to_run
-from services.router.providers.completions import Completions, SseEvents
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
-from services.router.providers.failures import provider_failure
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, outgoing_body
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.prepared import Prepared
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.ids import new_id

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.completions import Completions
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.chat_body import max_tokens_of, number_in
-from services.router.providers.completions import Completions
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from shared.ids import new_id
 from shared.usage import Usage, usage_from_openai
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 
 import orjson
 
+from services.router.providers.answers.completions import Completions, SseEvents
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.cohere.request import to_chat
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.cohere.vectors import embed_call, rerank_call
-from services.router.providers.completions import Completions, SseEvents
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
-from services.router.providers.failures import provider_failure
 from services.router.providers.prepared import Prepared
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 

@@ -6,8 +6,8 @@ https://docs.cohere.com/docs/tool-use-streaming
 
 from typing import Any
 
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
-from services.router.providers.completions import Completions
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.completions import Completions
 from shared.usage import Usage, usage_from_cohere
 
 _FINISH_REASONS = {

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.gemini.media import audio_part, file_part, image_part
-from services.router.providers.rejection import InvalidField
 
 Parts = list[dict[str, Any]]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.broken_answer import ProviderStreamError
-from services.router.providers.failures import MESSAGE_MAX, provider_failure, reported_failure
+from services.router.providers.answers.broken_answer import ProviderStreamError
+from services.router.providers.answers.failures import MESSAGE_MAX, provider_failure, reported_failure
 from shared.errors import GatewayError
 
 _STATUS = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.gemini.content import Parts
-from services.router.providers.rejection import InvalidField
 from services.router.providers.thought_ids import split_thought, with_thought
 
 _MADE_HERE = "call_"

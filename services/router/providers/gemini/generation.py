@@ -5,11 +5,11 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.json_schema import json_schema, old_schema
 from services.router.providers.gemini.thinking import thinking_of
-from services.router.providers.rejection import InvalidField
 
 _NUMBERS = {
     "temperature": "temperature",

@@ -6,7 +6,7 @@ https://ai.google.dev/api/caching#Schema (the older form).
 
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 _OLD_KEYWORDS = frozenset(
     {

@@ -7,7 +7,7 @@ import mimetypes
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 _PDF_IN_BASE64 = "JVBERi0"  # %PDF-
 _AUDIO_TYPES = {"mp3": "audio/mp3", "wav": "audio/wav", "pcm16": "audio/pcm"}

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, UnreadableAnswer
+from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import OwnForm, ProviderCall, Whole, json_object
-from services.router.providers.broken_answer import BrokenAnswer, UnreadableAnswer
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.grounding import searches_of
 from services.router.providers.openai.body import OURS, refuse_credentials
-from services.router.providers.rejection import InvalidField
-from services.router.providers.sse import EventBlocks, event_of
 from shared.deployments import Deployment
 from shared.usage import Usage, usage_from_gemini
 

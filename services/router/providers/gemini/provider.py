@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.count_answer import CountAnswer
+from services.router.providers.answers.sse import SseParser
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
-from services.router.providers.count_answer import CountAnswer
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.abilities import abilities_of
@@ -19,8 +21,6 @@ from services.router.providers.gemini.native import COUNT, GENERATE, GenerateAns
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
 from services.router.providers.prepared import Prepared
-from services.router.providers.sse import SseParser
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.ids import new_id

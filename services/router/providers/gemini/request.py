@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.conversation import split_conversation
 from services.router.providers.gemini.generation import generation_config
 from services.router.providers.gemini.tools import choice_of, tools_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
     "logit_bias": ({},),

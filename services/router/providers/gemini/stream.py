@@ -8,7 +8,7 @@ Source: https://ai.google.dev/api/generate-content#method:-models.streamgenerate
 from collections.abc import Iterable
 from typing import Any
 
-from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.function_calls import tool_call
 from services.router.providers.gemini.grounding import annotations_of, searches_of

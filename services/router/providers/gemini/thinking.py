@@ -5,8 +5,8 @@ Source: https://ai.google.dev/gemini-api/docs/thinking; the budgets of the effor
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.gemini.abilities import Abilities
-from services.router.providers.rejection import InvalidField
 
 _BUDGETS = {"minimal": 512, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}  # tokens
 _ORDER = ("minimal", "low", "medium", "high")

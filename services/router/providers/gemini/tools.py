@@ -5,9 +5,9 @@ Sources: https://ai.google.dev/gemini-api/docs/function-calling, https://ai.goog
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.json_schema import json_schema, old_schema
-from services.router.providers.rejection import InvalidField
 
 _OWN_TOOLS = {
     "googleSearch": "googleSearch",

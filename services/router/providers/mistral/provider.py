@@ -2,15 +2,15 @@
 
 import orjson
 
+from services.router.providers.answers.completions import SseEvents
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
-from services.router.providers.completions import SseEvents
 from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.mistral.request import to_mistral
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.provider import OpenAICompatible
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 
 

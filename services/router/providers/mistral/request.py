@@ -7,8 +7,8 @@ import hashlib
 import re
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.chat_body import max_tokens_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.thought_ids import split_thought
 
 _WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {

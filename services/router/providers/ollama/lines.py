@@ -1,7 +1,7 @@
 """JSON objects, a line each, however the network cut them. https://github.com/ndjson/ndjson-spec"""
 
-from services.router.providers.broken_answer import UnreadableAnswer
-from services.router.providers.sse import EVENT_BYTES_MAX
+from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.sse import EVENT_BYTES_MAX
 
 
 class JsonLines:

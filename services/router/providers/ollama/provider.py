@@ -5,17 +5,17 @@ from collections.abc import Mapping
 
 import orjson
 
+from services.router.providers.answers.completions import Completions
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
-from services.router.providers.completions import Completions
 from services.router.providers.credentials import address_or_none, call_headers, key_or_none
-from services.router.providers.failures import provider_failure
 from services.router.providers.ollama.embed import embed_call
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat
 from services.router.providers.ollama.translate import OllamaTranslator
 from services.router.providers.prepared import Prepared
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id

@@ -5,9 +5,9 @@ Sources: https://docs.ollama.com/api/chat, https://docs.ollama.com/modelfile#val
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.ollama.conversation import messages_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
     "n": (1,),

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
-from services.router.providers.completions import Completions
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.completions import Completions
 from shared.ids import new_id
 from shared.usage import Usage, usage_from_ollama
 

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import Whole, json_object
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.openai.answer_text import text_of_events, text_of_whole
-from services.router.providers.sse import EventBlocks, event_of
 from shared.usage import Usage, usage_from_openai
 
 _DONE = b"[DONE]"

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.thought_ids import MARK
 
 CREDENTIALS = {"api_base", "api_key", "base_url"}

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import OwnForm, Whole, json_object
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
-from services.router.providers.sse import EventBlocks, event_of
 from shared.usage import Usage
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.base import Whole, json_object
-from services.router.providers.broken_answer import UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage, usage_from_openai
 

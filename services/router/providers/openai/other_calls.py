@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, outgoing_body
@@ -12,7 +13,6 @@ from services.router.providers.openai.rerank import RerankAnswer
 from services.router.providers.openai.responses import ResponsesAnswer, responses_body
 from services.router.providers.openai.speech import SpeechAnswer
 from services.router.providers.openai.transcription import TranscriptionAnswer
-from services.router.providers.rejection import InvalidField
 from shared.deployments import Deployment
 from shared.forms import BadForm, Field, read_form
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials
-from services.router.providers.rejection import InvalidField
 from shared.forms import BadForm, Field, read_form, write_form
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

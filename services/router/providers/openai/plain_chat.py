@@ -7,8 +7,8 @@ https://platform.openai.com/docs/guides/reasoning (which models take an effort)
 from collections.abc import Collection
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.openai.body import is_reasoning_model
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _EXTRAS: dict[str, frozenset[str]] = {
     "openrouter": frozenset({"cache_control", "reasoning_effort", "top_k"}),

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from services.router.providers.answers.failures import provider_failure
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
 from services.router.providers.credentials import call_headers, text_or_missing
-from services.router.providers.failures import provider_failure
 from services.router.providers.openai.answer import THOUGHTS_RENAMED, OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
 from services.router.providers.openai.other_calls import other_call

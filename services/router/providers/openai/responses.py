@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, UnreadableAnswer
+from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import OwnForm, ProviderCall, Whole, json_object
-from services.router.providers.broken_answer import BrokenAnswer, UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
 from services.router.providers.openai.plain_body import plain_body
-from services.router.providers.sse import EventBlocks, event_of
 from shared.deployments import Deployment
 from shared.usage import Usage, usage_from_responses
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
-from services.router.providers.broken_answer import UnreadableAnswer
-from services.router.providers.sse import SseParser
 from shared.usage import Usage, usage_from_responses
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")

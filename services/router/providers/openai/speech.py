@@ -2,9 +2,9 @@
 
 import orjson
 
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import OwnForm, Whole
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
-from services.router.providers.sse import SseParser
 from shared import tokens
 from shared.audio import duration_ms
 from shared.usage import Usage, usage_of_speech

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.base import Whole
-from services.router.providers.broken_answer import UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
 from services.router.providers.openai.event_answer import EventAnswer
 from shared.audio import duration_bound_ms, duration_ms

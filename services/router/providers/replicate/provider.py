@@ -7,11 +7,12 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
+from services.router.providers.answers.completions import Completions
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
-from services.router.providers.completions import Completions
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
-from services.router.providers.failures import provider_failure
 from services.router.providers.prepared import Prepared
 from services.router.providers.replicate.request import to_input
 from services.router.providers.replicate.translate import (
@@ -21,7 +22,6 @@ from services.router.providers.replicate.translate import (
     prediction_in,
 )
 from services.router.providers.stepping import Step, Steps, TakesSteps
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id

@@ -6,8 +6,8 @@ Source: https://replicate.com/meta/meta-llama-3-70b-instruct/api/schema
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _NEUTRAL: dict[str, tuple[object, ...]] = {
     "n": (1,),

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
-from services.router.providers.completions import Completions
-from services.router.providers.sse import SseParser
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.completions import Completions
+from services.router.providers.answers.sse import SseParser
 from shared.usage import Usage, usage_from_replicate
 
 LAST = "prediction"

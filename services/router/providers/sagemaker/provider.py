@@ -10,20 +10,20 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.region import region_of, service_address
 from services.router.providers.aws.signature import signed_headers
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall, Whole
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
-from services.router.providers.failures import provider_failure
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.prepared import Prepared
 from services.router.providers.sagemaker.stream import ContainerAnswer, ContainerEvents
 from services.router.providers.sagemaker.text_generation import TextGenerationTranslator, to_text_generation
 from services.router.providers.signing_in import SignsIn
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id

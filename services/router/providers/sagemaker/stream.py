@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import orjson
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, UnreadableAnswer
+from services.router.providers.answers.sse import SseParser
 from services.router.providers.aws.event_stream import EXCEPTION, EventStream
 from services.router.providers.bedrock.failures import stream_error
-from services.router.providers.broken_answer import BrokenAnswer, UnreadableAnswer
 from services.router.providers.openai import OpenAIAnswer
-from services.router.providers.sse import SseParser
 
 
 class Payloads:

@@ -5,9 +5,9 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from services.router.providers.completions import shown_usage
-from services.router.providers.rejection import InvalidField
-from services.router.providers.translated_json import Read
+from services.router.providers.answers.completions import shown_usage
+from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.answers.translated_json import Read
 from shared.usage import Usage
 
 DEFAULTS = ("dimensions", "encoding_format")

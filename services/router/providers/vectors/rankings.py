@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
-from services.router.providers.translated_json import Read
+from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.answers.translated_json import Read
 from shared.ids import new_id
 from shared.usage import Usage
 

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.translated_json import Read, TranslatedJson
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
-from services.router.providers.failures import provider_failure
 from services.router.providers.json_call import json_call, refuse_others, texts_of, whole_number
 from services.router.providers.prepared import Prepared
-from services.router.providers.translated_json import Read, TranslatedJson
 from services.router.providers.vectors.embeddings import DEFAULTS, embeddings_reader, wants_base64
 from services.router.providers.vectors.rankings import FIELDS, document_texts, ranking
 from shared.deployments import Deployment

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.chat_body import max_tokens_of
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
     "parallel_tool_calls": (True,),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.router.providers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from shared.usage import Usage, usage_from_openai
 
 _SHOWN = ("id", "created")

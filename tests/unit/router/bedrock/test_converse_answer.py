@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.aws.event_stream import EventStream
 from services.router.providers.bedrock.converse.request import to_converse
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
 from services.router.providers.bedrock.failures import failure_of
 from services.router.providers.bedrock.model_id import model_id_of
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.usage import Usage
 from tests.golden_files import golden, golden_names
 from tests.provider_servers import aws_event_stream

@@ -9,9 +9,9 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.providers.answers.rejection import InvalidField, Rejected, UnsupportedParameter
 from services.router.providers.bedrock.converse.request import joined, to_converse
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
-from services.router.providers.rejection import InvalidField, Rejected, UnsupportedParameter
 from tests.golden_files import golden, golden_names
 
 HELLO = [{"role": "user", "content": "Hello"}]

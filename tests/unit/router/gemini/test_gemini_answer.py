@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from services.router.providers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.sse import SseParser
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.request import to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
-from services.router.providers.sse import SseParser
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.errors import GatewayError
 from shared.usage import Usage
 from tests.golden_files import golden, golden_names

@@ -8,8 +8,8 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.providers.answers.rejection import InvalidField, Rejected, UnsupportedParameter
 from services.router.providers.gemini.request import to_generate_content
-from services.router.providers.rejection import InvalidField, Rejected, UnsupportedParameter
 from tests.golden_files import golden, golden_names
 
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.bedrock.converse.media import address_block, audio_block, file_block
-from services.router.providers.rejection import InvalidField
 
 Blocks = list[dict[str, Any]]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import abilities_of as claude_abilities
 from services.router.providers.anthropic.json_schema import supported_schema
 from services.router.providers.anthropic.sampling import sampling_of
@@ -16,7 +17,6 @@ from services.router.providers.anthropic.thinking import is_thinking, thinking_o
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
-from services.router.providers.rejection import InvalidField
 
 _NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _OPENAI_EFFORTS = {**_NOVA_EFFORTS, "minimal": "low"}

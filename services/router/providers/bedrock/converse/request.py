@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.bedrock.converse.abilities import Abilities, abilities_of
 from services.router.providers.bedrock.converse.conversation import split_conversation, tool_names_in
@@ -13,7 +14,6 @@ from services.router.providers.bedrock.converse.inference import (
 )
 from services.router.providers.bedrock.converse.tools import answer_tool, choice_of, stand_in, tools_of
 from services.router.providers.bedrock.model_id import ModelId
-from services.router.providers.rejection import InvalidField, UnsupportedParameter
 
 _WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
     "n": (1,),

@@ -5,12 +5,12 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Conv
 
 from typing import Any
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.usage import openai_usage
 from services.router.providers.aws.event_stream import EXCEPTION
 from services.router.providers.bedrock.converse.response import end_fields, finish_reason_of, image_of, to_completion
 from services.router.providers.bedrock.failures import stream_error
-from services.router.providers.broken_answer import UnreadableAnswer
 from shared.usage import Usage, usage_from_bedrock
 
 

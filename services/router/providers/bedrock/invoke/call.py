@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
 from services.router.providers.base import AnswerReader, ProviderCall
 from services.router.providers.bedrock.converse.request import to_converse
@@ -17,8 +19,6 @@ from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.chat_body import chat_body
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
-from services.router.providers.rejection import InvalidField
-from services.router.providers.translated_answer import TranslatedAnswer
 from shared.deployments import Deployment
 from shared.ids import new_id
 

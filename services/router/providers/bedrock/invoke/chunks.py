@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 import orjson
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.aws.event_stream import EXCEPTION, EventStream
 from services.router.providers.bedrock.failures import stream_error
-from services.router.providers.broken_answer import UnreadableAnswer
 
 
 class InvokeChunks:

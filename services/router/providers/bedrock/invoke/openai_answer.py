@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.router.providers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage, usage_from_bedrock_metrics, usage_from_openai
 

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-text
 import re
 from typing import Any
 
-from services.router.providers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField
 
 _SPECIAL = re.compile(r"<\|[a-z_0-9]+\|>|</?s>|\[/?INST\]")
 

@@ -6,8 +6,8 @@ stream's last chunk has Bedrock's own counts; a whole answer of Mistral or Coher
 
 from typing import Any
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.anthropic.usage import openai_usage
-from services.router.providers.broken_answer import UnreadableAnswer
 from shared.usage import Usage, usage_from_bedrock_metrics
 
 METRICS = "amazon-bedrock-invocationMetrics"

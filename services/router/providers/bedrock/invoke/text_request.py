@@ -5,9 +5,9 @@ Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.h
 
 from typing import Any
 
+from services.router.providers.answers.rejection import UnsupportedParameter
 from services.router.providers.bedrock.invoke.prompt import llama_prompt, mistral_prompt, spoken, titan_prompt
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
-from services.router.providers.rejection import UnsupportedParameter
 
 _NEUTRAL: dict[str, tuple[object, ...]] = {
     "n": (1,),

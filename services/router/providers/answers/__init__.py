@@ -1,0 +1,1 @@
+"""What providers' answers have in common: event streams, refusals, broken answers, translation into OpenAI's form."""

@@ -1,0 +1,1 @@
+"""What happens to an answer while it passes: read, counted, cut where the money ends, and written on to the edge."""

@@ -1,0 +1,1 @@
+"""The tables of docs/settings.md, made of the settings' own types."""

@@ -1,0 +1,1 @@
+"""What each section of config.yaml may say."""
