@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from services.policy.admit import Admission, Rules
+from services.policy.admit import Admission
 from services.policy.asking import Asking
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.configured import tree_rules_of
@@ -18,17 +18,21 @@ from services.policy.control.projection.projector import Projector
 from services.policy.guardrails import Chain
 from services.policy.hooks.notifier import Notifier
 from services.policy.hooks.targets import hooks_of
+from services.policy.in_progress import InProgress
 from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.journal.layout import check_layout
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.owning.owner import Owner
 from services.policy.partitions.owning.ownership import Leases
 from services.policy.partitions.settlements import Settlements
+from services.policy.replies import Replies
+from services.policy.reserve import Reserve, Rules
 from services.policy.settings import PolicySettings
 from services.policy.thresholds.terms import Directory
 from services.policy.thresholds.told import decode_told
 from services.policy.thresholds.watch import ThresholdWatch
 from shared import subjects
+from shared.bodies import BodyHolder
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config
 from shared.deployments import access_groups_of
@@ -81,23 +85,35 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     )
     access = HolderAccess(holders.entries, access_groups_of(config))
     partitions = OpenPartitions()
-    admission = Admission(
+    bodies, replies = BodyHolder(bus), Replies(bus, outbox)
+    in_progress = InProgress(replies, bodies)
+    reserve = Reserve(
         bus,
-        outbox,
-        keys=keys.entries,
         asking=Asking(keys.entries, access, tree, limits, ceilings, hold_grace_ms=int(own.hold_grace_s * 1000)),
         partitions=partitions,
         ceilings=ceilings,
-        chain=chain,
-        access=access,
         rules=Rules(
-            own.partitions,
             own.allow_unpriced_models_on_budgets,
             config.litellm_settings.budget_exceeded_status_code,
             int(own.admission_timeout_s * 900),
         ),
+        bodies=bodies,
+        replies=replies,
+        in_progress=in_progress,
     )
-    await admission.start()
+    admission = Admission(
+        bus,
+        outbox,
+        keys=keys.entries,
+        access=access,
+        chain=chain,
+        bodies=bodies,
+        replies=replies,
+        in_progress=in_progress,
+        reserve=reserve,
+    )
+    await bodies.start()
+    await reserve.start()
     settlements = Settlements(bus)
     leases = Leases(bus, settings.policy_name, own.partitions)
     await leases.start()
@@ -118,7 +134,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
             tasks.create_task(projector.run()),
             tasks.create_task(watch.run(partitions, leases.holds)),
             tasks.create_task(notifier.run(lambda: owner.serves(0))),
-            tasks.create_task(admission.remind()),
+            tasks.create_task(replies.remind()),
             tasks.create_task(beat(bus, "policy", owner.lacks, waiting=lambda: partitions.waiting)),
         ]
         if own.price_refresh_s is not None:

@@ -13,6 +13,7 @@ from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, NotConnected
 from shared.calls import Admit, Bound, Complete, pack
 from shared.errors import Unavailable
+from shared.keys import Key
 
 _NOWHERE = "-"
 
@@ -31,6 +32,16 @@ class Body(NamedTuple):
     text: TextTokens | None = None
 
 
+class Passed(NamedTuple):
+    """A request that may be served: its key, model and text are in order. `key` None is the master key."""
+
+    number: int  # the partition that decides on it
+    request: Admit
+    key: Key | None
+    body: Body
+    applied: tuple[str, ...]  # guardrails
+
+
 class Dispatch:
     def __init__(self, bus: Bus, taker: Taker, replies: Replies, bodies: BodyHolder) -> None:
         self._bus = bus
@@ -44,10 +55,7 @@ class Dispatch:
 
     def send_on(
         self,
-        number: int,
-        request: Admit,
-        body: Body,
-        applied: tuple[str, ...],
+        passed: Passed,
         admitted_ms: int,
         placed: Placed | None = None,
         wanted: Wanted | None = None,
@@ -59,6 +67,7 @@ class Dispatch:
         Without `placed`, nobody waits for its end here; without a hold, only its limits do. `homes` are the other
         partitions where it has taken part of limits.
         """
+        number, request, body, applied = passed.number, passed.request, passed.body, passed.applied
         hold_pico, max_tokens = None, None
         bound: Bound | None = None
         excluded: tuple[str, ...] = ()

@@ -9,14 +9,17 @@ import msgspec
 import orjson
 import pytest
 
-from services.policy.admit import Admission, Rules
+from services.policy.admit import Admission
 from services.policy.asking import Asking
 from services.policy.budgets.accounts import Released
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.guardrails import Chain
+from services.policy.in_progress import InProgress
 from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.owning.open_partitions import OpenPartitions
+from services.policy.replies import Replies
+from services.policy.reserve import Reserve, Rules
 from shared import subjects, tokens
 from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, Outbox
@@ -46,19 +49,32 @@ async def admission(bus: Bus, owner: Opened) -> Admission:
     sim = Deployment(id="d1", group="sim", provider="simulated", model="echo", priced_as="echo", prices=PRICES)
     ceilings, access = Ceilings(ModelGroups([sim]), {}, {}, 4_096), HolderAccess({}, {})
     budgets, limits = BudgetTree({}, TreeRules(partitions=1)), LimitTree({}, LimitRules(partitions=1))
-    made = Admission(
+    outbox, bodies = Outbox(bus), BodyHolder(bus)
+    replies = Replies(bus, outbox)
+    in_progress = InProgress(replies, bodies)
+    reserve = Reserve(
         bus,
-        Outbox(bus),
-        keys=owner.keys,
         asking=Asking(owner.keys, access, budgets, limits, ceilings, hold_grace_ms=1_000),
         partitions=partitions,
         ceilings=ceilings,
-        chain=Chain.build((), base_dir=Path()),
-        access=access,
-        rules=Rules(1, False, 422, PATIENCE_MS),
+        rules=Rules(False, 422, PATIENCE_MS),
+        bodies=bodies,
+        replies=replies,
+        in_progress=in_progress,
     )
-    await made.start()
-    return made
+    await bodies.start()
+    await reserve.start()
+    return Admission(
+        bus,
+        outbox,
+        keys=owner.keys,
+        access=access,
+        chain=Chain.build((), base_dir=Path()),
+        bodies=bodies,
+        replies=replies,
+        in_progress=in_progress,
+        reserve=reserve,
+    )
 
 
 @pytest.fixture
@@ -98,7 +114,7 @@ async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
 
 
 @pytest.mark.parametrize(
-    "broken", ["admit.refusal_of_key", "dispatch.pack", "dispatch.admitted_fact", "admit.over_budget"]
+    "broken", ["admit.refusal_of_key", "dispatch.pack", "dispatch.admitted_fact", "reserve.over_budget"]
 )
 async def test_whatever_fails_inside_is_answered_and_holds_nothing(
     owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch, broken: str
@@ -107,7 +123,7 @@ async def test_whatever_fails_inside_is_answered_and_holds_nothing(
         raise RuntimeError("on purpose")
 
     monkeypatch.setattr(f"services.policy.{broken}", fails)
-    if broken == "admit.over_budget":
+    if broken == "reserve.over_budget":
         owner.keys["key"] = key_of_budget(1)
     request = around.request()
     answer = around.expect(request)
@@ -134,7 +150,7 @@ async def test_nothing_is_remembered_of_requests_that_are_over(
         done = len(around.commands)
         await until(lambda done=done: len(around.commands) > done)
     assert admission._replies.waiting == 0
-    assert not admission._tasks
+    assert not admission._in_progress.tasks
 
 
 # what the bytes of a request make too dear, and its tokens do not
@@ -201,7 +217,7 @@ async def test_nothing_is_counted_where_the_money_is_enough_or_gone(
     owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[bytes] = []
-    monkeypatch.setattr("services.policy.admit.counts_at_once", lambda body: bool(counted.append(body)))
+    monkeypatch.setattr("services.policy.reserve.counts_at_once", lambda body: bool(counted.append(body)))
     body, fields = asking(PROSE)
     deliver(admission, around.request(**fields), body)
     await until(lambda: len(around.commands) == 1)

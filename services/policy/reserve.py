@@ -1,0 +1,251 @@
+"""What a request that may be served takes before it is: a hold on its budgets, its part of limits. Then on to a router,
+or back with a refusal.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import structlog
+
+from services.policy.asking import Asking
+from services.policy.budgets.admission import NOTHING, Ask, Placed
+from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.charges import Charges
+from services.policy.budgets.count_input import NO_TEXT, text_tokens
+from services.policy.budgets.headers import key_budget_headers
+from services.policy.budgets.refusals import over_budget, unpriced_models
+from services.policy.count_body import count_body, counts_at_once
+from services.policy.dispatch import Body, Dispatch, Passed
+from services.policy.in_progress import FAILED, InProgress
+from services.policy.limits.headers import Header, merged_headers
+from services.policy.limits.refusals import over_limit_error
+from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
+from services.policy.partitions.owning.open_partitions import OpenPartitions
+from services.policy.partitions.partition import Partition
+from services.policy.partitions.taking import Taker, split
+from services.policy.replies import Replies
+from shared.bodies import BodyGone, BodyHolder
+from shared.bus import Bus
+from shared.calls import Admit
+from shared.errors import Unavailable
+
+log = structlog.get_logger()
+
+TELL_AFTER_S = 0.2
+"""How long other partitions may take before the edge is told that somebody works on its request."""
+
+
+class Rules(NamedTuple):
+    """What the configuration says about admission."""
+
+    allow_unpriced: bool
+    budget_status: int
+    patience_ms: int  # how long an edge waits that was not told to
+
+
+class Reserve:
+    """One instance serves all partitions of a process. Nothing here waits unless a body has to be read from elsewhere,
+    its tokens counted, or a limit asked for in another partition.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        asking: Asking,
+        partitions: OpenPartitions,
+        ceilings: Ceilings,
+        rules: Rules,
+        bodies: BodyHolder,
+        replies: Replies,
+        in_progress: InProgress,
+    ) -> None:
+        self._bus = bus
+        self._asking = asking
+        self._partitions = partitions
+        self._ceilings = ceilings
+        self._rules = rules
+        self._bodies = bodies
+        self._replies = replies
+        self._in_progress = in_progress
+        self._taker = Taker(bus, partitions)
+        self._dispatch = Dispatch(bus, self._taker, replies, bodies)
+
+    async def start(self) -> None:
+        await self._dispatch.start()
+
+    def hold(self, passed: Passed) -> None:
+        """Hold what the request may cost at most; without any budget, and without a window to open, nothing is held.
+
+        Its text is bound by its bytes, and only where those do not fit by its tokens.
+        """
+        number, request, key, body = passed.number, passed.request, passed.key, passed.body
+        now_ms = _now_ms()
+        partition = self._partitions.get(number)
+        charges = self._asking.charges(request, key, now_ms)
+        part = self._asking.part(request, key, now_ms, max(0, body.grown))
+        if (charges.budgeted or part is not None) and not self._is_served_here(number, partition, request, charges):
+            return
+        if not charges.budgeted:
+            if partition is not None and key is not None and key.budget_duration:
+                if partition.stands.needs_window(charges, now_ms):
+                    self._decide(partition, passed, charges, NOTHING, part)
+                    return
+                now_ms = max(now_ms, partition.stands.counts_from(charges))
+            if part is None or partition is None:
+                self._dispatch.send_on(passed, now_ms)
+            else:
+                self._decide(partition, passed, charges, NOTHING, part, held=False)
+            return
+        assert partition is not None, "it is served here"
+        ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
+        if unpriced and not self._rules.allow_unpriced:
+            self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
+        elif (
+            body.counted
+            or partition.stands.covers(charges, ask, now_ms)
+            or not self._may_gain(partition, request, charges, now_ms)
+        ):
+            self._decide(partition, passed, charges, ask, part)
+        elif counts_at_once(body.data):
+            self.hold(passed._replace(body=body._replace(counted=True, text=text_tokens(body.data))))
+        else:
+            self._replies.wait(request)
+            self._in_progress.spawn(request, self._count_then_hold(passed))
+
+    def _is_served_here(self, number: int, partition: Partition | None, request: Admit, charges: Charges) -> bool:
+        """Return whether what it is counted in can be decided here; else it is refused."""
+        if charges.must[0].home != number:
+            log.error("an edge counts other partitions than policy", edge=request.edge, partition=number)
+            refusal = Unavailable("the request was sent to the wrong partition", retry_after_s=1)
+            self._in_progress.refuse(request, refusal)
+        elif partition is None:
+            self._in_progress.refuse(request, Unavailable("the budget's owner is just changing", retry_after_s=1))
+        else:
+            return True
+        return False
+
+    def _may_gain(self, partition: Partition, request: Admit, charges: Charges, now_ms: int) -> bool:
+        """Whether to count its tokens: not where a budget would not cover it if it had no text at all."""
+        least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
+        return partition.stands.may_cover(charges, least, now_ms)
+
+    def _may_fit_counted(self, partition: Partition, request: Admit, body: Body, denied: Denied) -> bool:
+        """Whether what its home did not lend for the text's bytes may be enough for its tokens."""
+        charge, standing = denied
+        if body.counted or charge.home == partition.number or standing.only_holds:
+            return False
+        least, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=NO_TEXT)
+        return least.input_pico + least.output_pico_per_token * least.n <= standing.limit - standing.spent
+
+    async def _count_then_hold(self, passed: Passed) -> None:
+        request, body = passed.request, passed.body
+        try:
+            text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
+        except BodyGone as error:
+            self._in_progress.refuse(request, Unavailable(str(error), retry_after_s=1))
+            return
+        self.hold(passed._replace(body=body._replace(counted=True, text=text)))
+
+    def _decide(
+        self,
+        partition: Partition,
+        passed: Passed,
+        charges: Charges,
+        ask: Ask,
+        part: Part | None,
+        *,
+        held: bool = True,
+    ) -> None:
+        request = passed.request
+        here, elsewhere = split(part, partition.number) if part is not None else (None, {})
+        wanted = self._asking.wanted(request, passed.key, charges, ask, here, held=held)
+        if not held and here is None:
+            self._in_progress.spawn(request, self._take_then_send(partition, passed, wanted, elsewhere, None))
+            return
+
+        def done(answer: Answer) -> None:
+            try:
+                if isinstance(answer, Denied) and self._may_fit_counted(partition, request, passed.body, answer):
+                    self._replies.wait(request)
+                    self._in_progress.spawn(request, self._count_then_hold(passed))
+                    return
+                self._decided(partition, passed, wanted, elsewhere, answer)
+            except Exception:
+                log.exception(FAILED, request=request.request_id)
+                if isinstance(answer, Placed):
+                    self._dispatch.give_back((partition.number,), request.request_id)
+                self._in_progress.failed(request)
+
+        if not partition.decide(wanted, done):
+            self._replies.wait(request)
+
+    def _decided(
+        self, partition: Partition, passed: Passed, wanted: Wanted, elsewhere: Mapping[int, Part], answer: Answer
+    ) -> None:
+        request, now_ms = passed.request, _now_ms()
+        if isinstance(answer, Denied):
+            self._bodies.drop(request.request_id)
+            refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000)
+            self._replies.deny(request, "budget", refusal)
+        elif isinstance(answer, NoRoom):
+            self._over_limit(request, answer)
+        elif answer is None:
+            undecided = Unavailable("the budget could not be decided; nothing was spent", retry_after_s=1)
+            self._in_progress.refuse(request, undecided)
+        elif now_ms - wanted.now_ms > self._rules.patience_ms and not self._replies.is_told_to_wait(request):
+            # The edge has given the request up: nobody would read the answer that is paid for.
+            self._dispatch.give_back((partition.number,), request.request_id)
+            too_late = Unavailable("the budget took too long to be decided", retry_after_s=1)
+            self._in_progress.refuse(request, too_late)
+        elif elsewhere:
+            self._in_progress.spawn(request, self._take_then_send(partition, passed, wanted, elsewhere, answer))
+        else:
+            self._dispatch.send_on(passed, now_ms, answer, wanted, _headers(partition, wanted, now_ms))
+
+    async def _take_then_send(
+        self,
+        partition: Partition,
+        passed: Passed,
+        wanted: Wanted,
+        elsewhere: Mapping[int, Part],
+        placed: Placed | None,
+    ) -> None:
+        """Take its part of the limits that are at home in other partitions, whose answers are waited for."""
+        request, homes = passed.request, tuple(elsewhere)
+        here = (partition.number,) if placed is not None else ()
+        telling = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._replies.wait, request)
+        try:
+            taken = await self._taker.take(wanted, elsewhere)
+        except BaseException:
+            self._dispatch.give_back((*here, *homes), request.request_id)
+            raise
+        finally:
+            telling.cancel()
+        if isinstance(taken, NoRoom):
+            self._dispatch.give_back(here, request.request_id)
+            self._over_limit(request, taken)
+        elif taken is None:
+            self._dispatch.give_back(here, request.request_id)
+            undecided = Unavailable("a limit could not be decided; nothing was used of it", retry_after_s=1)
+            self._in_progress.refuse(request, undecided)
+        else:
+            now_ms = _now_ms()
+            headers = merged_headers(_headers(partition, wanted, now_ms), taken)
+            self._dispatch.send_on(passed, now_ms, placed, wanted, headers, homes)
+
+    def _over_limit(self, request: Admit, refused: NoRoom) -> None:
+        self._bodies.drop(request.request_id)
+        self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), refused.headers))
+
+
+def _headers(partition: Partition, wanted: Wanted, now_ms: int) -> tuple[Header, ...]:
+    key = wanted.charges.must[0]
+    headers = key_budget_headers(key, partition.standing(key.account), now_ms)
+    return headers if wanted.part is None else (*headers, *partition.limits.headers(wanted.part, now_ms))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
