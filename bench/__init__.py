@@ -2,6 +2,7 @@
 
 * __main__           the sequence: upstream, gateway, peer, report
 * exchange           what is asked, and what the upstream answers, byte by byte
+* messages_exchange  the same in Anthropic's dialect
 * upstream           the local provider, a process of its own that costs far less than a gateway
 * load, connection   the clients, a process of their own
 * answers, latency   is an answer whole; percentiles

@@ -3,13 +3,15 @@
 import re
 from typing import NamedTuple
 
-from bench.exchange import ANSWER_TEXT, CHUNK_MARK, CHUNKS
+from bench.exchange import ANSWER_TEXT, CHUNK_MARK, CHUNKS, DONE
+from bench.messages_exchange import MESSAGE_STOP
 
 _STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _ANSWER_TEXT = ANSWER_TEXT.encode()
 _CHUNK_MARK = CHUNK_MARK.encode()
+_LAST_EVENT_BYTES = 200
 
 
 class Head(NamedTuple):
@@ -68,14 +70,16 @@ def without_framing(body: bytes) -> bytes:
         at = start + size + 2
 
 
-def complaint(status: int, content: bytes, *, stream: bool) -> str | None:
+def complaint(status: int, content: bytes, *, stream: bool, dialect: str = "openai") -> str | None:
     """Return what is wrong with an answer, None when all of it came."""
     if status != 200:
         return f"status {status}: {content[:160].decode(errors='replace')}"
     if not stream:
         whole = _ANSWER_TEXT in content and b'"usage"' in content
         return None if whole else f"incomplete answer: {content[:80]!r}"
-    if not content.endswith(b"data: [DONE]\n\n"):
+    if dialect == "openai" and not content.endswith(DONE):
         return f"stream without [DONE]: it ends with {content[-60:]!r}"
+    if dialect == "anthropic" and MESSAGE_STOP not in content[-_LAST_EVENT_BYTES:].replace(b" ", b""):
+        return f"stream without message_stop: it ends with {content[-60:]!r}"
     chunks = content.count(_CHUNK_MARK)
     return None if chunks == CHUNKS else f"stream with {chunks} of {CHUNKS} chunks"

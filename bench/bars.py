@@ -41,6 +41,7 @@ def bars(figures: Sequence[Figures]) -> list[Bar]:
 
     saturated, alone = by_name.get("saturated"), by_name.get("alone")
     added = added_ms(alone) if alone else None
+    native, streamed = _least(cpu("saturated"), cpu("messages")), _least(cpu("stream"), cpu("stream-messages"))
     database = saturated.cpu_ms.get("clickhouse", 0.0) if saturated else None
     return [
         Bar("CPU of a request, saturated (32 connections)", 0.50, "ms", cpu("saturated")),
@@ -55,6 +56,21 @@ def bars(figures: Sequence[Figures]) -> list[Bar]:
             saturated.outcome.per_second if saturated else None,
             most=False,
         ),
+        Bar("CPU of a request in Anthropic's dialect to Anthropic, saturated", 0.50, "ms", cpu("messages")),
+        Bar("CPU that a translation adds, Anthropic to OpenAI", 0.15, "ms", _more(cpu("messages-chat"), native)),
+        Bar("CPU that a translation adds, OpenAI to Anthropic", 0.15, "ms", _more(cpu("chat-messages"), native)),
+        Bar(
+            "CPU that translating a 50-chunk stream adds, Anthropic to OpenAI",
+            0.4,
+            "ms",
+            _more(cpu("stream-messages-chat"), streamed),
+        ),
+        Bar(
+            "CPU that translating a 50-chunk stream adds, OpenAI to Anthropic",
+            0.4,
+            "ms",
+            _more(cpu("stream-chat-messages"), streamed),
+        ),
         Bar("CPU that 3 budgets and 2 limits add, saturated", 0.10, "ms", _more(cpu("held"), cpu("plain"))),
         Bar("latency that they add alone, p50", 0.6, "ms", _more(p50("held-alone"), p50("plain-alone"))),
         Bar("requests a second on one hot team with them", 2000, "", rate("held"), most=False),
@@ -64,6 +80,11 @@ def bars(figures: Sequence[Figures]) -> list[Bar]:
 
 def _more(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
+
+
+def _least(*values: float | None) -> float | None:
+    """Return the least of what was measured: a translation is held against the cheaper of the two dialects."""
+    return min((value for value in values if value is not None), default=None)
 
 
 def own_ms(figures: Figures) -> float:

@@ -13,13 +13,16 @@ class Case:
     name: str
     title: str
     connections: int
-    upstream: str = "at-once"  # at-once, wait-50 or paced-10
+    upstream: str = "at-once"  # at-once, wait-50, paced-10, or anthropic: at once, in Anthropic's dialect
     stream: bool = False
     prompt_bytes: int = SMALL_PROMPT_BYTES
     stagger_s: float = 0.0
     keys: str = "bench"
     """Whose calls: a key with a budget; `plain`: without any; `held`: one with three budgets and two limits; `few` and
     `many`: ten and ten thousand keys in turn, a budget each."""
+
+    dialect: str = "openai"
+    """Whose API the clients speak, openai or anthropic. All upstreams but `anthropic` speak OpenAI's."""
 
     added: bool = False
     """Whether its latency less that of the bare upstream says something: not where the load saturates the cores."""
@@ -41,6 +44,31 @@ CASES = (
         added=True,
     ),
     Case("large", "100 KB prompts, 32 connections", 32, prompt_bytes=LARGE_PROMPT_BYTES),
+    Case("messages", "Anthropic to Anthropic, 32 connections", 32, upstream="anthropic", dialect="anthropic"),
+    Case("messages-chat", "Anthropic to OpenAI, translated, 32 connections", 32, dialect="anthropic"),
+    Case("chat-messages", "OpenAI to Anthropic, translated, 32 connections", 32, upstream="anthropic"),
+    Case(
+        "stream-messages",
+        "50-chunk streams, Anthropic to Anthropic, 32 connections",
+        32,
+        upstream="anthropic",
+        stream=True,
+        dialect="anthropic",
+    ),
+    Case(
+        "stream-messages-chat",
+        "50-chunk streams, Anthropic to OpenAI, translated, 32 connections",
+        32,
+        stream=True,
+        dialect="anthropic",
+    ),
+    Case(
+        "stream-chat-messages",
+        "50-chunk streams, OpenAI to Anthropic, translated, 32 connections",
+        32,
+        upstream="anthropic",
+        stream=True,
+    ),
     Case("plain-alone", "one connection, no budget and no limit", 1, keys="plain", added=True),
     Case("held-alone", "one connection, 3 budgets and 2 limits", 1, keys="held", added=True),
     Case("plain", "32 connections, no budget and no limit", 32, keys="plain"),
@@ -49,7 +77,7 @@ CASES = (
     Case("many", f"32 connections, {MANY:,} budgets in use", 32, keys="many"),
 )
 
-UPSTREAMS = ("at-once", "wait-50", "paced-10")
+UPSTREAMS = ("at-once", "wait-50", "paced-10", "anthropic")
 
 
 def model_for(upstream: str) -> str:
@@ -59,7 +87,7 @@ def model_for(upstream: str) -> str:
 
 def api_base(upstream_url: str, upstream: str) -> str:
     """Return where the upstream behaves so."""
-    return f"{upstream_url}/v1" if upstream == "at-once" else f"{upstream_url}/{upstream}/v1"
+    return f"{upstream_url}/v1" if upstream in ("at-once", "anthropic") else f"{upstream_url}/{upstream}/v1"
 
 
 def config_models(upstream_url: str) -> list[dict[str, object]]:
@@ -68,8 +96,8 @@ def config_models(upstream_url: str) -> list[dict[str, object]]:
         {
             "model_name": model_for(upstream),
             "litellm_params": {
-                "model": f"openai/{model_for(upstream)}",
-                "api_base": api_base(upstream_url, upstream),
+                "model": f"{'anthropic' if upstream == 'anthropic' else 'openai'}/{model_for(upstream)}",
+                "api_base": upstream_url if upstream == "anthropic" else api_base(upstream_url, upstream),
                 "api_key": "sk-upstream",
                 "input_cost_per_token": 0.0000025,
                 "output_cost_per_token": 0.00001,

@@ -20,6 +20,7 @@ class Order:
     stream: bool
     stop_at: float
     calls_max: int
+    dialect: str = "openai"
 
 
 @dataclass(slots=True)
@@ -128,6 +129,7 @@ class Client(asyncio.Protocol):
             head.status,
             body if head.body_size is not None else without_framing(body),
             stream=self._order.stream,
+            dialect=self._order.dialect,
         )
         if problem is None:
             record.answered += 1

@@ -17,17 +17,24 @@ CHUNKS = 50
 CHUNK_MARK = "piece"
 ANSWER_TEXT = "the whole answer " + " ".join(f"word{n:02d}" for n in range(29))
 DONE = b"data: [DONE]\n\n"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _CREATED = 1_780_000_000
 
 
-def request_body(model: str, prompt_bytes: int, *, stream: bool) -> bytes:
-    """Return a chat request of `prompt_bytes` bytes in all: instructions, a short history and a question."""
+def request_body(model: str, prompt_bytes: int, *, stream: bool, dialect: str = "openai") -> bytes:
+    """Return a request of `prompt_bytes` bytes in all: instructions, a short history and a question.
+
+    `dialect` is openai for a chat, anthropic for a message.
+    """
+    told = "You are the assistant of a shop. Answer from the notes; be brief."
+    is_chat = dialect == "openai"
 
     def body(question: str) -> bytes:
         request: dict[str, object] = {
             "model": model,
+            **({} if is_chat else {"system": told}),
             "messages": [
-                {"role": "system", "content": "You are the assistant of a shop. Answer from the notes; be brief."},
+                *([{"role": "system", "content": told}] if is_chat else []),
                 {"role": "user", "content": "Where is order 10482?"},
                 {"role": "assistant", "content": "It left the warehouse on Tuesday and arrives tomorrow."},
                 {"role": "user", "content": question},
@@ -58,35 +65,33 @@ class Answers:
 
 
 def answers() -> Answers:
-    body = json.dumps(
-        {
-            "id": "chatcmpl-bench0000000000000000001",
-            "object": "chat.completion",
-            "created": _CREATED,
-            "model": "bench-1",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": ANSWER_TEXT, "refusal": None},
-                    "logprobs": None,
-                    "finish_reason": "stop",
-                }
-            ],
-            "usage": _usage(ANSWER_TOKENS),
-            "service_tier": "default",
-            "system_fingerprint": "fp_bench",
-        }
-    ).encode()
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    """Return what the upstream writes to a client of chat."""
+    body = {
+        "id": "chatcmpl-bench0000000000000000001",
+        "object": "chat.completion",
+        "created": _CREATED,
+        "model": "bench-1",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": ANSWER_TEXT, "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": _usage(ANSWER_TOKENS),
+        "service_tier": "default",
+        "system_fingerprint": "fp_bench",
+    }
     pieces = [{"role": "assistant", "content": ""}, *({"content": f"{CHUNK_MARK}{n:02d} "} for n in range(CHUNKS))]
-    end = _framed(_chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]))
-    usage = _framed(_chunk(choices=[], usage=_usage(CHUNKS)))
-    last = _framed(DONE) + b"0\r\n\r\n"
+    end = framed(_chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]))
+    usage = framed(_chunk(choices=[], usage=_usage(CHUNKS)))
+    last = framed(DONE) + b"0\r\n\r\n"
     return Answers(
-        plain=head + body,
-        stream_head=b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        plain=whole_answer(body),
+        stream_head=STREAM_HEAD,
         stream_chunks=tuple(
-            _framed(_chunk(choices=[{"index": 0, "delta": piece, "finish_reason": None}])) for piece in pieces
+            framed(_chunk(choices=[{"index": 0, "delta": piece, "finish_reason": None}])) for piece in pieces
         ),
         stream_end=end + last,
         stream_end_with_usage=end + usage + last,
@@ -118,6 +123,12 @@ def _chunk(**fields: object) -> bytes:
     return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _framed(data: bytes) -> bytes:
+def whole_answer(body: dict[str, object]) -> bytes:
+    """An HTTP answer with JSON in it."""
+    text = json.dumps(body).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(text), text)
+
+
+def framed(data: bytes) -> bytes:
     """One HTTP chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)

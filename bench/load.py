@@ -40,6 +40,7 @@ class Load:
     prompt_bytes: int
     stream: bool
     stagger_s: float = 0.0  # over which the connections are opened, so that paced streams do not tick together
+    dialect: str = "openai"  # or anthropic
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ async def put_on(load: Load) -> Outcome:
         stream=load.stream,
         stop_at=began + load.seconds,
         calls_max=load.calls_max,
+        dialect=load.dialect,
     )
     pause_s = load.stagger_s / load.connections
     await asyncio.gather(*(_keep_connected(order, record, number * pause_s) for number in range(load.connections)))
@@ -113,9 +115,10 @@ def _keys(key: str) -> list[str]:
 
 
 def _request(host: str, path: str, load: Load, key: str) -> bytes:
-    body = request_body(load.model, load.prompt_bytes, stream=load.stream)
+    body = request_body(load.model, load.prompt_bytes, stream=load.stream, dialect=load.dialect)
+    version = "anthropic-version: 2023-06-01\r\n" if load.dialect == "anthropic" else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n{version}"
         f"content-type: application/json\r\nuser-agent: bench\r\naccept: */*\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -151,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--prompt-bytes", type=int, default=1024)
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--stagger-s", type=float, default=0.0)
+    parser.add_argument("--dialect", choices=["openai", "anthropic"], default="openai")
     load = Load(**vars(parser.parse_args(argv)))
     gc.disable()  # bounded by the run; a collection would show as latency of the gateway
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

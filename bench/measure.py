@@ -172,7 +172,7 @@ def run_load(case: Case, endpoint: str, key: str, seconds: float) -> Outcome:
         Failed: that process failed.
     """
     load = Load(
-        url=f"{endpoint}/chat/completions",
+        url=f"{endpoint}/{'messages' if case.dialect == 'anthropic' else 'chat/completions'}",
         model=model_for(case.upstream),
         key=key,
         connections=case.connections,
@@ -181,6 +181,7 @@ def run_load(case: Case, endpoint: str, key: str, seconds: float) -> Outcome:
         prompt_bytes=case.prompt_bytes,
         stream=case.stream,
         stagger_s=case.stagger_s,
+        dialect=case.dialect,
     )
     command = [sys.executable, "-m", "bench.load", *arguments(load)]
     try:

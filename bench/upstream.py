@@ -1,6 +1,9 @@
-"""The upstream: a provider with OpenAI's API, told by the path how to behave. `python -m bench.upstream --port N`.
+"""The upstream: a provider with OpenAI's and Anthropic's API, told by the path how to behave.
+
+`python -m bench.upstream --port N` serves
 
     POST /v1/chat/completions               answers at once; a stream comes as one burst
+    POST /v1/messages                       the same in Anthropic's dialect
     POST /wait-50/v1/chat/completions       answers after 50 ms
     POST /paced-10/v1/chat/completions      a stream's chunks come 10 ms apart
     GET  /count                             {"calls", "streams"} answered so far (calls are all, streams among them)
@@ -13,23 +16,32 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import cast
 
 import uvloop
 
 from bench.exchange import Answers, answers
+from bench.messages_exchange import message_answers
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_PATH = re.compile(r"^POST (?:/(wait|paced)-(\d+))?/v1/chat/completions HTTP/1\.1$")
+_PATH = re.compile(r"^POST (?:/(wait|paced)-(\d+))?/v1/(chat/completions|messages) HTTP/1\.1$")
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 _NO_LENGTH = b"HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Behaviour:
+    prepared: Answers
     wait_s: float = 0.0
     pace_s: float = 0.0
+
+    @cached_property
+    def burst(self) -> bytes:
+        return self.prepared.stream_head + b"".join(self.prepared.stream_chunks)
+
+
+_PREPARED = {"chat/completions": answers(), "messages": message_answers()}
 
 
 @lru_cache(64)
@@ -38,8 +50,8 @@ def behaviour(request_line: bytes) -> Behaviour | None:
     match = _PATH.match(request_line.decode("latin-1"))
     if match is None:
         return None
-    seconds = int(match[2] or 0) / 1000
-    return Behaviour(wait_s=seconds) if match[1] == "wait" else Behaviour(pace_s=seconds)
+    seconds, prepared = int(match[2] or 0) / 1000, _PREPARED[match[3]]
+    return Behaviour(prepared, wait_s=seconds) if match[1] == "wait" else Behaviour(prepared, pace_s=seconds)
 
 
 @dataclass(slots=True)
@@ -51,9 +63,7 @@ class Count:
 class Upstream(asyncio.Protocol):
     """One connection. A request that comes before the last was answered is not expected: no client pipelines."""
 
-    def __init__(self, prepared: Answers, count: Count) -> None:
-        self._prepared = prepared
-        self._burst = prepared.stream_head + b"".join(prepared.stream_chunks)
+    def __init__(self, count: Count) -> None:
         self._count = count
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -98,31 +108,31 @@ class Upstream(asyncio.Protocol):
         at = request.find(b'"stream":')  # one pass over what may be a large prompt
         if at < 0 or not request[at + 9 : at + 14].lstrip().startswith(b"true"):
             if how.wait_s:
-                self._loop.call_later(how.wait_s, self._write, self._prepared.plain)
+                self._loop.call_later(how.wait_s, self._write, how.prepared.plain)
             else:
-                self._write(self._prepared.plain)
+                self._write(how.prepared.plain)
             return
         self._count.streams += 1
         with_usage = b'"include_usage":true' in request or b'"include_usage": true' in request
-        end = self._prepared.stream_end_with_usage if with_usage else self._prepared.stream_end
+        end = how.prepared.stream_end_with_usage if with_usage else how.prepared.stream_end
         if how.pace_s:
-            self._write(self._prepared.stream_head)
-            self._write_chunk(0, self._loop.time(), how.pace_s, end)
+            self._write(how.prepared.stream_head)
+            self._write_chunk(0, self._loop.time(), how, end)
         elif how.wait_s:
-            self._loop.call_later(how.wait_s, self._write, self._burst + end)
+            self._loop.call_later(how.wait_s, self._write, how.burst + end)
         else:
-            self._write(self._burst + end)
+            self._write(how.burst + end)
 
-    def _write_chunk(self, number: int, began: float, pace_s: float, end: bytes) -> None:
+    def _write_chunk(self, number: int, began: float, how: Behaviour, end: bytes) -> None:
         """Write a chunk and plan the next, by the clock and not by the last one, so that delays do not add up."""
         if self._transport is None:
             return
-        if number == len(self._prepared.stream_chunks):
+        if number == len(how.prepared.stream_chunks):
             self._transport.write(end)
             return
-        self._transport.write(self._prepared.stream_chunks[number])
+        self._transport.write(how.prepared.stream_chunks[number])
         number += 1
-        self._loop.call_at(began + number * pace_s, self._write_chunk, number, began, pace_s, end)
+        self._loop.call_at(began + number * how.pace_s, self._write_chunk, number, began, how, end)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -134,8 +144,8 @@ class Upstream(asyncio.Protocol):
 
 
 async def serve(port: int) -> None:
-    prepared, count = answers(), Count()
-    server = await asyncio.get_running_loop().create_server(lambda: Upstream(prepared, count), "127.0.0.1", port)
+    count = Count()
+    server = await asyncio.get_running_loop().create_server(lambda: Upstream(count), "127.0.0.1", port)
     async with server:
         await server.serve_forever()
 

@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
 from bench.answers import Head, Malformed, complaint, ends_chunked, read_head, without_framing
 from bench.exchange import CHUNKS, answers, cost_usd, request_body
+from bench.messages_exchange import message_answers
 
 
 def test_a_head_tells_status_and_length():
@@ -54,6 +57,21 @@ def test_the_upstreams_own_answers_are_whole():
         assert complaint(200, content, stream=True) is None
 
 
+def test_the_upstreams_own_messages_are_whole():
+    prepared = message_answers()
+    head = read_head(prepared.plain)
+    assert head is not None
+    assert complaint(200, prepared.plain[head.size :], stream=False, dialect="anthropic") is None
+    content = without_framing(b"".join(prepared.stream_chunks) + prepared.stream_end)
+    assert complaint(200, content, stream=True, dialect="anthropic") is None
+    assert "without [DONE]" in str(complaint(200, content, stream=True))
+
+
+def test_a_stream_without_message_stop_is_not_whole():
+    content = without_framing(b"".join(message_answers().stream_chunks) + b"0\r\n\r\n")
+    assert "without message_stop" in str(complaint(200, content, stream=True, dialect="anthropic"))
+
+
 def test_an_answer_without_usage_is_not_whole():
     body = answers().plain.replace(b'"usage"', b'"other"')
     assert "incomplete" in str(complaint(200, body, stream=False))
@@ -72,9 +90,16 @@ def test_a_refusal_is_told_with_its_message():
     assert complaint(422, b'{"error": "budget"}', stream=False) == 'status 422: {"error": "budget"}'
 
 
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 @pytest.mark.parametrize("size", [1024, 102_400])
-def test_a_request_has_the_size_asked_for(size):
-    assert len(request_body("bench-at-once", size, stream=True)) == size
+def test_a_request_has_the_size_asked_for(size, dialect):
+    assert len(request_body("bench-at-once", size, stream=True, dialect=dialect)) == size
+
+
+def test_a_message_has_its_instructions_beside_the_turns():
+    asked = json.loads(request_body("m", 1024, stream=False, dialect="anthropic"))
+    assert [turn["role"] for turn in asked["messages"]] == ["user", "assistant", "user"]
+    assert asked["system"].startswith("You are")
 
 
 def test_a_request_too_small_to_be_one_is_refused():

@@ -14,7 +14,7 @@ from bench.upstream import Count, Upstream
 @pytest.fixture
 async def upstream() -> AsyncIterator[tuple[str, Count]]:
     count = Count()
-    server = await asyncio.get_running_loop().create_server(lambda: Upstream(answers(), count), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Upstream(count), "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", count
 
@@ -75,6 +75,13 @@ async def test_streams_are_read_to_their_end(upstream):
     outcome = await put_on(load(url, stream=True))
     assert (outcome.answered, outcome.errors, count.streams) == (10, {}, 10)
     assert outcome.first_chunk is not None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_messages_are_asked_and_read_in_their_dialect(upstream, stream):
+    url, count = upstream
+    outcome = await put_on(load(url, "/v1/messages", stream=stream, dialect="anthropic"))
+    assert (outcome.answered, outcome.errors, count.calls) == (10, {}, 10)
 
 
 async def test_paced_chunks_come_one_by_one(upstream):

@@ -66,6 +66,16 @@ def test_what_budgets_and_limits_take_is_the_difference_to_a_key_without_any():
     assert found["latency that they add alone, p50"].verdict == "not measured"
 
 
+def test_a_translation_is_held_against_the_cheaper_of_the_two_dialects():
+    measured = [figures("saturated", edge=0.40), figures("messages", edge=0.30), figures("messages-chat", edge=0.42)]
+    streams = [figures("stream", edge=0.60), figures("stream-chat-messages", edge=1.10)]
+    found = {bar.what: bar for bar in bars([*measured, *streams])}
+    assert found["CPU of a request in Anthropic's dialect to Anthropic, saturated"].verdict == "reached"
+    assert found["CPU that a translation adds, Anthropic to OpenAI"].found == pytest.approx(0.12)
+    assert found["CPU that a translation adds, OpenAI to Anthropic"].verdict == "not measured"
+    assert found["CPU that translating a 50-chunk stream adds, OpenAI to Anthropic"].verdict == "**missed**"
+
+
 def test_added_latency_is_not_told_where_the_load_fills_the_cores():
     assert added_ms(figures("saturated", edge=0.4)) is None
 
