@@ -18,6 +18,11 @@ def context_fallbacks_of(config: Config, groups: ModelGroups) -> FallbackNames:
     return FallbackNames(_targets(config.router_settings.context_window_fallbacks), groups)
 
 
+def policy_fallbacks_of(config: Config, groups: ModelGroups) -> FallbackNames:
+    """Return the model names to try when a provider refuses the content, by model name."""
+    return FallbackNames(_targets(config.router_settings.content_policy_fallbacks), groups)
+
+
 def _targets(fallbacks: Fallbacks) -> dict[str, tuple[str, ...]]:
     """A target may be a mapping that names its model and overrides parameters; the overrides have no effect yet."""
     named: dict[str, tuple[str, ...]] = {}

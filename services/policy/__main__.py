@@ -36,7 +36,7 @@ from shared.bodies import BodyHolder
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config
 from shared.deployments import access_groups_of
-from shared.fallbacks import context_fallbacks_of, fallbacks_of
+from shared.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.heartbeat import beat
 from shared.holder_access import HolderAccess
 from shared.holders import decode_holder
@@ -81,7 +81,11 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     holders.on_change(limits.changed)
     models = model_groups_of(config, pass_through_deployments(config))
     ceilings = Ceilings(
-        models, fallbacks_of(config, models), context_fallbacks_of(config, models), own.default_max_output_tokens
+        models,
+        fallbacks_of(config, models),
+        context_fallbacks_of(config, models),
+        own.default_max_output_tokens,
+        policy_fallbacks_of(config, models),
     )
     access = HolderAccess(holders.entries, access_groups_of(config))
     partitions = OpenPartitions()

@@ -19,7 +19,7 @@ from services.router.stored_responses import StoredResponses
 from services.router.transport.transports import Transports
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
-from shared.fallbacks import context_fallbacks_of, fallbacks_of
+from shared.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.heartbeat import beat
 from shared.interrupted import Interrupted
 from shared.model_groups import ModelGroups, model_groups_of
@@ -100,6 +100,7 @@ def _groups(config: Config, models: ModelGroups) -> Groups:
         models,
         fallbacks_of(config, models),
         context_fallbacks_of(config, models),
+        policy_fallbacks_of(config, models),
         router.routing_strategy != "ordered",
         router.num_retries,
         router.retry_after,

@@ -22,6 +22,7 @@ from services.router.outcome import (
 )
 from services.router.prepare import Unserved, prepared
 from services.router.providers.answers.broken_answer import BrokenAnswer
+from services.router.providers.answers.headers import FailsByHeader, ReadsHeaders
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.passing import PassedAnswer
@@ -113,6 +114,8 @@ class Attempts:
                     if isinstance(provider, SignsIn) and answer.status_code in (401, 403):
                         provider.sign_out(deployment)
                     return await _refused(provider, answer)
+                if isinstance(reader, ReadsHeaders):
+                    reader.read_headers(answer.header)
                 if call.stream:
                     return await forward(job, answer, reading, limit, self._router, line)
                 return await read_whole(answer, reading)
@@ -159,7 +162,10 @@ async def _sign_in(job: Job, provider: SignsIn, deployment: Deployment, timeout_
 async def _refused(provider: Provider, answer: ProviderAnswer) -> Failed:
     if answer.status_code < 400:
         return redirected(provider.name, answer.status_code, answer.header("location"))
-    failure = provider.failure(answer.status_code, await _error_body(answer))
+    body = await _error_body(answer)
+    if isinstance(provider, FailsByHeader):
+        return answered(provider.failure_with(answer.status_code, body, answer.header), answer.header("retry-after"))
+    failure = provider.failure(answer.status_code, body)
     return answered(failure, answer.header("retry-after"))
 
 

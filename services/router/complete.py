@@ -16,7 +16,7 @@ from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed, now_ms
 from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, unsent
 from services.router.price_call import Priced, price_call
-from services.router.providers.answers.failures import is_context_failure
+from services.router.providers.answers.failures import is_context_failure, is_policy_failure
 from services.router.providers.base import AnswerReader, OwnForm, Provider, ProviderCall
 from services.router.providers.passing import PassedAnswer
 from services.router.responses import RESPONSES, keep
@@ -166,6 +166,8 @@ class Completer:
                 plan.drop(step.deployment)
             elif is_context_failure(outcome.failure):
                 plan.leave_for_longer()
+            elif is_policy_failure(outcome.failure):
+                plan.leave_for_freer()
             elif not outcome.retryable:
                 plan.leave()
             step = plan.next()

@@ -100,11 +100,12 @@ class Ceilings:
         fallbacks: NamesByName,
         context_fallbacks: NamesByName,
         default_output: int,
+        policy_fallbacks: NamesByName | None = None,
     ) -> None:
         """`default_output` is the answer size taken, and sent as the maximum, where nothing else says one."""
         self._groups = groups
         self._fallbacks = fallbacks
-        self._context_fallbacks = context_fallbacks
+        self._other_fallbacks = (context_fallbacks, policy_fallbacks or {})
         self._default_output = default_output
         self._day = 0
         self._generation = generation()
@@ -214,9 +215,10 @@ class Ceilings:
         if not with_fallbacks:
             return
         yield from self._fallbacks.get(group, ())
-        for longer in self._context_fallbacks.get(group, ()):
-            yield longer
-            yield from self._fallbacks.get(longer, ())
+        for others in self._other_fallbacks:
+            for name in others.get(group, ()):
+                yield name
+                yield from self._fallbacks.get(name, ())
 
 
 def _closer_bound(text: TextTokens, ceiling: GroupCeiling) -> int:

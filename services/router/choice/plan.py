@@ -28,6 +28,7 @@ class Groups(NamedTuple):
     deployments: DeploymentsByName
     fallbacks: NamesByName
     context_fallbacks: NamesByName
+    policy_fallbacks: NamesByName
     balanced: bool
     num_retries: int
     retry_after_s: float = 0.0  # the least pause before a retry
@@ -59,6 +60,7 @@ class Plan:
         self._excluded = excluded_providers
         self._names = [group, *(groups.fallbacks.get(group, ()) if with_fallbacks else ())]
         self._longer = groups.context_fallbacks.get(group, ()) if with_fallbacks else ()
+        self._freer = groups.policy_fallbacks.get(group, ()) if with_fallbacks else ()
         self._next_name = 0
         self._fallback = 0
         self._order: Sequence[Deployment] = ()
@@ -95,11 +97,19 @@ class Plan:
 
     def leave_for_longer(self) -> None:
         """The prompt is too long: go on with the names for that, where there are any, in place of the fallbacks."""
+        self._leave_for(self._longer)
+        self._longer = ()
+
+    def leave_for_freer(self) -> None:
+        """The provider will not answer what is asked: go on with the names for that, in place of the fallbacks."""
+        self._leave_for(self._freer)
+        self._freer = ()
+
+    def _leave_for(self, names: Sequence[str]) -> None:
         self._left = 0
-        if self._longer:
+        if names:
             seen = self._names[: self._next_name]
-            self._names = [*seen, *(name for name in self._longer if name not in seen)]
-            self._longer = ()
+            self._names = [*seen, *(name for name in names if name not in seen)]
 
     def _begin(self, number: int) -> None:
         groups = self._groups

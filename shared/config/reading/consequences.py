@@ -71,6 +71,7 @@ def _unknown_models(config: ConfigFile) -> Iterator[str]:
         *(("default_fallbacks", name) for name in router.default_fallbacks),
         *(("fallbacks", name) for name in _names(router.fallbacks)),
         *(("context_window_fallbacks", name) for name in _names(router.context_window_fallbacks)),
+        *(("content_policy_fallbacks", name) for name in _names(router.content_policy_fallbacks)),
     ]
     for setting, name in dict.fromkeys(named):
         if name not in known:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.config.sections.router_settings import Fallbacks
-from shared.config.sections.section import NO_EFFECT, Section
+from shared.config.sections.section import Section
 from shared.config.sections.values import Count, Duration, Names, Number, Seconds, Share, Usd
 
 
@@ -25,9 +25,7 @@ class LiteLLMSettings(Section):
     fallbacks: Fallbacks = Field((), description="As `router_settings.fallbacks`.")
     default_fallbacks: Names = Field((), description="As `router_settings.default_fallbacks`.")
     context_window_fallbacks: Fallbacks = Field((), description="As `router_settings.context_window_fallbacks`.")
-    content_policy_fallbacks: Fallbacks = Field(
-        (), json_schema_extra=NO_EFFECT, description="As `router_settings.content_policy_fallbacks`."
-    )
+    content_policy_fallbacks: Fallbacks = Field((), description="As `router_settings.content_policy_fallbacks`.")
     set_verbose: bool = Field(False, description="Log at debug level.")
     json_logs: bool = Field(False, description="Log one JSON object a line.")
     callbacks: Names = Field((), description="Where calls are reported; `prometheus` is always on, at /metrics.")

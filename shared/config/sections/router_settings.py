@@ -59,7 +59,7 @@ class RouterSettings(Section):
         default_factory=dict, description="Other names of models: `alias: name` or `alias: {model, hidden}`."
     )
     content_policy_fallbacks: Fallbacks = Field(
-        (), json_schema_extra=NO_EFFECT, description="Models to try when a provider refuses the content."
+        (), description="Models to try when a provider refuses what a request says."
     )
     max_fallbacks: Count = Field(5, json_schema_extra=NO_EFFECT, description="Most fallbacks tried for one request.")
     disable_cooldowns: bool = Field(False, json_schema_extra=NO_EFFECT, description="Never cool a deployment down.")

@@ -35,7 +35,7 @@ async def test_a_router_that_cannot_store_facts_calls_nobody(caller: Caller, ope
             Outbox(caller.bus, facts_max=0),
             transports,
             load_providers({}),
-            Groups({"m": (of,)}, {}, {}, False, 2),
+            Groups({"m": (of,)}, {}, {}, {}, False, 2),
             Health(allowed_fails=3, cooldown_s=5),
             PriceBook(),
             timeout_s=10,

@@ -314,6 +314,20 @@ async def test_a_prompt_that_is_too_long_goes_to_the_model_for_long_ones(
     assert fact.fallbacks == 1
 
 
+async def test_what_a_provider_will_not_answer_goes_to_the_model_for_that(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    settings = {"fallbacks": [{"gpt": ["groq"]}], "content_policy_fallbacks": [{"gpt": ["claude"]}]}
+    await start(router_settings=settings)
+    refused = {"error": {"message": "The response was filtered", "code": "content_filter", "status": 400}}
+    openai_server.next(Behaviour(status=400, error=refused))
+    answer = await caller.ask("gpt")
+    assert [attempt.provider for attempt in (await caller.fact(answer)).attempts] == ["openai", "anthropic"]
+    openai_server.next(Behaviour(status=400, error=refused))
+    told = failure(await caller.ask("gpt", disable_fallbacks=True))
+    assert (told["status"], told["fields"]["reason"]) == (400, "content_policy_violation")
+
+
 async def test_when_everything_fails_the_last_failure_is_shown_and_the_others_told(
     start: Start, caller: Caller, openai_server: OpenAIServer, other_server: OpenAIServer
 ) -> None:

@@ -64,8 +64,9 @@ def deployment(
     return Deployment(id=name, group=group, **{**values, **fields})
 
 
-def ceilings(*deployments: Deployment, context: dict[str, tuple[str, ...]] | None = None, **fallbacks: Any) -> Ceilings:
-    return Ceilings(ModelGroups(deployments), fallbacks, context or {}, default_output=4_096)
+def ceilings(*deployments: Deployment, context: Any = None, policy: Any = None, **fallbacks: Any) -> Ceilings:
+    groups = ModelGroups(deployments)
+    return Ceilings(groups, fallbacks, context or {}, default_output=4_096, policy_fallbacks=policy)
 
 
 def most(ask: Ask) -> int:
@@ -184,6 +185,13 @@ def test_where_a_prompt_is_too_long_the_models_for_that_count_with_their_own_fal
     long, after = deployment(2e-6, 4e-6, group="long", name="d2"), deployment(1e-6, 9e-6, group="after", name="d3")
     bound = ceilings(deployment(), long, after, context={"model": ("long",)}, long=("after",))
     assert bound.ask_for(request(max_tokens=10), NOW)[0].output_pico_per_token == 9_000_000
+    assert bound.ask_for(request(max_tokens=10, disable_fallbacks=True), NOW)[0].output_pico_per_token == OUT
+
+
+def test_the_models_for_what_another_provider_refuses_count_too() -> None:
+    freer = deployment(2e-6, 7e-6, group="freer", name="d2")
+    bound = ceilings(deployment(), freer, policy={"model": ("freer",)})
+    assert bound.ask_for(request(max_tokens=10), NOW)[0].output_pico_per_token == 7_000_000
     assert bound.ask_for(request(max_tokens=10, disable_fallbacks=True), NOW)[0].output_pico_per_token == OUT
 
 

@@ -14,9 +14,11 @@ OTHER = deployment("other", group="other")
 LONG = deployment("long", group="long")
 
 
-def groups(*members: Deployment, retries: int = 2, fallbacks: Any = None, longer: Any = None) -> Groups:
+def groups(
+    *members: Deployment, retries: int = 2, fallbacks: Any = None, longer: Any = None, freer: Any = None
+) -> Groups:
     known = {"m": members, "other": (OTHER,), "long": (LONG,)}
-    return Groups(known, fallbacks or {}, longer or {}, False, retries)
+    return Groups(known, fallbacks or {}, longer or {}, freer or {}, False, retries)
 
 
 def plan(known: Groups, *, num_retries: int | None = None, with_fallbacks: bool = True) -> Plan:
@@ -127,6 +129,15 @@ def test_a_prompt_that_is_too_long_goes_to_the_models_for_that_in_place_of_the_f
     assert rest(of) == ["long"]
 
 
+def test_a_prompt_that_is_refused_goes_to_the_models_for_that_in_place_of_the_fallbacks() -> None:
+    of = plan(groups(A, B, fallbacks={"m": ("other",)}, freer={"m": ("long",)}, retries=2))
+    of.next()
+    of.leave_for_freer()
+    assert of.next() == Try(LONG, 0, 1)
+    of.leave_for_freer()
+    assert of.next() is None
+
+
 def test_without_models_for_long_prompts_the_fallbacks_serve() -> None:
     of = plan(groups(A, fallbacks={"m": ("other",)}, retries=0))
     of.next()
@@ -152,7 +163,7 @@ def test_a_name_without_deployments_is_passed_over() -> None:
 @given(
     st.integers(0, 4),
     st.integers(0, 4),
-    st.lists(st.sampled_from(["on", "drop", "leave", "longer"]), max_size=60),
+    st.lists(st.sampled_from(["on", "drop", "leave", "longer", "freer"]), max_size=60),
 )
 def test_whatever_is_learned_the_tries_end_and_no_useless_one_comes_again(
     members: int, retries: int, learned: list[str]
@@ -162,6 +173,7 @@ def test_whatever_is_learned_the_tries_end_and_no_useless_one_comes_again(
         retries=retries,
         fallbacks={"m": ("other",)},
         longer={"m": ("long", "other")},
+        freer={"m": ("other", "long")},
     )
     of, dropped, steps = plan(known), set(), 0
     while (step := of.next()) is not None:
@@ -175,6 +187,8 @@ def test_whatever_is_learned_the_tries_end_and_no_useless_one_comes_again(
             of.leave()
         elif lesson == "longer":
             of.leave_for_longer()
+        elif lesson == "freer":
+            of.leave_for_freer()
     assert steps <= sum(max(size, 1 + retries) for size in (members, 1, 1)) + members + 2
 
 

@@ -3,7 +3,12 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.providers.answers.failures import MESSAGE_MAX, is_context_failure, provider_failure
+from services.router.providers.answers.failures import (
+    MESSAGE_MAX,
+    is_context_failure,
+    is_policy_failure,
+    provider_failure,
+)
 
 
 def failure(status: int, body: Any) -> Any:
@@ -77,7 +82,15 @@ def test_a_long_message_is_cut() -> None:
     assert len(failure(500, b"x" * 100_000).message) < MESSAGE_MAX + 50
 
 
-def test_a_prompt_that_is_too_long_is_told_by_its_code_and_never_by_words() -> None:
+def test_a_prompt_that_is_too_long_is_told_by_its_code_or_by_sentences_that_say_so() -> None:
     code = {"error": {"message": "no", "type": "invalid_request_error", "code": "context_length_exceeded"}}
     assert is_context_failure(failure(400, code))
     assert not is_context_failure(failure(400, {"error": {"message": "context_length_exceeded"}}))
+    assert is_context_failure(failure(400, {"error": {"message": "The prompt is too long: 9 tokens > 8 maximum"}}))
+    assert is_policy_failure(failure(400, {"error": {"message": "no", "code": "content_filter"}}))
+
+
+@pytest.mark.parametrize("status", [401, 402, 404, 408, 429])
+def test_words_do_not_outdo_a_status_that_says_what_is_wrong(status: int) -> None:
+    told = failure(status, {"error": {"message": "prompt is too long", "code": "content_filter"}})
+    assert (is_context_failure(told), is_policy_failure(told), told.status) == (False, False, status)

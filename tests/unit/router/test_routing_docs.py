@@ -9,14 +9,13 @@ import pytest
 from services.router.choice.plan import BACKOFF_FIRST_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S
 from services.router.choice.route import ordered_attempts
 from services.router.outcome import by_status
-from services.router.providers.answers.failures import CONTEXT_CODES
 from services.router.providers.registry import load_providers
 from shared.config import load_config
 from shared.config.sections.general_settings import MeterhouseSettings
 from shared.config.sections.router_settings import RouterSettings
 from shared.deployments import Deployment, deployments_of
 from shared.errors import ProviderFailed
-from shared.fallbacks import context_fallbacks_of, fallbacks_of
+from shared.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.model_groups import ModelGroups
 
 PAGE = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
@@ -71,6 +70,7 @@ def test_the_fallbacks_are_those_the_page_tells(tmp_path: Path) -> None:
         "cheap": (),
     }
     assert {name: longer.get(name) for name in groups.names} == {"smart": ("long",), "long": (), "cheap": ()}
+    assert policy_fallbacks_of(config, groups).get("smart") == ("cheap",)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,6 @@ def test_the_numbers_on_the_page_are_the_defaults() -> None:
     assert (router.num_retries, router.allowed_fails, router.cooldown_time, router.timeout) == (2, 3, 5, 600)
     assert MeterhouseSettings().request_timeout_s == 600
     assert (BACKOFF_FIRST_S, BACKOFF_MAX_S, RETRY_AFTER_MAX_S) == (0.5, 8.0, 60)
-    assert "context_length_exceeded" in CONTEXT_CODES
 
 
 def test_every_setting_that_the_page_names_exists() -> None:

@@ -1,12 +1,12 @@
-"""A provider's error answer as a GatewayError: by status and the provider's typed code, never by words in a message."""
+"""A provider's error answer as a GatewayError: by status and the provider's code, by words where it has none."""
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
 
+from services.router.providers.answers.failure_reasons import CONTENT_POLICY, CONTEXT_WINDOW, reason_of
 from shared.errors import GatewayError, ProviderFailed
-
-CONTEXT_CODES = {"context_length_exceeded", "string_above_max_length"}
 
 _TYPES = {
     400: "invalid_request_error",
@@ -20,7 +20,12 @@ _TYPES = {
     429: "throttling_error",
     503: "service_unavailable",
     504: "timeout_error",
+    522: "timeout_error",  # Cloudflare, which stands in front of many: the server did not take the connection
+    524: "timeout_error",  # nor answer in time
 }
+_MODEL_FAILED = 424
+"""SageMaker's: the model, which has a status of its own, went wrong."""
+
 MESSAGE_MAX = 4_000
 
 
@@ -29,33 +34,56 @@ def provider_failure(provider: str, status: int, body: bytes) -> GatewayError:
     error = _error_in(body)
     message = error.get("message") or error.get("detail") or body[:MESSAGE_MAX].decode("utf-8", "replace")
     param = error.get("param")
+    inner = error.get("innererror") or error.get("inner_error")  # Azure
     return reported_failure(
         provider,
         status,
         _plain(message) or "no message",
         _first_text(error.get("code"), error.get("type"), error.get("status")),
         param=param if isinstance(param, str) else None,
+        more_codes=(str(inner.get("code")),) if isinstance(inner, dict) else (),
     )
 
 
 def reported_failure(
-    provider: str, status: int, message: str, code: str | None, *, param: str | None = None
+    provider: str,
+    status: int,
+    message: str,
+    code: str | None,
+    *,
+    param: str | None = None,
+    more_codes: Collection[str] = (),
 ) -> ProviderFailed:
-    """Return a failure that a provider reports, in its own words."""
+    """Return a failure that a provider reports, in its own words.
+
+    A prompt that is too long, or that it will not answer, is the request's fault under whatever status it comes: 400.
+    """
     shown = status if 400 <= status < 600 else 502
+    fields: dict[str, Any] = {"provider": provider, "provider_code": code}
+    reason = reason_of(provider, shown, (code or "", *more_codes), message, param or "")
+    if reason:
+        fields["reason"] = reason
+        shown = 400 if shown >= 500 or shown == _MODEL_FAILED else shown
+    elif code == "model_not_found" and shown in (400, 403):  # OpenAI, of a model that a project may not use
+        shown = 404
     other = "invalid_request_error" if shown < 500 else "internal_server_error"
     return ProviderFailed(
         f"{provider} answered {status}: {message[:MESSAGE_MAX]}",
         status=shown,
-        type=_TYPES.get(shown, other),
+        type="invalid_request_error" if reason else _TYPES.get(shown, other),
         param=param,
-        fields={"provider": provider, "provider_code": code},
+        fields=fields,
     )
 
 
 def is_context_failure(failure: GatewayError) -> bool:
     """Whether the prompt was too long for the model."""
-    return (failure.fields or {}).get("provider_code") in CONTEXT_CODES
+    return (failure.fields or {}).get("reason") == CONTEXT_WINDOW
+
+
+def is_policy_failure(failure: GatewayError) -> bool:
+    """Whether the provider refuses what the prompt or the answer says."""
+    return (failure.fields or {}).get("reason") == CONTENT_POLICY
 
 
 def _error_in(body: bytes) -> dict[str, Any]:

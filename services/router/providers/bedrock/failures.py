@@ -1,4 +1,4 @@
-"""Bedrock's errors: by status, and by the exception's name where a body or an event tells it.
+"""Bedrock's errors: by the exception's name where a header, a body or an event tells it, and by status.
 
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html and each operation's errors
 """
@@ -9,6 +9,8 @@ import orjson
 
 from services.router.providers.answers.broken_answer import ProviderStreamError
 from services.router.providers.answers.failures import MESSAGE_MAX, provider_failure, reported_failure
+from services.router.providers.answers.headers import Header, no_header
+from services.router.providers.aws.error_type import error_type_of
 from shared.errors import GatewayError
 
 _STATUS = {
@@ -22,22 +24,25 @@ _STATUS = {
     "serviceQuotaExceededException": 429,
     "serviceUnavailableException": 503,
     "throttlingException": 429,
+    "unrecognizedClientException": 401,
+    "expiredTokenException": 401,
     "validationException": 400,
 }
 _MODEL_FAILED = 424
 """ModelErrorException: the model, not the request, went wrong, so another try can help."""
 
 
-def failure_of(provider: str, status: int, body: bytes) -> GatewayError:
+def failure_of(provider: str, status: int, body: bytes, header: Header = no_header) -> GatewayError:
     answer = _object(body)
-    if answer is None:
+    told = error_type_of(header, answer)
+    if answer is None and told is None:
         return provider_failure(provider, status, body)
-    name = _name(answer)
+    answer, name = answer or {}, _lowered(told) if told else None
     message = answer.get("message") or answer.get("Message") or "no message"
-    if name is not None:
-        status = _STATUS.get(name, status)
     if status == _MODEL_FAILED:
         status = answer.get("originalStatusCode") or 502
+    elif name is not None:
+        status = _STATUS.get(name, status)
     return reported_failure(provider, status, str(message)[:MESSAGE_MAX], _shown(name))
 
 
@@ -53,11 +58,6 @@ def _object(body: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _name(answer: dict[str, Any]) -> str | None:
-    kind = answer.get("__type")
-    return _lowered(kind.rpartition("#")[2]) if isinstance(kind, str) and kind else None
 
 
 def _lowered(name: str) -> str:

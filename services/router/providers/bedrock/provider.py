@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.headers import FailsByHeader, Header
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.event_stream import EventStream
@@ -40,7 +41,7 @@ class _Place(NamedTuple):
     signed: bool  # else a bearer token is among the headers
 
 
-class Bedrock(PlainChat, SignsIn):
+class Bedrock(PlainChat, SignsIn, FailsByHeader):
     name = "bedrock"
 
     def __init__(self, environ: Mapping[str, str], identity: AwsIdentity) -> None:
@@ -90,6 +91,9 @@ class Bedrock(PlainChat, SignsIn):
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return failure_of(self.name, status, body)
+
+    def failure_with(self, status: int, body: bytes, header: Header) -> GatewayError:
+        return failure_of(self.name, status, body, header)
 
     def _call(self, place: _Place, deployment: Deployment, url: str, body: bytes) -> HttpCall:
         if not place.signed:

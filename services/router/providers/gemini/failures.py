@@ -43,6 +43,8 @@ def failure_of(provider: str, status: int, body: bytes) -> GatewayError:
         return provider_failure(provider, status, body)
     if _reason(error) in _KEY_REASONS:
         status = 401
+    if status >= 500 and error.get("code") == 429:  # a gateway of theirs stands between
+        status = 429
     message = str(error.get("message") or "no message")
     failure = reported_failure(provider, status, message[:MESSAGE_MAX], _code(error))
     failure.retry_after_s = _retry_delay_s(error)

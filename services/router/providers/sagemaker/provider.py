@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import orjson
 
-from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.headers import FailsByHeader, Header
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.region import region_of, service_address
@@ -21,6 +21,7 @@ from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.prepared import Prepared
+from services.router.providers.sagemaker.failures import failure_of
 from services.router.providers.sagemaker.stream import ContainerAnswer, ContainerEvents
 from services.router.providers.sagemaker.text_generation import TextGenerationTranslator, to_text_generation
 from services.router.providers.signing_in import SignsIn
@@ -35,7 +36,7 @@ class _Place(NamedTuple):
     region: str
 
 
-class SageMaker(PlainChat, SignsIn):
+class SageMaker(PlainChat, SignsIn, FailsByHeader):
     def __init__(self, name: str, environ: Mapping[str, str], identity: AwsIdentity) -> None:
         """`name` is sagemaker or sagemaker_chat."""
         self.name = name
@@ -61,7 +62,10 @@ class SageMaker(PlainChat, SignsIn):
         return HttpCall(url, headers, body), reader
 
     def failure(self, status: int, body: bytes) -> GatewayError:
-        return provider_failure(self.name, status, body)
+        return failure_of(self.name, status, body)
+
+    def failure_with(self, status: int, body: bytes, header: Header) -> GatewayError:
+        return failure_of(self.name, status, body, header)
 
     def _chat(self, call: ProviderCall, deployment: Deployment) -> tuple[bytes, AnswerReader]:
         body = outgoing_body(
