@@ -12,6 +12,7 @@ import uvicorn
 
 from services.edge.admin.own_view import seen_in
 from services.edge.app import build_app
+from services.edge.calls.door import Door
 from services.edge.calls.journey import Journey
 from services.edge.calls.pass_through import PassThrough
 from services.edge.calls.table import Table
@@ -81,15 +82,15 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     names = _names(config, holders.entries)
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
     table = Table()
+    door = Door(bus, outbox, bodies, names, partitions=own.partitions)
     journey = Journey(
         bus,
-        outbox,
+        door,
         exchanges,
         bodies,
         identities,
         names,
         metrics,
-        partitions=own.partitions,
         body_limit=int(general.max_request_size_mb * 1_048_576),
         timeout_s=own.request_timeout_s,
         key_header=key_header,

@@ -1,6 +1,5 @@
 """A request through edge, top to bottom: identify, read, peek, ask policy, announce, write the answer."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 
@@ -8,6 +7,7 @@ import msgspec
 import structlog
 
 from services.edge import watch
+from services.edge.calls.door import Door
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.pass_through import Target
 from services.edge.calls.request import admit_of, body_type
@@ -19,25 +19,18 @@ from services.edge.http.request_body import ClientLeft, read_request_body
 from services.edge.http.request_headers import ID_MAX, Wishes, wishes_in
 from services.edge.identify import Identities, key_in, with_key_of_query
 from services.edge.metrics import Metrics
-from services.edge.model_details.model_names import ModelNames, some_of
+from services.edge.model_details.model_names import ModelNames
 from services.edge.peeks.peek import Peek
-from shared import frames, subjects
-from shared.access import refusal_of_key
+from shared import frames
 from shared.bodies import BodyHolder
-from shared.bus import Bus, NotConnected, Outbox
-from shared.calls import Admit, pack
+from shared.bus import Bus
+from shared.calls import Admit
 from shared.errors import GatewayError, InvalidRequest, Unavailable
-from shared.facts import RequestDenied, RequestReceived, encode_fact
-from shared.facts.header import caller_fields, unchecked
-from shared.facts.request import DenialStage
 from shared.forms import BadForm, read_form
 from shared.ids import new_id
-from shared.keys import Key
-from shared.pass_through import asked_for, group_name
+from shared.pass_through import group_name
 
 log = structlog.get_logger()
-
-_received = unchecked(RequestReceived)
 
 
 class Journey:
@@ -46,26 +39,24 @@ class Journey:
     def __init__(
         self,
         bus: Bus,
-        outbox: Outbox,
+        door: Door,
         exchanges: Exchanges,
         bodies: BodyHolder,
         identities: Identities,
         names: ModelNames,
         metrics: Metrics,
         *,
-        partitions: int,
         body_limit: int,
         timeout_s: float,
         key_header: bytes | None,
     ) -> None:
         self._bus = bus
-        self._outbox = outbox
+        self._door = door
         self._exchanges = exchanges
         self._bodies = bodies
         self._identities = identities
         self._names = names
         self._metrics = metrics
-        self._partitions = partitions
         self._body_limit = body_limit
         self._timeout_s = timeout_s
         self._key_header = key_header
@@ -128,15 +119,9 @@ class Journey:
                 passed=("", "") if target is None else (scope["method"], target.url),
                 pinned=pinned,
             )
-            refusal = self._refusal(key, request, endpoint)
-            if refusal is not None:
-                stage, failure = refusal
-                self._deny(request, stage, failure)
-                raise failure
-            if self._outbox.full:
-                raise Unavailable("facts cannot be stored at the moment", retry_after_s=1)
+            self._door.check(key, request, endpoint)
             exchange = self._exchanges.open(request_id, (request.deadline_ms - request.received_ms) / 1000)
-            self._ask(request, body)
+            self._door.ask(request, body)
             status = await self._write(request, exchange, receive, send, began, wishes)
         except GatewayError as failure:
             status = failure.status
@@ -157,55 +142,6 @@ class Journey:
                 self._bodies.drop(request_id)
             self._metrics.in_flight -= 1
             self._metrics.count(model, status, (time.perf_counter_ns() - began) / 1e9)
-
-    def _refusal(self, key: Key | None, request: Admit, endpoint: Endpoint) -> tuple[DenialStage, GatewayError] | None:
-        """What can be refused at once. Policy checks all of it again with authority."""
-        refusal = refusal_of_key(key, route=request.route, now=request.received_ms / 1000) if key is not None else None
-        refusal = refusal or self._names.access.refusal(key, request.caller.end_user)
-        if refusal is not None:
-            return "key", refusal
-        refusal = self._names.access.model_refusal(
-            key, request.caller.end_user, asked_for(request.group), request.model
-        )
-        if refusal is not None:
-            return "model", refusal
-        if not request.passed[0] and not self._names.serves(request.group):
-            usable = some_of(self._names.usable_by(key))
-            return "model", InvalidRequest(
-                f"{endpoint.name}: Invalid model name passed in model={request.model}. Call `/v1/models` to view "
-                f"available models for your key. Available: {usable}.",
-                param="model",
-            )
-        return None
-
-    def _ask(self, request: Admit, body: bytes) -> None:
-        """Send the request to the owner of its tenant's partition, and announce it."""
-        caller = request.caller
-        inline = body
-        if request.body_ref:
-            self._bodies.hold(request.request_id, body)
-            inline = b""
-        partition = subjects.partition_of(caller.tenant, self._partitions)
-        reply = subjects.frames(request.edge, request.request_id)
-        try:
-            self._bus.publish(subjects.admit(partition), pack(request, inline), reply)
-        except NotConnected as error:
-            raise Unavailable("the message bus is away", retry_after_s=1) from error
-        fact = _received(
-            id=f"rec_{request.request_id}",
-            ts_ms=request.received_ms,
-            request_id=request.request_id,
-            **caller_fields(caller),
-            edge=request.edge,
-            route=request.route,
-            model=request.model,
-            stream=request.stream,
-            body_bytes=request.body_bytes,
-            body_sha256=hashlib.sha256(body).hexdigest(),
-            ip=caller.ip,
-            user_agent=caller.user_agent,
-        )
-        self._outbox.put(fact.subject, encode_fact(fact), fact.id)
 
     async def _write(
         self, request: Admit, exchange: Exchange, receive: Receive, send: Send, began: int, wishes: Wishes
@@ -252,28 +188,6 @@ class Journey:
             raise ConnectionAbortedError(failure.message)
         await send({"type": "http.response.body", "body": error_event(failure, request.dialect), "more_body": False})
         return failure.status
-
-    def _deny(self, request: Admit, stage: DenialStage, failure: GatewayError) -> None:
-        caller = request.caller
-        fact = RequestDenied(
-            id=f"den_{request.request_id}",
-            ts_ms=request.received_ms,
-            request_id=request.request_id,
-            **caller_fields(caller),
-            stage=stage,
-            route=request.route,
-            call_type=request.call_type,
-            model=request.model,
-            status=failure.status,
-            error_type=failure.type,
-            message=failure.message,
-            received_ms=request.received_ms,
-            ip=caller.ip,
-            user_agent=caller.user_agent,
-            session_id=caller.session_id,
-        )
-        if not self._outbox.full:
-            self._outbox.put(fact.subject, encode_fact(fact), fact.id)
 
 
 def _peek(endpoint: Endpoint, body: bytes, content_type: str) -> Peek:
