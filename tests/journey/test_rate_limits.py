@@ -42,6 +42,24 @@ def test_tokens_are_reserved_and_given_back(new_key: Callable[..., str], sdk_wit
         asked(client, max_tokens=1_000)
 
 
+def test_tokens_of_a_day_are_told_and_a_refusal_waits_for_the_day(
+    new_key: Callable[..., str], sdk_with: SdkWith
+) -> None:
+    client = sdk_with(new_key(tpd_limit=400, tpm_limit=10_000))
+    headers = asked(client, max_tokens=20).headers
+    assert headers["x-ratelimit-api_key-limit-tokens-day"] == headers["x-ratelimit-limit-tokens"] == "400"
+    assert 0 < int(headers["x-ratelimit-remaining-tokens"]) < 400
+    assert headers["x-ratelimit-reset-tokens"].startswith(("23h59m", "24h"))
+    text = "one two three four five six seven " * 5
+    asked(client, max_tokens=60, extra_body={"simulated": {"text": text}})
+    with pytest.raises(openai.RateLimitError, match="Limit type: tokens") as caught:
+        asked(client, max_tokens=320)
+    answer = caught.value.response
+    assert answer.json()["error"]["window"] == "1d"
+    assert 86_000 < int(answer.headers["retry-after"]) <= 86_460
+    assert answer.headers["x-ratelimit-api_key-remaining-tokens-day"] == answer.headers["x-ratelimit-remaining-tokens"]
+
+
 def test_requests_at_a_time_are_limited_and_their_slots_come_free(
     new_key: Callable[..., str], sdk_with: SdkWith
 ) -> None:

@@ -11,6 +11,7 @@ from services.policy.limits.room import Limit, over_limit
 from shared.errors import GatewayError
 
 NOW = int(datetime(2026, 11, 23, 0, 31, 37, 250_000, tzinfo=UTC).timestamp() * 1000)
+HOUR_MS = 3_600_000
 KEY = Limit("k", 0, "api_key", "3a9584", rpm=2, tpm=100, parallel=3)
 TEAM = Limit("team:t", 0, "team", "t", rpm=10, tpm=60)
 
@@ -68,6 +69,35 @@ def test_the_tokens_of_a_day_are_named_so() -> None:
     assert (told.fields or {})["window"] == "1d"
 
 
+def test_a_refusal_of_a_day_says_when_enough_of_it_has_left() -> None:
+    counters: Counters = {}
+    reserve(counters, Reservation(NOW - 23 * HOUR_MS, 3, ("k",), ("k",)))
+    reserve(counters, Reservation(NOW - 2 * HOUR_MS, 2, ("k",), ("k",)))
+    told = refusal(Limit("k", 0, "api_key", "a", tpd=8), counters, tokens=5)
+    assert told.retry_after_s == 3_600
+    assert told.message.endswith("Current limit: 8, Remaining: 3. Limit resets at: 2026-11-23 01:31:38 UTC")
+    assert refusal(Limit("k", 0, "api_key", "a", tpd=8), counters, tokens=7).retry_after_s == 22 * 3_600
+
+
+def test_the_tokens_of_a_day_are_told_and_are_openais_where_they_are_tighter() -> None:
+    counters: Counters = {}
+    reserve(counters, Reservation(NOW - 1_500_000, 70, ("k",), ("k",)))
+    reserve(counters, Reservation(NOW - 500, 10, ("k",), ("k",)))
+    for tpm, tightest in ((100, ("100", "20", "23h59m59.5s")), (25, ("25", "15", "59.5s"))):
+        limit = Limit("k", 0, "api_key", "a", tpm=tpm, tpd=100)
+        over_limit(counters, [limit], 0, NOW)
+        headers = dict(limit_headers(counters, [limit], NOW))
+        assert (headers["x-ratelimit-api_key-limit-tokens-day"], headers["x-ratelimit-api_key-limit-tokens"]) == (
+            "100",
+            str(tpm),
+        )
+        assert headers["x-ratelimit-api_key-remaining-tokens-day"] == "20"
+        assert tuple(headers[f"x-ratelimit-{what}-tokens"] for what in ("limit", "remaining", "reset")) == tightest
+    headers = dict(limit_headers({}, [Limit("k", 0, "api_key", "a", tpd=100)], NOW))
+    assert headers["x-ratelimit-remaining-tokens"] == "100"
+    assert headers["x-ratelimit-reset-tokens"] == "0ms"
+
+
 def test_every_limit_has_litellms_headers_and_the_tightest_openais() -> None:
     counters = used((NOW - 20_000, 30), (NOW - 500, 10))
     assert dict(limit_headers(counters, [KEY, TEAM], NOW)) == {
@@ -101,7 +131,11 @@ def test_slots_alone_have_no_header_of_openais() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "text"), [(0, "0ms"), (120, "120ms"), (1_000, "1s"), (7_660, "7.66s"), (60_000, "1m0s"), (61_500, "1m1.5s")]
+    ("ms", "text"),
+    [
+        *[(0, "0ms"), (120, "120ms"), (1_000, "1s"), (7_660, "7.66s"), (60_000, "1m0s"), (61_500, "1m1.5s")],
+        *[(3_600_000, "1h0m0s"), (86_399_000, "23h59m59s")],
+    ],
 )
 def test_times_are_written_as_openai_writes_them(ms: int, text: str) -> None:
     assert duration_text(ms) == text
