@@ -1,208 +1,45 @@
-"""The kinds of holders. The topics of their events are names, not import paths, so that this module can move.
+"""The kinds of holders: one aggregate class each, alike but for the names of their events in the store.
 
-A change of an event's meaning is `class_version = 2` on its class and an `upcast_v1_v2(state)` beside it.
+Those names (topics) are no import paths, so that this module can move. A change of an event's meaning is
+`class_version = 2` on its class and an `upcast_v1_v2(state)` beside it: then its kind is written out as a class.
 """
+
+from typing import Any
 
 from services.policy.control.holders.aggregate import HolderAggregate
 from shared.holders import HolderKind
 
-
-class Organization(HolderAggregate):
-    """An organisation: teams and keys of one company or department."""
-
-    TOPIC = "Organization"
-    KIND = "organization"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "Organization.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "Organization.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "Organization.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "Organization.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "Organization.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "Organization.Deleted"
-
-
-class Team(HolderAggregate):
-    """A team: keys and members that share budgets."""
-
-    TOPIC = "Team"
-    KIND = "team"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "Team.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "Team.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "Team.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "Team.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "Team.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "Team.Deleted"
-
-
-class Membership(HolderAggregate):
-    """A user's membership in a team: what this user may spend there."""
-
-    TOPIC = "Membership"
-    KIND = "member"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "Membership.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "Membership.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "Membership.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "Membership.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "Membership.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "Membership.Deleted"
-
-
-class User(HolderAggregate):
-    """A user of the gateway, with keys and memberships."""
-
-    TOPIC = "User"
-    KIND = "user"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "User.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "User.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "User.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "User.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "User.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "User.Deleted"
-
-
-class EndUser(HolderAggregate):
-    """A customer of those who call: named by each request."""
-
-    TOPIC = "EndUser"
-    KIND = "end_user"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "EndUser.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "EndUser.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "EndUser.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "EndUser.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "EndUser.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "EndUser.Deleted"
-
-
-class Tag(HolderAggregate):
-    """A tag that requests carry."""
-
-    TOPIC = "Tag"
-    KIND = "tag"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "Tag.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "Tag.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "Tag.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "Tag.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "Tag.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "Tag.Deleted"
-
-
-class SharedBudget(HolderAggregate):
-    """Terms that other holders name by `budget_id`; nothing is counted in it itself."""
-
-    TOPIC = "SharedBudget"
-    KIND = "budget"
-
-    class Event(HolderAggregate.Event):
-        """What all its events are."""
-
-    class Created(Event, HolderAggregate.Created):
-        TOPIC = "SharedBudget.Created"
-
-    class Recreated(Event, HolderAggregate.Recreated):
-        TOPIC = "SharedBudget.Recreated"
-
-    class Updated(Event, HolderAggregate.Updated):
-        TOPIC = "SharedBudget.Updated"
-
-    class Blocked(Event, HolderAggregate.Blocked):
-        TOPIC = "SharedBudget.Blocked"
-
-    class Unblocked(Event, HolderAggregate.Unblocked):
-        TOPIC = "SharedBudget.Unblocked"
-
-    class Deleted(Event, HolderAggregate.Deleted):
-        TOPIC = "SharedBudget.Deleted"
+_EVENTS = ("Created", "Recreated", "Updated", "Blocked", "Unblocked", "Deleted")
+
+_TOPICS: dict[HolderKind, tuple[str, str]] = {
+    "organization": ("Organization", "An organisation: teams and keys of one company or department."),
+    "team": ("Team", "A team: keys and members that share budgets."),
+    "member": ("Membership", "A user's membership in a team or an organisation: what this user may spend there."),
+    "user": ("User", "A user of the gateway, with keys and memberships."),
+    "end_user": ("EndUser", "A customer of those who call: named by each request."),
+    "tag": ("Tag", "A tag that requests carry."),
+    "budget": ("SharedBudget", "Terms that other holders name by `budget_id`; nothing is counted in it itself."),
+}
+
+
+def _aggregate(kind: HolderKind, topic: str, about: str) -> type[HolderAggregate]:
+    """Return the class of a kind, whose events inherit what those of HolderAggregate do."""
+    event = _class("Event", (HolderAggregate.Event,), topic, "What all its events are.")
+    members: dict[str, Any] = {"TOPIC": topic, "KIND": kind, "Event": event}
+    for name in _EVENTS:
+        what_it_does = getattr(HolderAggregate, name)
+        members[name] = _class(name, (event, what_it_does), topic, what_it_does.__doc__, TOPIC=f"{topic}.{name}")
+    return _class(topic, (HolderAggregate,), "", about, **members)
+
+
+def _class(name: str, bases: tuple[type[Any], ...], inside: str, about: str, **members: Any) -> type[Any]:
+    qualified = f"{inside}.{name}" if inside else name
+    return type(name, bases, {"__module__": __name__, "__qualname__": qualified, "__doc__": about, **members})
 
 
 KINDS: dict[HolderKind, type[HolderAggregate]] = {
-    kind.KIND: kind for kind in (Organization, Team, Membership, User, EndUser, Tag, SharedBudget)
+    kind: _aggregate(kind, topic, about) for kind, (topic, about) in _TOPICS.items()
 }
+
+Team = KINDS["team"]
+SharedBudget = KINDS["budget"]
