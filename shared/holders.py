@@ -25,7 +25,7 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     duration: str = ""  # "30d", "1mo", ...; "": never begins anew
     anchor: float = 0.0  # when it was set: what rolling windows count from
     model: str = ""  # counts calls to this model name alone; "": all calls
-    timezone: str = "UTC"  # IANA name: where a day begins
+    timezone: str = ""  # IANA name: where a day begins; "": the configuration's
     rolling: bool = False  # begins with the first request after its end, instead of at the calendar's boundary
     listed: bool = False  # one of `budget_limits`: counted by its duration, beside the main one (`max_budget`)
 

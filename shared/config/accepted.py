@@ -53,7 +53,7 @@ ACCEPTED: dict[str, dict[str, str]] = {
         "answers are not cached yet": """cache cache_params enable_redis_auth_cache force_redis_hash_tag_grouping""",
         "budgets are kept by key": """max_internal_user_budget default_max_internal_user_budget
             max_ui_session_budget default_team_settings
-            tag_budget_config budget_reset_time timezone key_generation_settings enable_key_alias_format_validation
+            tag_budget_config budget_reset_time key_generation_settings enable_key_alias_format_validation
             key_alias_pattern""",
         "requests are sent as the client wrote them": """modify_params add_function_to_prompt
             enable_json_schema_validation enable_preview_features route_all_chat_openai_to_responses

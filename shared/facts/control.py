@@ -8,7 +8,10 @@ from shared.facts.header import Fact
 
 
 class BudgetTerms(BaseModel):
-    """One hard window. `anchor` is when it was set, in seconds since 1970; `model` is empty where all calls count."""
+    """One hard window. `anchor` is when it was set, in seconds since 1970; `model` is empty where all calls count.
+
+    `timezone` is the one it was given; empty: that of `litellm_settings.timezone`, UTC without it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -26,7 +26,7 @@ class BudgetFields(BaseModel):
     soft_budget: Usd = Field(None, description="USD past which somebody should know.")
     budget_duration: Text = Field(None, description="When the spend begins anew: 1d, 7d, 30d, 1mo, ...")
     model_max_budget: Object = Field(None, description="Budgets by model: {model: {budget_limit, time_period}}.")
-    budget_timezone: Text = Field(None, description="Where a day begins, such as Europe/Berlin; UTC else.")
+    budget_timezone: Text = Field(None, description="Where a day begins, such as Europe/Berlin.")
     budget_rolling: bool | None = Field(None, description="Begin each window with the first request in it.")
     temp_budget_increase: Usd = Field(None, description="USD more on each budget, for a time.")
     temp_budget_expiry: Text = Field(None, description="Until when: a date, or a date and time.")

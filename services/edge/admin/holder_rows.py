@@ -3,6 +3,7 @@
 from uuid import UUID, uuid5
 
 from services.edge.admin.values import Row, iso, usd
+from services.edge.admin.window_rows import window_terms_of
 from shared.control import HolderAnswer
 from shared.holders import Holder
 
@@ -67,6 +68,7 @@ def terms_row(terms: Holder) -> Row:
         **limits_of(terms),
         "model_max_budget": terms.extra.get("model_max_budget"),
         "budget_duration": terms.extra.get("budget_duration"),
+        **window_terms_of(terms),
         "allowed_models": terms.models if terms.kind in ("budget", "member") else (),
         "temp_budget_increase": terms.metadata.get("temp_budget_increase"),
         "temp_budget_expiry": terms.metadata.get("temp_budget_expiry"),

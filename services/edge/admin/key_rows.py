@@ -6,7 +6,7 @@ Amounts are written as exact decimal numbers; what is not known is null, never 0
 from uuid import UUID, uuid5
 
 from services.edge.admin.values import Row, iso, usd
-from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
+from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of, window_terms_of
 from shared.control import GeneratedKey, KeyAnswer
 from shared.keys import Key
 
@@ -78,6 +78,7 @@ def generated_row(made: GeneratedKey) -> Row:
         "max_budget": usd(key.max_budget_pico),
         "budget_duration": key.budget_duration,
         "budget_limits": budget_limits_of(answer, "Z"),
+        **window_terms_of(key),
         "budget_id": _budget_id(key),
         "litellm_budget_table": _budget_table(key, "Z"),
         "model_max_budget": extra.get("model_max_budget") or {},
@@ -195,6 +196,7 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "max_budget": usd(key.max_budget_pico),
         "budget_duration": key.budget_duration,
         "budget_reset_at": iso(answer.budget_reset_at, utc),
+        **window_terms_of(key),
         "allowed_cache_controls": extra.get("allowed_cache_controls") or [],
         "allowed_routes": key.allowed_routes,
         "key_type": key.key_type,

@@ -39,7 +39,7 @@ class KeyFields(BaseModel):
     budget_limits: list[BudgetLimit] | None = Field(None, description="Several windows at once.")
     budget_id: Text = Field(None, description="A shared budget.")
     model_max_budget: Object = Field(None, description="Budgets by model.")
-    budget_timezone: Text = Field(None, description="Where a day begins, such as Europe/Berlin; UTC else.")
+    budget_timezone: Text = Field(None, description="Where a day begins, such as Europe/Berlin.")
     budget_rolling: bool | None = Field(None, description="Begin windows with the first request in them.")
     temp_budget_increase: float | None = Field(None, description="USD more on each budget, for a time.")
     temp_budget_expiry: Text = Field(None, description="Until when: a date, or a date and time.")

@@ -2,6 +2,8 @@
 
 from services.edge.admin.values import Row, iso, usd
 from shared.control import HolderAnswer, KeyAnswer
+from shared.holders import Holder
+from shared.keys import Key
 
 
 def budget_limits_of(answer: HolderAnswer | KeyAnswer, utc: str = "Z") -> list[Row] | None:
@@ -12,6 +14,11 @@ def budget_limits_of(answer: HolderAnswer | KeyAnswer, utc: str = "Z") -> list[R
     pairs = zip(answer.entry.budgets, answer.windows, strict=True)
     resets = [told.reset_at for window, told in pairs if window.listed]
     return [{**limit, "reset_at": iso(reset, utc)} for limit, reset in zip(given, resets, strict=True)]
+
+
+def window_terms_of(entry: Holder | Key) -> Row:
+    """Return how windows begin, where that is said: LiteLLM has no such fields, and clients compare those of a row."""
+    return {name: entry.extra[name] for name in ("budget_timezone", "budget_rolling") if entry.extra.get(name)}
 
 
 def budget_usage_of(answer: HolderAnswer | KeyAnswer) -> Row:

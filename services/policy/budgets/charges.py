@@ -51,11 +51,15 @@ def charges_of(must: tuple[Charge, ...], providers: tuple[Charge, ...] = ()) -> 
     )
 
 
-def pattern_of(window: Window) -> str:
-    """Return how windows like it follow each other, as one text: "1d", "1d Europe/Berlin", "5h rolling"."""
+def pattern_of(window: Window, timezone: str) -> str:
+    """Return how windows like it follow each other, as one text: "1d", "1d Europe/Berlin", "5h rolling".
+
+    `timezone` is that of windows that do not say one.
+    """
     if not window.duration:
         return ""
     pattern = window.duration
     if window.rolling:
         return f"{pattern} rolling"
-    return pattern if window.timezone in ("", "UTC") else f"{pattern} {window.timezone}"
+    zone = window.timezone or timezone
+    return pattern if zone == "UTC" else f"{pattern} {zone}"

@@ -19,4 +19,5 @@ def tree_rules_of(config: Config) -> TreeRules:
         },
         end_user_budget=Window(usd_to_pico(end_user)) if end_user is not None else None,
         user_budget_on_team_keys=general.apply_user_budget_to_team_keys,
+        timezone=litellm.timezone,
     )

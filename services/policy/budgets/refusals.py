@@ -55,7 +55,7 @@ def unpriced_models(model: str, unpriced: tuple[str, ...]) -> GatewayError:
     """Return why a model without a price cannot be called on a budget."""
     have = "has" if len(unpriced) == 1 else "have"
     return BudgetExceeded(
-        f"The model '{model}' cannot be called with a budgeted key: {', '.join(unpriced)} {have} no price. Set "
+        f"The model '{model}' cannot be called where a budget counts: {', '.join(unpriced)} {have} no price. Set "
         "input_cost_per_token and output_cost_per_token in its litellm_params, or allow it with "
         "general_settings.meterhouse.allow_unpriced_models_on_budgets",
         status=400,

@@ -39,6 +39,7 @@ class TreeRules(NamedTuple):
     providers: Mapping[str, Window] = {}
     end_user_budget: Window | None = None  # of those without an entry
     user_budget_on_team_keys: bool = False
+    timezone: str = "UTC"  # of windows that do not say one
 
 
 class _Known(NamedTuple):
@@ -138,11 +139,13 @@ class BudgetTree:
         name = f"Key={key.key_alias or 'key'} ({key.key_name})"
         windows = key.budgets or self._shared(key.budget_id)
         main = next((window for window in windows if _is_main(window)), None)
-        limit, own = key.max_budget_pico, Window(0, key.budget_duration or "", key.budget_anchor)
+        zone, rolling = key.extra.get("budget_timezone") or "", bool(key.extra.get("budget_rolling"))
+        limit = key.max_budget_pico
+        own = Window(0, key.budget_duration or "", key.budget_anchor, timezone=zone, rolling=rolling)
         if main is not None:
             limit, own = main.limit_pico, main
         increase, until_ms = key.increase_pico, int(key.increase_until * 1000)
-        yield Charge(key.token, limit, home, "key", name, "", pattern_of(own), own.anchor, increase, until_ms)
+        yield Charge(key.token, limit, home, "key", name, "", self._pattern(own), own.anchor, increase, until_ms)
         for window in windows:
             if _is_main(window):
                 continue
@@ -157,7 +160,7 @@ class BudgetTree:
                 "key",
                 name,
                 window.model,
-                pattern_of(window),
+                self._pattern(window),
                 window.anchor,
                 increase,
                 until_ms,
@@ -204,7 +207,7 @@ class BudgetTree:
             kind,
             f"{name}:{window.duration}" if window.listed else name,
             window.model,
-            pattern_of(window),
+            self._pattern(window),
             window.anchor,
             holder.increase_pico if holder is not None else 0,
             int(holder.increase_until * 1000) if holder is not None else 0,
@@ -216,10 +219,14 @@ class BudgetTree:
             if kind == "global"
             else (account_of("provider", name), home_of_provider(name))
         )
-        return Charge(account, window.limit_pico, self._home(tenant), kind, name, "", pattern_of(window), window.anchor)
+        pattern = self._pattern(window)
+        return Charge(account, window.limit_pico, self._home(tenant), kind, name, "", pattern, window.anchor)
 
     def _unlimited(self, provider: str) -> Charge:
         return Charge(account_of("provider", provider), None, -1, "provider", provider)
+
+    def _pattern(self, window: Window) -> str:
+        return pattern_of(window, self._rules.timezone)
 
     def _home(self, tenant: str) -> int:
         return subjects.partition_of(tenant, self._rules.partitions)

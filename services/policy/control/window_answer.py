@@ -9,14 +9,19 @@ from shared.holders import AccountKind, Window, account_of
 
 
 def window_answer(
-    kind: AccountKind, holder_id: str, one: Window, figures: Mapping[str, AccountFigures], now: float
+    kind: AccountKind,
+    holder_id: str,
+    one: Window,
+    figures: Mapping[str, AccountFigures],
+    now: float,
+    timezone: str,
 ) -> WindowAnswer:
-    """`figures` are by account; one that is missing is not known."""
+    """`figures` are by account; one that is missing is not known. `timezone` is of windows that do not say one."""
     found = figures.get(account_of(kind, holder_id, one))
-    return WindowAnswer(found, reset_at(one, found, now))
+    return WindowAnswer(found, reset_at(one, found, now, timezone))
 
 
-def reset_at(one: Window, figures: AccountFigures | None, now: float) -> float | None:
+def reset_at(one: Window, figures: AccountFigures | None, now: float, timezone: str) -> float | None:
     """Return when the window ends: as its account says, else as the calendar does; None for one that never ends.
 
     A rolling window that no request has begun yet has no end either.
@@ -25,4 +30,4 @@ def reset_at(one: Window, figures: AccountFigures | None, now: float) -> float |
         return figures.window_end
     if not one.duration or one.rolling:
         return None
-    return window_at(pattern_of(one), now, one.anchor)[1]
+    return window_at(pattern_of(one, timezone), now, one.anchor)[1]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.config.sections.router_settings import Fallbacks
 from shared.config.sections.section import Section
-from shared.config.sections.values import Count, Duration, Names, Number, Seconds, Share, Usd
+from shared.config.sections.values import Count, Duration, Names, Number, Seconds, Share, Timezone, Usd
 
 
 class Margin(Section):
@@ -56,6 +56,7 @@ class LiteLLMSettings(Section):
     budget_duration: Duration | None = Field(
         None, description="Window of that budget, such as 30d; without one it never resets."
     )
+    timezone: Timezone = Field("UTC", description="Where days and months of budgets begin, such as US/Eastern.")
     max_end_user_budget: Usd | None = Field(
         None, description="USD each end user may spend who has no budget of its own."
     )

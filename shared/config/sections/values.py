@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -36,6 +37,13 @@ def _duration(value: Any) -> str:
     raise PydanticCustomError("duration", "must be a number and one of s, m, h, d, w, mo, such as 30d")
 
 
+def _timezone(value: Any) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise PydanticCustomError("timezone", "must name a time zone by region and city") from None
+
+
 def listed(value: Any) -> Any:
     """Return a lone name as a list of one: LiteLLM takes `callbacks: prometheus` as well."""
     return [value] if isinstance(value, str) else value
@@ -51,4 +59,5 @@ Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=F
 Percent = Annotated[int, BeforeValidator(_number), Field(ge=1, le=100)]
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
 Usd = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Timezone = Annotated[str, PlainValidator(_timezone)]
 Duration = Annotated[str, PlainValidator(_duration)]

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from services.policy.budgets.configured import tree_rules_of
 from services.policy.budgets.tree import TreeRules
-from shared.config import load_config
+from shared.config import ConfigError, load_config
 from shared.holders import Window
 
 USD = 10**12
@@ -24,6 +26,15 @@ def test_a_configuration_without_budgets_has_none(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("model_list: []")
     assert tree_rules_of(load_config(path, {})) == TreeRules(8)
+
+
+def test_days_begin_in_the_time_zone_of_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("litellm_settings: {timezone: US/Eastern}")
+    assert tree_rules_of(load_config(path, {})).timezone == "US/Eastern"
+    path.write_text("litellm_settings: {timezone: Mars/Olympus}")
+    with pytest.raises(ConfigError, match=r"litellm_settings\.timezone must name a time zone by region and city"):
+        load_config(path, {})
 
 
 def test_each_budget_of_the_configuration_is_a_window(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.policy.control.holders import terms as holder_terms
 from services.policy.control.keys.key_terms import changes_of, terms_of
 from services.policy.control.terms.budgets import increase_of, windows_of
 from services.policy.control.terms.limits import limits_of
@@ -103,6 +104,28 @@ def test_an_increase_lasts_until_its_date_in_utc_unless_it_says_otherwise() -> N
     assert increase_of(None) == increase_of({}) == (0, 0.0)
 
 
+def test_an_increase_that_is_over_can_be_left_or_cleared_but_not_changed_without_another_end() -> None:
+    terms = generated(temp_budget_increase=1, temp_budget_expiry="2026-11-24")
+    later = NOW + 3 * 86_400
+    assert updated(terms, now=later, max_budget=2)["metadata"] == terms["metadata"]
+    assert updated(terms, now=later, metadata=terms["metadata"])["metadata"] == terms["metadata"]
+    assert updated(terms, now=later, temp_budget_increase=None, temp_budget_expiry=None)["metadata"] == {}
+    with pytest.raises(InvalidRequest, match=r"has passed: 2026-11-24\. Set temp_budget_increase together") as refused:
+        updated(terms, now=later, temp_budget_increase=2)
+    assert refused.value.param == "temp_budget_expiry"
+    renewed = updated(terms, now=later, temp_budget_increase=2, temp_budget_expiry="2026-12-24")
+    assert increase_of(renewed["metadata"]).pico == 2 * USD
+
+
+def test_holders_keep_to_the_same_dates_of_increases() -> None:
+    gone = {"temp_budget_increase": 1, "temp_budget_expiry": "2026-11-23T12:30:00Z"}
+    for kind in ("team", "user", "organization", "end_user", "tag", "member", "budget"):
+        with pytest.raises(InvalidRequest, match="in the future"):
+            holder_terms.terms_of(kind, gone, now=NOW)
+        with pytest.raises(InvalidRequest, match="in the future"):
+            holder_terms.changes_of(kind, gone, {}, now=NOW)
+
+
 @pytest.mark.parametrize(
     ("fields", "param", "words"),
     [
@@ -120,6 +143,7 @@ def test_an_increase_lasts_until_its_date_in_utc_unless_it_says_otherwise() -> N
         ({"temp_budget_increase": 1}, "temp_budget_expiry", "is missing"),
         ({"temp_budget_expiry": "2026-12-31"}, "temp_budget_increase", "is missing"),
         ({"temp_budget_increase": 1, "temp_budget_expiry": "soon"}, "temp_budget_expiry", "'2026-12-31'"),
+        ({"temp_budget_increase": 1, "temp_budget_expiry": "2026-11-23"}, "temp_budget_expiry", "in the future"),
         ({"temp_budget_increase": -1, "temp_budget_expiry": "2026-12-31"}, "temp_budget_increase", "non-negative"),
         ({"metadata": {"model_rpm_limit": 5}}, "model_rpm_limit", "{model name: number}"),
         ({"model_tpm_limit": {"m": "5"}}, "model_tpm_limit", "whole numbers"),

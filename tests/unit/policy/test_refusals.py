@@ -105,7 +105,7 @@ def test_a_window_that_has_just_ended_is_worth_coming_again_for_at_once() -> Non
 )
 def test_a_model_without_a_price_is_named_with_the_remedy(unpriced: tuple[str, ...], words: str) -> None:
     told = unpriced_models("fast", unpriced)
-    assert "The model 'fast' cannot be called with a budgeted key" in told.message
+    assert "The model 'fast' cannot be called where a budget counts" in told.message
     assert words in told.message
     assert "input_cost_per_token" in told.message
     assert "allow_unpriced_models_on_budgets" in told.message

@@ -170,6 +170,26 @@ def test_how_windows_follow_each_other_is_one_text(window: Window, pattern: str)
     assert charges(key_of_budget(None, token="k", budgets=(window,)), {}).must[0].pattern == pattern
 
 
+def test_windows_that_name_no_time_zone_have_that_of_the_configuration() -> None:
+    shanghai = {
+        "timezone": "Asia/Shanghai",
+        "global_budget": Window(9, "1mo"),
+        "providers": {"openai": Window(8, "1d")},
+    }
+    windows = (
+        Window(1, "1d"),
+        Window(1, "1d", timezone="UTC", listed=True),
+        Window(1, "1d", rolling=True, model="gpt"),
+    )
+    found = charges(key_of_budget(None, token="k", budgets=windows), providers=("openai",), rules=shanghai)
+    assert [charge.pattern for charge in (*found.must, *found.providers)] == [
+        *("1d Asia/Shanghai", "1d", "1d rolling"),
+        *("1mo Asia/Shanghai", "1d Asia/Shanghai"),
+    ]
+    unlimited = key_of_budget(None, budget_duration="1d", extra={"budget_timezone": "Europe/Berlin"})
+    assert charges(unlimited, {}).must[0].pattern == "1d Europe/Berlin"
+
+
 def test_what_is_known_of_a_key_is_found_anew_when_key_or_holders_change() -> None:
     holders = dict(ALL)
     tree = BudgetTree(holders, TreeRules(PARTITIONS))

@@ -4,7 +4,7 @@ from services.edge.admin.holder_rows import budget_id_of, budget_table_of, limit
 from services.edge.admin.key_rows import unblocked_row
 from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, iso, usd
-from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
+from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of, window_terms_of
 from shared.control import HolderAnswer, TeamAnswer
 
 
@@ -25,6 +25,7 @@ def team_row(answer: TeamAnswer) -> Row:
         "soft_budget": usd(entry.soft_budget_pico),
         "budget_duration": extra.get("budget_duration"),
         "budget_limits": budget_limits_of(team),
+        **window_terms_of(entry),
         "models": entry.models,
         "blocked": entry.blocked,
         "router_settings": extra.get("router_settings") or {},

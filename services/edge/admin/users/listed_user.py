@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.edge.admin.holder_rows import limits_of, max_budget_of, spend_of
 from services.edge.admin.values import Row, iso, usd
+from services.edge.admin.window_rows import window_terms_of
 from shared.control import HolderAnswer
 
 
@@ -31,6 +32,7 @@ def listed_user(answer: HolderAnswer, teams: Sequence[str]) -> Row:
         **limits,
         "budget_duration": extra.get("budget_duration"),
         "budget_reset_at": iso(answer.budget_reset_at),
+        **window_terms_of(entry),
         "allowed_cache_controls": extra.get("allowed_cache_controls") or [],
         "policies": extra.get("policies") or [],
         "model_spend": {},

@@ -5,7 +5,7 @@ from services.edge.admin.key_rows import ECHOED_WHEN_GENERATED, generated_row, u
 from services.edge.admin.teams.team_rows import team_row
 from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, usd
-from services.edge.admin.window_rows import model_usage_of
+from services.edge.admin.window_rows import model_usage_of, window_terms_of
 from shared.control import NewUser, UserAnswer
 
 ROLES: dict[str, Row] = {
@@ -31,6 +31,7 @@ def new_user(made: NewUser) -> Row:
         **limits_of(entry),
         "spend": usd(0),
         "budget_duration": extra.get("budget_duration"),
+        **window_terms_of(entry),
         "models": entry.models,
         "metadata": entry.metadata,
         "user_email": extra.get("user_email"),
@@ -87,7 +88,8 @@ def flat_user(answer: UserAnswer) -> Row:
         *("budget_duration", "budget_reset_at", "metadata", "created_at", "updated_at", "sso_user_id", "teams"),
         *("object_permission", "model_max_budget"),
     )
-    return {**{name: row[name] for name in shown}, "model_max_budget_usage": model_usage_of(answer.user)}
+    told = {**{name: row[name] for name in shown}, **window_terms_of(answer.user.entry)}
+    return {**told, "model_max_budget_usage": model_usage_of(answer.user)}
 
 
 def counted_user(answer: UserAnswer) -> Row:

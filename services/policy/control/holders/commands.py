@@ -47,6 +47,7 @@ class Holders:
     ) -> None:
         self._bus = bus
         self._partitions = config.general_settings.meterhouse.partitions
+        self._timezone = config.litellm_settings.timezone
         self._aggregates = aggregates
         self._mirror = mirror
         self._clock = clock
@@ -179,7 +180,7 @@ class Holders:
         spent = {}
         if figures:
             spent = await figures_of_accounts(self._bus, accounts_of(entries), partitions=self._partitions, now=now)
-        return [answer_of(entry, shared.get(entry.budget_id or ""), spent, now) for entry in entries]
+        return [answer_of(entry, shared.get(entry.budget_id or ""), spent, now, self._timezone) for entry in entries]
 
     async def _shared(self, ids: Collection[str]) -> dict[str, Holder]:
         found = [await self.entry("budget", budget_id) for budget_id in sorted(ids)]

@@ -17,18 +17,23 @@ def accounts_of(entries: Iterable[Holder]) -> Iterator[tuple[str, str]]:
                     yield entry.tenant, account_of(entry.kind, entry.id, one)
 
 
-def answer_of(entry: Holder, shared: Holder | None, figures: Mapping[str, AccountFigures], now: float) -> HolderAnswer:
-    """`shared` is the budget that `entry` names by its `budget_id`; `figures` are by account."""
+def answer_of(
+    entry: Holder, shared: Holder | None, figures: Mapping[str, AccountFigures], now: float, timezone: str
+) -> HolderAnswer:
+    """`shared` is the budget that `entry` names by its `budget_id`; `figures` are by account.
+
+    `timezone` is of windows that do not say one.
+    """
     counted = _is_counted(entry, shared)
     main = figures.get(account_of(entry.kind, entry.id)) if counted else None
     extra = entry.extra
-    zone, rolling = extra.get("budget_timezone") or "UTC", bool(extra.get("budget_rolling"))
+    zone, rolling = extra.get("budget_timezone") or "", bool(extra.get("budget_rolling"))
     whole = Window(0, extra.get("budget_duration") or "", extra.get("budget_anchor") or 0.0, "", zone, rolling)
     return HolderAnswer(
         entry,
         main,
-        budget_reset_at=reset_at(whole, main, now),
-        windows=tuple(window_answer(entry.kind, entry.id, one, figures, now) for one in entry.budgets),
+        budget_reset_at=reset_at(whole, main, now, timezone),
+        windows=tuple(window_answer(entry.kind, entry.id, one, figures, now, timezone) for one in entry.budgets),
         shared=shared,
         counted=counted,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from services.policy.control.holders.aggregate import Terms
-from services.policy.control.terms.budgets import budget_values, increase_of, same_anchors
+from services.policy.control.terms.budgets import budget_values, check_increase, same_anchors
 from services.policy.control.terms.limits import limit_values, limits_of
 from services.policy.control.terms.metadata import IN_METADATA, changed_metadata, first_metadata
 from services.policy.control.terms.refusal import refused
@@ -63,7 +63,7 @@ def terms_of(kind: HolderKind, body: Mapping[str, Any], *, now: float) -> Terms:
     """
     fields = _ours(kind, body)
     terms = {**_values(kind, fields, now), "metadata": first_metadata(fields, _in_metadata(kind))}
-    _check(terms)
+    _check(terms, None, now)
     return terms
 
 
@@ -77,7 +77,7 @@ def changes_of(kind: HolderKind, body: Mapping[str, Any], current: Terms, *, now
     changes = _values(kind, fields, now)
     same_anchors(changes, current)
     changes |= changed_metadata(fields, current.get("metadata"), _in_metadata(kind))
-    _check({**current, **changes})
+    _check({**current, **changes}, current.get("metadata"), now)
     return {name: value for name, value in changes.items() if value != current.get(name)}
 
 
@@ -98,6 +98,6 @@ def _values(kind: HolderKind, fields: Mapping[str, Any], now: float) -> Terms:
     return {**values, **budget_values(fields, now), **limit_values(fields)}
 
 
-def _check(terms: Terms) -> None:
-    increase_of(terms.get("metadata"))
+def _check(terms: Terms, metadata_before: Any, now: float) -> None:
+    check_increase(terms.get("metadata"), metadata_before, now)
     limits_of(terms)

@@ -57,6 +57,7 @@ class KeyCommands:
         self._config = config
         self._mirror = mirror or Mirror(bus, subjects.KEYS_BUCKET, decode_key)
         self._clock = clock
+        self._timezone = config.litellm_settings.timezone
         self._aggregates = Aggregates(EventRecorder(bus))
 
     async def generate(self, fields: Mapping[str, Any], *, by: str) -> GeneratedKey:
@@ -93,7 +94,7 @@ class KeyCommands:
             return made
 
         made = await self._until_alone(attempt)
-        return GeneratedKey(key, _newborn(entry_of(made), now))
+        return GeneratedKey(key, self._newborn(entry_of(made), now))
 
     async def update(self, fields: Mapping[str, Any], *, by: str) -> KeyAnswer:
         """Change the key named by `fields["key"]`, else the one that has `fields["key_alias"]`. Null clears a field."""
@@ -157,7 +158,7 @@ class KeyCommands:
         found.sort(key=lambda key: (key.created_at, key.token))
         now = self._clock()
         spent = await self._figures(found, now) if figures else {}
-        return [answer_of(key, spent, now) for key in found]
+        return [answer_of(key, spent, now, self._timezone) for key in found]
 
     async def delete_of(self, belongs: Callable[[Key], bool], *, by: str) -> None:
         """Delete the keys of which `belongs` says so."""
@@ -174,7 +175,7 @@ class KeyCommands:
         page = page_of(in_order(keys, query, figures), query)
         if query.figures and not figures:
             figures = await self._figures(page, now)
-        return KeyPage([answer_of(key, figures, now) for key in page], len(keys))
+        return KeyPage([answer_of(key, figures, now, self._timezone) for key in page], len(keys))
 
     async def _change(self, key: str, change: Callable[[VirtualKey, datetime], None]) -> KeyAnswer:
         now, token = self._clock(), as_token(key)
@@ -257,13 +258,13 @@ class KeyCommands:
     async def _all_told(self, found: list[Key]) -> list[KeyAnswer]:
         now = self._clock()
         figures = await self._figures(found, now)
-        return [answer_of(entry, figures, now) for entry in found]
+        return [answer_of(entry, figures, now, self._timezone) for entry in found]
 
     async def _figures(self, keys: Sequence[Key], now: float) -> dict[str, AccountFigures]:
         partitions = self._config.general_settings.meterhouse.partitions
         return await figures_of_accounts(self._bus, accounts_of(keys), partitions=partitions, now=now)
 
-
-def _newborn(entry: Key, now: float) -> KeyAnswer:
-    """Nothing can have been spent of it yet."""
-    return answer_of(entry, {name: _NOTHING_SPENT for _, name in accounts_of([entry])}, now)
+    def _newborn(self, entry: Key, now: float) -> KeyAnswer:
+        """Nothing can have been spent of it yet."""
+        figures = {name: _NOTHING_SPENT for _, name in accounts_of([entry])}
+        return answer_of(entry, figures, now, self._timezone)

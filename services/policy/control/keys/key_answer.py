@@ -17,14 +17,14 @@ def accounts_of(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
                 yield key.tenant, account_of("key", key.token, one)
 
 
-def answer_of(entry: Key, figures: Mapping[str, AccountFigures], now: float) -> KeyAnswer:
-    """`figures` are by account; one that is missing is not known."""
+def answer_of(entry: Key, figures: Mapping[str, AccountFigures], now: float, timezone: str) -> KeyAnswer:
+    """`figures` are by account; one that is missing is not known. `timezone` is of windows that do not say one."""
     main = figures.get(entry.token)
-    zone, rolling = entry.extra.get("budget_timezone") or "UTC", bool(entry.extra.get("budget_rolling"))
+    zone, rolling = entry.extra.get("budget_timezone") or "", bool(entry.extra.get("budget_rolling"))
     whole = Window(0, entry.budget_duration or "", entry.budget_anchor, "", zone, rolling)
     return KeyAnswer(
         entry,
         main,
-        budget_reset_at=reset_at(whole, main, now),
-        windows=tuple(window_answer("key", entry.token, one, figures, now) for one in entry.budgets),
+        budget_reset_at=reset_at(whole, main, now, timezone),
+        windows=tuple(window_answer("key", entry.token, one, figures, now, timezone) for one in entry.budgets),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.policy.control.keys.virtual_key import Terms
 from services.policy.control.terms.amounts import expiry_of
-from services.policy.control.terms.budgets import budget_values, increase_of, same_anchors
+from services.policy.control.terms.budgets import budget_values, check_increase, same_anchors
 from services.policy.control.terms.limits import limit_values, limits_of
 from services.policy.control.terms.metadata import IN_METADATA, changed_metadata, first_metadata
 from services.policy.control.terms.refusal import refused
@@ -80,7 +80,7 @@ def terms_of(body: Mapping[str, Any], *, now: float, defaults: Mapping[str, Any]
     metadata = first_metadata(fields, KEPT_IN_METADATA)
     if not terms.get("allowed_routes"):
         terms["allowed_routes"] = ROUTES_OF_TYPE.get(terms.get("key_type") or "default")
-    _check_metadata({**terms, "metadata": metadata})
+    _check_metadata({**terms, "metadata": metadata}, None, now)
     return {**terms, "metadata": metadata}
 
 
@@ -93,7 +93,7 @@ def changes_of(body: Mapping[str, Any], current: Terms, *, now: float) -> Terms:
     changes = _values(body, now)
     same_anchors(changes, current)
     changes |= changed_metadata(body, current.get("metadata"), KEPT_IN_METADATA)
-    _check_metadata({**current, **changes})
+    _check_metadata({**current, **changes}, current.get("metadata"), now)
     return {name: value for name, value in changes.items() if value != current.get(name)}
 
 
@@ -115,9 +115,9 @@ def _values(body: Mapping[str, Any], now: float) -> Terms:
     return values
 
 
-def _check_metadata(terms: Terms) -> None:
+def _check_metadata(terms: Terms, before: Any, now: float) -> None:
     metadata = terms.get("metadata")
-    increase_of(metadata)
+    check_increase(metadata, before, now)
     if isinstance(metadata, dict) and metadata.get(FIELD) is not None:
         try:
             interrupted_of(metadata[FIELD])

@@ -74,8 +74,8 @@ def windows_of(terms: Mapping[str, Any]) -> tuple[Window, ...]:
             Window(terms["max_budget_pico"], duration, terms.get("budget_anchor") or 0.0 if duration else 0.0)
         )
     windows += [*_windows_by_time(terms), *_windows_by_model(terms)]
-    zone, rolling = terms.get("budget_timezone") or "UTC", bool(terms.get("budget_rolling"))
-    if zone != "UTC" or rolling:
+    zone, rolling = terms.get("budget_timezone") or "", bool(terms.get("budget_rolling"))
+    if zone or rolling:
         windows = [msgspec.structs.replace(window, timezone=zone, rolling=rolling) for window in windows]
     return tuple(windows)
 
@@ -96,6 +96,17 @@ def increase_of(metadata: Any) -> Increase:
             missing, f"{missing} is missing: an increase is an amount (temp_budget_increase) and its end date"
         )
     return Increase(pico_of("temp_budget_increase", amount), moment_of("temp_budget_expiry", until))
+
+
+def check_increase(metadata: Any, before: Any, now: float) -> None:
+    """Raise InvalidRequest where `metadata` has an increase that `before` had not, and that would be over at once."""
+    increase = increase_of(metadata)
+    if increase.until <= now and increase not in (Increase(0, 0.0), increase_of(before)):
+        raise refused(
+            "temp_budget_expiry",
+            f"temp_budget_expiry has passed: {metadata['temp_budget_expiry']}. Set temp_budget_increase together with "
+            "a temp_budget_expiry in the future",
+        )
 
 
 def moment_of(name: str, text: Any) -> float:
