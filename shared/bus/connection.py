@@ -179,18 +179,18 @@ class Bus:
     async def serve(
         self,
         subject: str,
-        handler: Callable[[Message], Awaitable[bytes]],
+        handler: Callable[[Message], Awaitable[bytes | None]],
         *,
         queue: str = "",
         at_once_max: int = 256,
     ) -> int:
-        """Answer requests on `subject`, each in its own task, at most `at_once_max` at a time."""
+        """Answer requests on `subject`, each in its own task, at most `at_once_max` at a time; None: not at all."""
         free = asyncio.Semaphore(at_once_max)
 
         async def answer(message: Message) -> None:
             async with free:
                 reply = await handler(message)
-                if message.reply:
+                if message.reply and reply is not None:
                     try:
                         self.publish(message.reply, reply)
                     except NotConnected:

@@ -261,6 +261,18 @@ async def test_accounts_are_told_with_everything_that_is_stored_by_then(bus: Bus
             await bus.request(subjects.account(7), b'{"accounts":[]}', timeout_s=1)
 
 
+async def test_who_does_not_hold_the_lease_any_more_tells_and_releases_nothing(
+    bus: Bus, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process(nats, "a") as one:
+        await one.serves(0)
+        monkeypatch.setattr(one.leases, "holds", lambda number: False)  # as after a long sleep
+        for subject, question in ((subjects.account(0), b'{"accounts":["key"]}'), (subjects.release(0), b'["r"]')):
+            with pytest.raises((BusError, TimeoutError)):
+                await bus.request(subject, question, timeout_s=0.2)
+        assert not one.partitions.undispatched.of(0)
+
+
 async def test_what_one_process_held_the_journal_has_after_many_changes_of_hands(bus: Bus, nats: NatsServer) -> None:
     expected = 0
     for turn in range(4):

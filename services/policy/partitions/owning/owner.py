@@ -197,7 +197,9 @@ class Owner:
         return await self._bus.subscribe(subjects.admit(number), on_admit)
 
     async def _serve_releases(self, number: int, partition: Partition) -> int:
-        async def release(message: Message) -> bytes:
+        async def release(message: Message) -> bytes | None:
+            if not self._leases.holds(number):
+                return None
             try:
                 requests = _decode_requests(message.data)
             except msgspec.DecodeError as error:
@@ -238,8 +240,11 @@ class Owner:
         return await self._bus.subscribe(subjects.working(number), on_working)
 
     async def _serve_accounts(self, number: int, partition: Partition) -> int:
-        async def tell(message: Message) -> bytes:
-            """Answer with what each account has spent and holds, pico-dollars and seconds."""
+        async def tell(message: Message) -> bytes | None:
+            """Answer with what each account has spent and holds, pico-dollars and seconds.
+
+            A process that was asleep says nothing: its books are not those of its successor.
+            """
             try:
                 wanted = _decode_question(message.data).accounts
             except msgspec.DecodeError as error:
@@ -247,6 +252,8 @@ class Owner:
                 return b"{}"
             with contextlib.suppress(BusError, TimeoutError):
                 await self._settlements.catch_up(ACCOUNT_WAIT_S)
+            if not (partition.open and self._leases.holds(number)):
+                return None
             answer = {}
             for name in wanted:
                 account = partition.standing(name)
