@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.torture.fold import Fold
-from tests.torture.history import Crossed, Place, Refusal, Row, Step
+from tests.torture.history import PROVIDER, Crossed, Limit, Place, Refusal, Row, Step, Throttled, costs
+from tests.torture.limit_check import LimitVerdict, check_limits
 
 FALSE_REFUSALS_MAX = 0.01
 ENOUGH_TO_SAY = 1_000
@@ -30,6 +31,13 @@ class Observed:
     refusals: Sequence[Refusal] = ()
     percents: Sequence[int] = ()  # that are told of each budget
     passing: Collection[str] = ()  # accounts whose window may have ended before the last cent was settled
+    soft: Mapping[str, int] = field(default_factory=dict)  # soft budgets by account
+    crossings: Collection[str] = ()  # ids of the facts that say that a threshold was reached
+    hooked: Mapping[str, int] = field(default_factory=dict)  # how often a hook was called for each of them
+    deaths: int = 0  # each may have come between a hook's answer and the note of it
+    rates: Mapping[str, Limit] = field(default_factory=dict)  # limits by account
+    throttled: Sequence[Throttled] = ()
+    window_ms: int = 60_000  # of limits
     takeovers_s: Sequence[float] = ()  # how long partitions had no owner after a policy process was killed
 
 
@@ -43,6 +51,8 @@ class Verdict:
     overshoot_in_clickhouse_pico: int
     false_refusals: int
     affordable: int
+    limits: LimitVerdict
+    hooked_again: int
 
     @property
     def share_refused_falsely(self) -> float:
@@ -53,8 +63,9 @@ class Verdict:
 
 
 def check(observed: Observed) -> Verdict:
+    steps = list(observed.steps)
     fold = Fold(observed.limits)
-    for step in observed.steps:
+    for step in steps:
         fold.add(step)
     fold.at_the_end()
     violations = {kind: list(sentences) for kind, sentences in fold.violations.items()}
@@ -73,9 +84,13 @@ def check(observed: Observed) -> Verdict:
             wrong("disagreement", f"{account}: policy counts {spent}, journal and facts come to {fold.spent[place]}")
     for account, cost in observed.sums.items():
         counted = sum(spent for place, spent in fold.spent.items() if place.account == account)
+        if account.startswith(PROVIDER):
+            counted -= fold.assumed(account)  # nobody knows whom it was paid to
         if counted != cost:
             wrong("disagreement", f"{account}: {cost} in ClickHouse, journal and facts come to {counted}")
     _look_at_thresholds(fold, observed, wrong)
+    hooked_again = _look_at_hooks(observed, wrong)
+    limits = check_limits(steps, observed.rates, observed.throttled, observed.window_ms, wrong)
     over = _in_clickhouse(fold, observed.rows, wrong)
     _compare_totals(fold, observed.totals, wrong)
     false = _refused_falsely(fold, observed.refusals)
@@ -85,7 +100,8 @@ def check(observed: Observed) -> Verdict:
     for seconds in observed.takeovers_s:
         if seconds > TAKEOVER_MAX_S:
             wrong("takeover", f"a partition had no owner for {seconds:.1f} s")
-    return Verdict(violations, fold, max([0, *fold.over.values()]), over, false, affordable)
+    over_pico = max([0, *fold.over.values()])
+    return Verdict(violations, fold, over_pico, over, false, affordable, limits, hooked_again)
 
 
 def _in_clickhouse(fold: Fold, rows: Sequence[Row], wrong: Wrong) -> int:
@@ -106,7 +122,8 @@ def _in_clickhouse(fold: Fold, rows: Sequence[Row], wrong: Wrong) -> int:
             wrong("disagreement", f"{row.request} is in ClickHouse, and in no journal")
             continue
         for place in hold.places:
-            spent[place] += row.cost - (before.cost if before else 0)
+            counts = row.cost if row.is_loss else costs(place, row.cost, row.provider)
+            spent[place] += counts - (before.cost if before else 0)
             limit = fold.limits.get(place.account)
             if limit is not None and spent[place] > limit:
                 if over == 0:
@@ -135,11 +152,15 @@ def _refused_falsely(fold: Fold, refusals: Sequence[Refusal]) -> int:
     left: dict[Place, int] = {}
     false = 0
     for refusal in refusals:
-        for place in refusal.places:
+        for place in (*refusal.places, *refusal.providers):
             left.setdefault(place, fold.limits[place.account] - fold.spent[place])
-        affordable = min(left[place] for place in refusal.places)
+        affordable = min([left[place] for place in refusal.places], default=refusal.most)
+        paid: list[Place] = []
+        if refusal.providers:
+            paid = [max(refusal.providers, key=lambda place: left[place])]
+            affordable = min(affordable, left[paid[0]])
         if refusal.least <= affordable:
-            for place in refusal.places:
+            for place in (*refusal.places, *paid):
                 left[place] -= min(refusal.most, affordable)
             false += 1
     return false
@@ -152,7 +173,26 @@ def _look_at_thresholds(fold: Fold, observed: Observed, wrong: Wrong) -> None:
         for percent in observed.percents if account not in observed.passing else ():
             if fold.spent[place] * 100 >= limit * percent and Crossed(place, percent) not in fold.crossed:
                 wrong("untold", f"{account}: nobody was told of {percent} %")
+        soft = observed.soft.get(account)
+        is_told = account in observed.passing or Crossed(place, None) in fold.crossed
+        if soft is not None and fold.spent[place] >= soft and not is_told:
+            wrong("untold", f"{account}: nobody was told of its soft budget")
     for place, percent in fold.crossed:
+        if percent is None and fold.most[place] < observed.soft.get(place.account, 0):
+            wrong("untold", f"{place.account}: its soft budget was told, and never reached")
         limit = fold.limits.get(place.account)
         if limit is not None and percent is not None and fold.most[place] * 100 < limit * min(percent, 99):
             wrong("untold", f"{place.account}: {percent} % was told, and never reached")
+
+
+def _look_at_hooks(observed: Observed, wrong: Wrong) -> int:
+    """Return how many calls came a second time, which only a death between call and note excuses."""
+    for crossing in observed.crossings:
+        if not observed.hooked.get(crossing):
+            wrong("untold", f"no hook was called for {crossing}")
+    again = sum(times - 1 for times in observed.hooked.values())
+    if again > observed.deaths:
+        wrong("double", f"{again} calls of hooks came again, after {observed.deaths} deaths")
+    for crossing in observed.hooked.keys() - set(observed.crossings):
+        wrong("disagreement", f"a hook was called for {crossing}, and no fact says so")
+    return again

@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tests.torture.history import (
+    PROVIDER,
     Admitted,
     Crossed,
     Expired,
     Finished,
     Held,
     Lost,
+    Opened,
     Place,
     Released,
     Snapshot,
     Step,
+    Took,
+    costs,
 )
 
 
@@ -45,24 +49,32 @@ class Fold:
         self.expired: set[str] = set()
         self.admitted: dict[str, int] = {}
         self.violations: dict[str, list[str]] = defaultdict(list)
+        self.bounds: dict[Place, Opened] = {}
+        self.took: set[tuple[str, int]] = set()  # requests that have part of limits, with the partition that gave it
         self.late_ends = 0
         self.steps = 0
 
     def add(self, step: Step) -> None:
         self.steps += 1
         match step:
+            case Opened():
+                self._open_window(step)
             case Held():
                 self._hold(step)
             case Expired(request):
                 self._expire(request)
-            case Released(request):
-                self._release(request)
+            case Released(request, partition):
+                hold = self._hold_of(request)
+                if (request, partition) not in self.took or (hold is not None and hold.partition == partition):
+                    self._release(request)
+            case Took(request, partition):
+                self.took.add((request, partition))
             case Snapshot():
                 self._compare(step)
             case Admitted(request, amount):
                 self.admitted[request] = amount
-            case Finished(request, cost):
-                self._finish(request, cost)
+            case Finished():
+                self._finish(step)
             case Lost(request, cost):
                 if request in self.lost_facts:
                     self._wrong("double", f"{request}: its loss was told twice")
@@ -94,6 +106,11 @@ class Fold:
         """Return the hold a request had, however it ended."""
         return self._hold_of(request)
 
+    def assumed(self, account: str) -> int:
+        """Return what of the account's spend is that of requests whose end is unknown."""
+        lost = [ended for ended in self.ended.values() if ended.assumed]
+        return sum(ended.cost for ended in lost if any(place.account == account for place in ended.hold.places))
+
     def _hold(self, hold: Held) -> None:
         request = hold.request
         if self._hold_of(request) is not None:
@@ -105,6 +122,7 @@ class Fold:
         for place in hold.places:
             self.held[place] += hold.amount
             self._look_at(place)
+            self._is_in_its_window(hold, place)
 
     def _expire(self, request: str) -> None:
         if request in self.finished:  # its owner had not read the fact yet: it corrects the loss at once
@@ -115,7 +133,7 @@ class Fold:
             self._wrong("disagreement", f"{request} expired without being held")
             return
         self.expired.add(request)
-        self._end(hold, hold.amount, assumed=True)
+        self._end(hold, hold.amount, None, assumed=True)
 
     def _release(self, request: str) -> None:
         hold = self.open.pop(request, None)
@@ -126,20 +144,23 @@ class Fold:
             self.held[place] -= hold.amount
         self.released[request] = hold
 
-    def _finish(self, request: str, cost: int) -> None:
+    def _finish(self, end: Finished) -> None:
+        request, cost = end.request, end.cost
         if request in self.finished:
             self._wrong("double", f"{request} was settled twice")
             return
         self.finished[request] = cost
         hold = self.open.pop(request, None)
         if hold is not None:
-            self._end(hold, cost, assumed=False)
+            self._was_it_held_for(hold, end)
+            self._end(hold, cost, end.provider, assumed=False)
             return
         before = self.ended.get(request)
         if before is not None:
             self.late_ends += 1
+            self._was_it_held_for(before.hold, end)
             for place in before.hold.places:
-                self.spent[place] += cost - before.cost
+                self.spent[place] += costs(place, cost, end.provider) - before.cost
                 self._look_at(place)
             self.ended[request] = Ended(before.hold, cost, False)
         elif request in self.released:
@@ -147,12 +168,32 @@ class Fold:
         else:
             self._wrong("lost", f"{request} cost {cost}, and was never held")
 
-    def _end(self, hold: Held, cost: int, *, assumed: bool) -> None:
+    def _end(self, hold: Held, cost: int, provider: str | None, *, assumed: bool) -> None:
         for place in hold.places:
             self.held[place] -= hold.amount
-            self.spent[place] += cost
+            self.spent[place] += cost if provider is None else costs(place, cost, provider)
             self._look_at(place)
         self.ended[hold.request] = Ended(hold, cost, assumed)
+
+    def _was_it_held_for(self, hold: Held, end: Finished) -> None:
+        providers = [place.account for place in hold.places if place.account.startswith(PROVIDER)]
+        if end.cost and providers and PROVIDER + end.provider not in providers:
+            self._wrong("overshoot", f"{hold.request} was served by {end.provider}, and held for {providers} only")
+
+    def _open_window(self, opened: Opened) -> None:
+        place = opened.place
+        before = self.bounds.get(Place(place.account, str(int(place.window) - 1)))
+        if before is not None and opened.starts_ms < before.ends_ms:
+            self._wrong("window", f"{place.account}: window {place.window} begins before the one before it has ended")
+        self.bounds[place] = opened
+
+    def _is_in_its_window(self, hold: Held, place: Place) -> None:
+        bounds = self.bounds.get(place)
+        if bounds is None:
+            return
+        if hold.at_ms < bounds.starts_ms or 0 < bounds.ends_ms <= hold.at_ms:
+            where = f"window {place.window} of {place.account}, {bounds.starts_ms} to {bounds.ends_ms}"
+            self._wrong("window", f"{hold.request} of {hold.at_ms} was counted in {where}")
 
     def _compare(self, snapshot: Snapshot) -> None:
         """A snapshot stands for entries that were decided while it was written, and are in no group."""

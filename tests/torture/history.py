@@ -1,6 +1,6 @@
-"""What happened to budgets, one step at a time, in the order in which the server stored it: what the check looks at."""
+"""What happened to budgets and limits, one step at a time, as the server stored it: what the check looks at."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 
@@ -11,13 +11,22 @@ class Place(NamedTuple):
     window: str
 
 
+class Opened(NamedTuple):
+    """A window of a budget began, at its home. Milliseconds since 1970; `ends_ms` 0: nothing ends it."""
+
+    place: Place
+    starts_ms: int
+    ends_ms: int
+
+
 class Held(NamedTuple):
-    """A request was admitted: `amount` is set aside in each of its places."""
+    """A request was admitted: `amount` is set aside in each of its places. `at_ms` is when, by its owner's clock."""
 
     request: str
     partition: int
     amount: int
     places: tuple[Place, ...]
+    at_ms: int = 0
 
 
 class Expired(NamedTuple):
@@ -27,17 +36,43 @@ class Expired(NamedTuple):
 
 
 class Released(NamedTuple):
-    """The request never reached a router."""
+    """The request never reached a router: a partition gives back what it held and took."""
 
     request: str
+    partition: int = 0
+    at_ms: int = 0
+
+
+class Took(NamedTuple):
+    """A request took its part of limits that are at home in a partition: one of the requests, a slot, and tokens."""
+
+    request: str
+    partition: int
+    at_ms: int
+    tokens: int
+    accounts: tuple[str, ...]
+
+
+class Stopped(NamedTuple):
+    """Nobody works on a request any more: its slots are somebody else's, whatever it used."""
+
+    request: str
+    partition: int
+    at_ms: int = 0
 
 
 class Snapshot(NamedTuple):
-    """A partition as its owner wrote it down: the holds that are open, and those that expired."""
+    """A partition as its owner wrote it down: open holds, those that expired, and who has taken part of limits.
+
+    `stopped` are those of `taken` that have no slot any more.
+    """
 
     partition: int
     open: Mapping[str, Held]
     lost: Mapping[str, Held]
+    taken: Mapping[str, Took] = {}
+    stopped: Collection[str] = ()
+    at_ms: int = 0
 
 
 class Admitted(NamedTuple):
@@ -48,10 +83,13 @@ class Admitted(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """The fact of its end, with what it cost in truth."""
+    """The fact of its end, with what it cost and used in truth, and whom the cost was paid to."""
 
     request: str
     cost: int
+    provider: str = ""
+    tokens: int = 0
+    at_ms: int = 0
 
 
 class Lost(NamedTuple):
@@ -68,7 +106,10 @@ class Crossed(NamedTuple):
     percent: int | None
 
 
-Step = Held | Expired | Released | Snapshot | Admitted | Finished | Lost | Crossed
+Step = Opened | Held | Expired | Released | Took | Stopped | Snapshot | Admitted | Finished | Lost | Crossed
+
+PROVIDER = "provider:"
+"""What the name of a provider's account begins with. Of those that hold a request, only who served it is paid."""
 
 
 class Row(NamedTuple):
@@ -78,11 +119,38 @@ class Row(NamedTuple):
     request: str
     cost: int
     is_loss: bool
+    provider: str = ""
 
 
 class Refusal(NamedTuple):
-    """A budget was said to be exceeded. `least` is what the shortest answer would have cost, `most` the whole one."""
+    """A budget was said to be exceeded. `least` is what the shortest answer would have cost, `most` the whole one.
+
+    Of the `providers` one must have had room, of the places all.
+    """
 
     places: tuple[Place, ...]
     least: int
     most: int
+    providers: tuple[Place, ...] = ()
+
+
+class Limit(NamedTuple):
+    """What one holder may use in a window, and at a time. None: as much as it likes."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    parallel: int | None = None
+
+
+class Throttled(NamedTuple):
+    """A limit was said to have no room for a request of `tokens`, between these two moments. Milliseconds."""
+
+    accounts: tuple[str, ...]
+    asked_ms: int
+    answered_ms: int
+    tokens: int
+
+
+def costs(place: Place, cost: int, provider: str) -> int:
+    """Return what an end that cost so much, paid to `provider`, counts in `place`."""
+    return 0 if place.account.startswith(PROVIDER) and place.account != PROVIDER + provider else cost

@@ -1,4 +1,4 @@
-"""Kill -9 of whatever comes, again and again; and how long partitions were without an owner because of it."""
+"""Kill -9 of whatever comes, again and again, or a long sleep; and how long partitions had no owner because of it."""
 
 import asyncio
 import json
@@ -14,8 +14,9 @@ from shared.bus import Bus, BusError, kv, newest
 from tests.torture.parts import Gateway
 
 LONG_S = 6.0
-"""For so long a policy process is sometimes left dead: another one has to take its partitions over."""
+"""For so long a policy process is sometimes left dead, or asleep: another one has to take its partitions over."""
 
+RECOVERY_S = 2.0
 ASKED_EVERY_S = 0.1
 ANSWER_WITHIN_S = 0.5
 
@@ -29,10 +30,22 @@ class Kills:
 
 
 async def kill_at_random(
-    gateway: Gateway, kills: Kills, chance: random.Random, until: float, pause_s: tuple[float, float]
+    gateway: Gateway,
+    kills: Kills,
+    chance: random.Random,
+    seconds: float,
+    pause_s: tuple[float, float],
+    answered: Callable[[], int],
+    answers: tuple[int, int],
 ) -> None:
-    """Until the loop's time `until`; all parts are started again, the last before it returns."""
+    """For so long, with a pause before each, and until so many `answers` came between two of them, and in all.
+
+    That is there for slow machines: two seconds at most between two, three times as long in all. All parts are started
+    again, the last before it returns.
+    """
     loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    give_up = until + 2 * seconds
     victims = [name for name in gateway.parts if not name.startswith("ledger")] + ["nats", "nats"]
     coming: list[asyncio.Task[None]] = []
     down: set[str] = set()
@@ -42,22 +55,28 @@ async def kill_at_random(
         await asyncio.to_thread(start)
         down.discard(name)
 
-    while loop.time() < until:
+    between, in_all = answers
+    while loop.time() < (until if answered() >= in_all else give_up):
+        before, at = answered(), loop.time()
         await asyncio.sleep(chance.uniform(*pause_s))
+        while answered() < before + between and loop.time() < at + RECOVERY_S:  # noqa: ASYNC110  nothing announces it
+            await asyncio.sleep(0.05)
         name = chance.choice(victims)
         if name in down:
             continue
+        kind = name.rstrip("0123456789")
+        longer = kind == "policy" and until - loop.time() > LONG_S and chance.random() < 0.4
+        sleeps = longer and chance.random() < 0.5
         if name == "nats":
             gateway.nats.kill()
-        elif not gateway.kill(name):
+        elif not (gateway.freeze(name) if sleeps else gateway.kill(name)):
             gateway.start(name)  # it had ended by itself
             continue
-        kind = name.rstrip("0123456789")
-        kills.add(kind)
+        kills.add("policy, asleep" if sleeps else kind)
         down.add(name)
-        longer = kind == "policy" and until - loop.time() > LONG_S and chance.random() < 0.4
         after_s = LONG_S if longer else chance.choice([0.0, 0.0, 0.5, 1.0])
-        start = gateway.nats.start if name == "nats" else (lambda name=name: gateway.start(name))
+        back_again = gateway.wake if sleeps else gateway.start
+        start = gateway.nats.start if name == "nats" else (lambda name=name, back=back_again: back(name))
         coming.append(asyncio.create_task(back(name, after_s, start)))
     await asyncio.gather(*coming)
 
@@ -75,23 +94,23 @@ class OwnerWatch:
             for number in range(self._partitions):
                 tasks.create_task(self._ask(number))
 
-    async def takeover_s(self, gateway: Gateway, kills: Kills) -> list[float]:
+    async def takeover_s(self, gateway: Gateway, kills: Kills, *, asleep: bool) -> list[float]:
         """Kill the policy process that owns most, and leave it dead until others own all that it had.
 
-        Returns how long nobody answered for each of its partitions.
+        `asleep`: it is stopped instead, and wakes up then. Returns how long nobody answered for each of its partitions.
         """
         owners = await self._owners()
         name = max(set(owners.values()), key=list(owners.values()).count)
         at = time.monotonic()
-        gateway.kill(name)
-        kills.add("policy")
+        (gateway.freeze if asleep else gateway.kill)(name)
+        kills.add("policy, asleep" if asleep else "policy")
         for _ in range(int(LONG_S / ASKED_EVERY_S)):
             if name not in (await self._owners()).values():
                 break
             await asyncio.sleep(ASKED_EVERY_S)
         await asyncio.sleep(2 * ASKED_EVERY_S + ANSWER_WITHIN_S)
         now = time.monotonic()
-        gateway.start(name)
+        (gateway.wake if asleep else gateway.start)(name)
         return [self._longest_gap_s(number, at, now) for number, owner in owners.items() if owner == name]
 
     def _longest_gap_s(self, number: int, since: float, until: float) -> float:

@@ -81,6 +81,17 @@ class Gateway:
         os.kill(part.pid, signal.SIGKILL)
         return True
 
+    def freeze(self, name: str) -> bool:
+        """Stop it where it is; return whether there was something to stop. `wake` lets it go on."""
+        part = self.parts[name]
+        if not part.runs:
+            return False
+        os.kill(part.pid, signal.SIGSTOP)
+        return True
+
+    def wake(self, name: str) -> None:
+        os.kill(self.parts[name].pid, signal.SIGCONT)
+
     def wait_until_ready(self) -> None:
         give_up = time.monotonic() + START_S
         for port in self.ports:
@@ -95,12 +106,19 @@ class Gateway:
 
 @contextmanager
 def running_gateway(
-    directory: Path, config: dict[str, Any], *, edges: int, policies: int, routers: int
+    directory: Path,
+    config: dict[str, Any],
+    *,
+    edges: int,
+    policies: int,
+    routers: int,
+    limit_window_ms: int = 59_000,
+    **environment: str,
 ) -> Iterator[Gateway]:
-    """A ready gateway; all its processes are gone at the end."""
+    """A ready gateway; all its processes are gone at the end. `environment` is policy's."""
     (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     zygote = subprocess.Popen(
-        [sys.executable, "-m", "tests.torture.zygote"],
+        [sys.executable, "-m", "tests.torture.zygote", str(limit_window_ms)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -116,7 +134,9 @@ def running_gateway(
             gateway = Gateway(nats, clickhouse, directory, zygote)
             gateway.add("ledger", "services.ledger", METERHOUSE_CLICKHOUSE_URL=clickhouse_url(port, DATABASE))
             for number in range(policies):
-                gateway.add(f"policy{number}", "services.policy", METERHOUSE_POLICY_NAME=f"policy{number}")
+                gateway.add(
+                    f"policy{number}", "services.policy", METERHOUSE_POLICY_NAME=f"policy{number}", **environment
+                )
             for number in range(routers):
                 gateway.add(f"router{number}", "services.router")
             for number in range(edges):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from shared import subjects
@@ -25,6 +25,7 @@ _COLUMNS: dict[AccountKind, str] = {
     "tag": "arrayJoin(tags)",
     "member": "team_id || ' ' || user_id",
 }
+_CROSSED = subjects.facts_of_kind("budget.threshold_crossed").removesuffix(">")
 _SUM = "toString(sum(toInt128(cost * 1000000000000)))"
 _COST = "toString(toInt128(cost * 1000000000000))"
 
@@ -50,7 +51,11 @@ class JournalWatch:
     async def has_all(self, bus: Bus) -> None:
         """Wait until everything is read that is stored by now."""
         last = (await bus.api(f"STREAM.INFO.{subjects.JOURNAL}", None))["state"]["last_seq"]
-        await _until(lambda: bool(self.messages) and self.messages[-1].seq >= last, "the journals were not read")
+
+        async def has() -> bool:
+            return bool(self.messages) and self.messages[-1].seq >= last
+
+        await until(has, WITHIN_S)
 
 
 async def facts_of(bus: Bus) -> list[Stored]:
@@ -59,6 +64,12 @@ async def facts_of(bus: Bus) -> list[Stored]:
     for kind in ("request.admitted", "budget.threshold_crossed"):
         ends += await read(bus, subjects.FACTS, subject=subjects.facts_of_kind(kind), at_most=None)
     return ends
+
+
+def crossing_ids(facts: Iterable[Stored]) -> list[str]:
+    """Return the ids of those facts that say that a threshold was reached."""
+    crossings = (fact for fact in facts if fact.subject.startswith(_CROSSED))
+    return [json.loads(fact.data)["id"] for fact in crossings]
 
 
 async def settled_figures(bus: Bus, homes: Mapping[str, int], within_s: float) -> dict[str, int]:
@@ -83,20 +94,24 @@ async def ledger_has_all(bus: Bus, clickhouse: EmbeddedClickHouse) -> None:
     """Wait until ClickHouse has every fact that is stored by now."""
     last = (await bus.api(f"STREAM.INFO.{subjects.FACTS}", None))["state"]["last_seq"]
 
-    def has_all() -> bool:
+    async def has_all() -> bool:
         return int(_select(clickhouse, f"SELECT toString(max(seq)) AS seq FROM {DATABASE}.facts")[0]["seq"]) >= last
 
-    await _until(has_all, "the ledger did not catch up")
+    await until(has_all, WITHIN_S)
 
 
 def rows_of(clickhouse: EmbeddedClickHouse) -> list[Row]:
     """Return all ends of requests in the archive."""
     found = _select(
         clickhouse,
-        f"SELECT toString(seq) AS seq, kind, JSONExtractString(payload, 'request_id') AS request, {_COST} AS cost "
+        f"SELECT toString(seq) AS seq, kind, JSONExtractString(payload, 'request_id') AS request, {_COST} AS cost, "
+        "JSONExtractString(payload, 'provider') AS provider "
         f"FROM {DATABASE}.facts FINAL WHERE {_ENDS} ORDER BY facts.seq",
     )
-    return [Row(int(row["seq"]), row["request"], int(row["cost"]), row["kind"].endswith("lost")) for row in found]
+    return [
+        Row(int(row["seq"]), row["request"], int(row["cost"]), row["kind"].endswith("lost"), row["provider"])
+        for row in found
+    ]
 
 
 def totals_of(clickhouse: EmbeddedClickHouse) -> dict[str, int]:
@@ -116,6 +131,11 @@ def sums_of(clickhouse: EmbeddedClickHouse) -> dict[str, int]:
         for row in found:
             name = member_id(*row["name"].split(" ")) if kind == "member" else row["name"]
             sums[account_of(kind, name)] = int(row["cost"])
+    paid = _select(
+        clickhouse,
+        f"SELECT provider, {_SUM} AS cost FROM {DATABASE}.requests WHERE stage = '' GROUP BY provider",
+    )
+    sums |= {account_of("provider", row["provider"]): int(row["cost"]) for row in paid if row["provider"]}
     everything = _select(clickhouse, f"SELECT {_SUM} AS cost FROM {DATABASE}.requests WHERE stage = ''")
     return sums | {GLOBAL_ACCOUNT: int(everything[0]["cost"])}
 
@@ -126,8 +146,14 @@ def _select(clickhouse: EmbeddedClickHouse, query: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-async def _until(condition: Callable[[], bool], failure: str) -> None:
-    give_up = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < give_up, failure
-        await asyncio.sleep(0.05)
+async def until(condition: Callable[[], Awaitable[bool]], within_s: float, *, every_s: float = 0.05) -> None:
+    """Wait until it is so.
+
+    Raises:
+        TimeoutError: it is not so within that time.
+    """
+    give_up = time.monotonic() + within_s
+    while not await condition():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"not so within {within_s:g} s")
+        await asyncio.sleep(every_s)

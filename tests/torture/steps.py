@@ -5,9 +5,24 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from services.policy.budgets import accounts
+from services.policy.limits import counters
 from services.policy.partitions.journal import journal
 from shared.bus import Stored
-from tests.torture.history import Admitted, Crossed, Expired, Finished, Held, Lost, Place, Released, Snapshot, Step
+from tests.torture.history import (
+    Admitted,
+    Crossed,
+    Expired,
+    Finished,
+    Held,
+    Lost,
+    Opened,
+    Place,
+    Released,
+    Snapshot,
+    Step,
+    Stopped,
+    Took,
+)
 
 
 class Window(NamedTuple):
@@ -34,7 +49,8 @@ class Translator:
             if message.subject.startswith("evt."):
                 yield from _fact(message)
             elif not message.subject.endswith(".layout"):
-                yield from self._journal(int(message.subject.rsplit(".", 1)[1]), journal.decode(message.data))
+                partition, at_ms = int(message.subject.rsplit(".", 1)[1]), message.time_ns // 1_000_000
+                yield from self._journal(partition, journal.decode(message.data), at_ms)
 
     def current(self, account: str) -> str:
         """Return the number of the newest window."""
@@ -51,7 +67,7 @@ class Translator:
                 return window.number
         return None
 
-    def _journal(self, partition: int, message: journal.Group | journal.Snapshot) -> Iterator[Step]:
+    def _journal(self, partition: int, message: journal.Group | journal.Snapshot, at_ms: int) -> Iterator[Step]:
         owners = self.owners.setdefault(partition, [])
         if not owners or owners[-1] != message.owner:
             owners.append(message.owner)
@@ -59,7 +75,7 @@ class Translator:
             self.groups += 1
             self._parts.pop(partition, None)
             for entry in message.entries:
-                yield from self._entry(partition, entry)
+                yield from self._entry(partition, entry, at_ms)
             return
         parts = self._parts.setdefault(partition, [])
         if message.part == 0:
@@ -67,50 +83,75 @@ class Translator:
         parts.append(message)
         if len(parts) == message.parts:
             self.snapshots += 1
-            yield self._whole(partition, parts)
+            yield from self._whole(partition, parts, at_ms)
             self._parts.pop(partition)
 
-    def _entry(self, partition: int, entry: accounts.Entry) -> Iterator[Step]:
+    def _entry(self, partition: int, entry: accounts.Entry, at_ms: int) -> Iterator[Step]:
         match entry:
             case accounts.Held(hold):
                 yield _held(partition, hold)
             case accounts.Opened(account, window, starts_ms, ends_ms):
-                self._opened(account, Window(str(window), starts_ms, ends_ms))
+                yield from self._opened(account, Window(str(window), starts_ms, ends_ms))
             case accounts.Expired(request):
                 yield Expired(request)
             case accounts.Released(request):
-                yield Released(request)
+                yield Released(request, partition, at_ms)
+            case counters.Taken(request):
+                yield _took(partition, entry)
+            case counters.Stopped(request):
+                yield Stopped(request, partition, at_ms)
 
-    def _whole(self, partition: int, parts: list[journal.Snapshot]) -> Snapshot:
+    def _whole(self, partition: int, parts: list[journal.Snapshot], at_ms: int) -> Iterator[Step]:
         open_holds: dict[str, Held] = {}
         lost: dict[str, Held] = {}
+        taken: dict[str, counters.Taken] = {}
         for part in parts:
             open_holds |= {request: _held(partition, hold) for request, hold in part.books.holds.items()}
             lost |= {request: _held(partition, loss.hold) for request, loss in part.books.lost.items()}
             for name, account in part.books.accounts.items():
                 if account.ends_ms:
-                    self._opened(name, Window(str(account.window), account.starts_ms, account.ends_ms))
-        return Snapshot(partition, open_holds, lost)
+                    yield from self._opened(name, Window(str(account.window), account.starts_ms, account.ends_ms))
+            taken |= part.books.taken
+        yield Snapshot(
+            partition,
+            open_holds,
+            lost,
+            {request: _took(partition, entry) for request, entry in taken.items()},
+            [request for request, entry in taken.items() if not entry.reservation.running],
+            at_ms,
+        )
 
-    def _opened(self, account: str, window: Window) -> None:
+    def _opened(self, account: str, window: Window) -> Iterator[Opened]:
         """Note it; who borrows of an account may still be in an older window than its home."""
         windows = self.windows.setdefault(account, [])
-        if not windows or int(window.number) > int(windows[-1].number):
-            windows.append(window)
-        elif window.number == windows[-1].number:
+        if windows and int(window.number) < int(windows[-1].number):
+            return
+        if windows and window.number == windows[-1].number:
+            if window == windows[-1]:
+                return
             windows[-1] = window  # only its end has moved
+        else:
+            windows.append(window)
+        yield Opened(Place(account, window.number), window.starts_ms, window.ends_ms)
 
 
 def _held(partition: int, hold: accounts.Hold) -> Held:
     places = [Place(hold.account, str(hold.window)), *[Place(share.account, str(share.window)) for share in hold.also]]
-    return Held(hold.request, partition, hold.amount, tuple(places))
+    return Held(hold.request, partition, hold.amount, tuple(places), hold.admitted_ms)
+
+
+def _took(partition: int, entry: counters.Taken) -> Took:
+    reservation = entry.reservation
+    return Took(entry.request, partition, reservation.at_ms, reservation.tokens, reservation.accounts)
 
 
 def _fact(message: Stored) -> Iterator[Step]:
     fact = json.loads(message.data)
     match fact["kind"]:
         case "completion.finished":
-            yield Finished(fact["request_id"], fact["cost_pico"])
+            tokens = fact["prompt_tokens"] + fact["completion_tokens"]
+            stored_ms = message.time_ns // 1_000_000
+            yield Finished(fact["request_id"], fact["cost_pico"], fact["provider"], tokens, stored_ms)
         case "completion.lost":
             yield Lost(fact["request_id"], fact["cost_pico"])
         case "budget.threshold_crossed":

@@ -12,13 +12,18 @@ from tests.torture.history import (
     Expired,
     Finished,
     Held,
+    Limit,
     Lost,
+    Opened,
     Place,
     Refusal,
     Released,
     Row,
     Snapshot,
     Step,
+    Stopped,
+    Throttled,
+    Took,
 )
 
 KEY, TEAM = Place("key", "1"), Place("team", "1")
@@ -227,3 +232,194 @@ def test_thresholds_are_told_once_each() -> None:
     assert kinds(replace(with_steps(*TOLD[1:]), percents=(50, 80), passing={"key"})) == set()
     assert kinds(replace(with_steps(*TOLD, Crossed(TEAM, 80)), percents=(50, 80))) == {"untold"}
     assert check(replace(with_steps(*TOLD, Crossed(Place("key", "0"), 0)), percents=())).violations == {}
+
+
+def test_a_soft_budget_is_told_once_it_is_passed_and_not_before() -> None:
+    assert kinds(replace(KEPT, soft={"key": 75})) == {"untold"}
+    assert kinds(replace(KEPT, soft={"key": 75}, passing={"key"})) == set()
+    assert check(replace(with_steps(Crossed(KEY, None)), soft={"key": 75})).violations == {}
+    assert check(replace(KEPT, soft={"key": 76})).violations == {}
+    assert kinds(replace(with_steps(Crossed(KEY, None), Crossed(KEY, None)), soft={"key": 75})) == {"double"}
+    passed_at_most = 105  # with all its holds
+    assert kinds(replace(with_steps(Crossed(KEY, None)), soft={"key": passed_at_most + 1})) == {"untold"}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"hooked": {"one": 1}}, "untold"),
+        ({"hooked": {"one": 1, "two": 2}}, "double"),
+        ({"hooked": {"one": 1, "two": 3}, "deaths": 1}, "double"),
+        ({"hooked": {"one": 1, "two": 1, "three": 1}}, "disagreement"),
+    ],
+)
+def test_a_hook_that_is_not_called_or_again_without_a_death_is_seen(change: dict[str, object], kind: str) -> None:
+    told = replace(KEPT, crossings=["one", "two"], hooked={"one": 1, "two": 1})
+    assert kinds(told) == set()
+    assert check(replace(told, hooked={"one": 1, "two": 2}, deaths=1)).hooked_again == 1
+    assert kinds(replace(told, **change)) == {kind}  # type: ignore[arg-type]
+
+
+FIRST, SECOND = Opened(KEY, 100, 200), Opened(Place("key", "2"), 200, 300)
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "window", "violations"),
+    [
+        (100, "1", set()),
+        (199, "1", set()),
+        (99, "1", {"window"}),
+        (200, "1", {"window"}),
+        (200, "2", set()),
+        (199, "2", {"window"}),
+    ],
+)
+def test_what_is_counted_in_a_window_was_admitted_in_it(at_ms: int, window: str, violations: set[str]) -> None:
+    hold = Held("a", 0, 10, (Place("key", window),), at_ms)
+    steps = [FIRST, SECOND, hold, Finished("a", 10)]
+    assert kinds(Observed(steps, LIMITS, totals={"a": 10})) == violations
+
+
+def test_a_window_that_begins_before_the_end_of_the_one_before_is_seen() -> None:
+    assert kinds(Observed([FIRST, replace_start(SECOND, 199)], LIMITS)) == {"window"}
+    assert kinds(Observed([FIRST, replace_start(SECOND, 250)], LIMITS)) == set()
+
+
+def replace_start(opened: Opened, starts_ms: int) -> Opened:
+    return opened._replace(starts_ms=starts_ms)
+
+
+ONE, OTHER = Place("provider:one", "1"), Place("provider:other", "1")
+PAID = {"provider:one": 50, "provider:other": 50}
+
+
+def test_only_the_provider_that_served_is_paid_and_both_where_nobody_knows() -> None:
+    steps = [
+        *(held("a", 40, ONE, OTHER), Finished("a", 30, "one")),
+        *(held("b", 10, ONE, OTHER), Expired("b"), Lost("b", 10)),
+        *(held("c", 10, ONE, OTHER), Expired("c"), Lost("c", 10), Finished("c", 5, "other")),
+    ]
+    rows = [
+        Row(1, "a", 30, False, "one"),
+        Row(2, "b", 10, True),
+        Row(3, "c", 10, True),
+        Row(4, "c", 5, False, "other"),
+    ]
+    sums = {"provider:one": 30, "provider:other": 5}
+    observed = Observed(steps, PAID, totals={"a": 30, "b": 10, "c": 5}, rows=rows, sums=sums)
+    verdict = check(observed)
+    assert verdict.violations == {}
+    assert verdict.fold.spent == {ONE: 40, OTHER: 15}
+    assert kinds(replace(observed, sums={"provider:one": 35})) == {"disagreement"}
+    too_dear = [Row(1, "a", 50, False, "one"), *rows[1:]]
+    assert check(replace(observed, rows=too_dear)).overshoot_in_clickhouse_pico == 20
+
+
+def test_a_provider_that_the_hold_has_no_room_at_must_not_serve() -> None:
+    steps = [held("a", 40, KEY, ONE), Finished("a", 30, "other")]
+    assert kinds(Observed(steps, LIMITS | PAID, totals={"a": 30})) == {"overshoot"}
+
+
+def test_a_refusal_is_false_where_one_of_the_providers_had_room() -> None:
+    def false(one: int, other: int) -> int:
+        steps = [
+            held("a", 50, ONE),
+            Finished("a", 50 - one, "one"),
+            held("b", 50, OTHER),
+            Finished("b", 50 - other, "other"),
+        ]
+        totals = {"a": 50 - one, "b": 50 - other}
+        refusals = [Refusal((), 10, 12, (ONE, OTHER))] * 2
+        return check(Observed(steps, PAID, totals=totals, refusals=refusals)).false_refusals
+
+    assert [false(9, 9), false(10, 9), false(9, 12), false(24, 0), false(12, 12)] == [0, 1, 1, 2, 2]
+
+
+WINDOW_MS = 1_000
+
+
+def took(request: str, at_ms: int, tokens: int = 10, *accounts: str, partition: int = 0) -> Took:
+    return Took(request, partition, at_ms, tokens, accounts or ("key",))
+
+
+def limited(steps: Sequence[Step], limit: Limit, *throttled: Throttled) -> Observed:
+    """Requests that cost nothing, and are not held."""
+    return Observed(steps, {}, rates={"key": limit}, throttled=throttled, window_ms=WINDOW_MS)
+
+
+def ended(*requests: str, at_ms: int = 0) -> list[Step]:
+    return [Stopped(request, 0, at_ms) for request in requests]
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit", "violations"),
+    [
+        ([took("a", 0), took("b", 999)], Limit(rpm=1), {"limit"}),
+        ([took("a", 0), took("b", 1_000)], Limit(rpm=1), set()),
+        ([took("a", 0), Released("a", 0, 5), took("b", 9)], Limit(rpm=1), set()),
+        ([took("a", 0), Released("a", 1, 5), took("b", 9)], Limit(rpm=1), {"limit", "disagreement"}),
+        ([took("a", 0, 6), took("b", 1, 5)], Limit(tpm=10), {"limit"}),
+        ([took("a", 0, 5), took("b", 1, 5)], Limit(tpm=10), set()),
+        ([took("a", 0), took("b", 1)], Limit(parallel=1), {"limit"}),
+        ([took("a", 0), Stopped("a", 0, 1), took("b", 1)], Limit(parallel=1), set()),
+        ([took("a", 0), Released("a", 0, 1), took("b", 1)], Limit(parallel=1), set()),
+        ([took("a", 0), Snapshot(0, {}, {}, {}), took("b", 1)], Limit(rpm=1), set()),
+        ([took("a", 0), Snapshot(0, {}, {}, {"a": took("a", 0)}), took("b", 1)], Limit(rpm=1), {"limit"}),
+        ([Snapshot(0, {}, {}, {"a": took("a", 0)}), took("b", 1)], Limit(rpm=1), {"limit"}),
+        ([took("a", 0), took("a", 2_000)], Limit(rpm=1), {"double"}),
+        ([took("a", 0), took("b", 5_000, partition=1)], Limit(rpm=1), set()),
+    ],
+)
+def test_a_limit_that_is_passed_in_any_window_is_seen(steps: list[Step], limit: Limit, violations: set[str]) -> None:
+    parts = {(step.request, step.partition) for step in steps if isinstance(step, Took)}
+    ends: list[Step] = [Stopped("a", 0), *[Stopped(request, partition) for request, partition in parts]]
+    assert kinds(limited([*steps, *ends], limit)) == violations
+
+
+def test_the_end_of_a_request_corrects_its_tokens_and_frees_its_slot() -> None:
+    first, end = [held("a", 0, KEY), took("a", 0, 8)], Finished("a", 0, "", 3, 5)
+    second = [held("b", 0, KEY), took("b", 9, 7), Finished("b", 0, "", 7, 20)]
+    both = Limit(tpm=10, parallel=1)
+    for steps, violations in (([*first, end, *second], set()), ([*first, *second, end], {"limit"})):
+        observed = replace(limited(steps, both), totals={"a": 0, "b": 0})
+        assert kinds(observed) == violations
+
+
+def test_a_slot_that_was_given_away_while_its_request_ran_is_seen() -> None:
+    running = [held("a", 0, KEY), took("a", 0), Stopped("a", 0, 3), took("b", 5), Stopped("b", 0, 6)]
+    observed = limited([*running, Finished("a", 0, "", 10, 9)], Limit(parallel=1))
+    assert kinds(replace(observed, totals={"a": 0})) == {"limit"}
+
+
+def test_a_slot_that_is_never_freed_is_stranded() -> None:
+    assert kinds(limited([took("a", 0)], Limit(parallel=1))) == {"stranded"}
+
+
+def test_who_is_stopped_without_having_taken_anything_is_seen() -> None:
+    assert kinds(limited([Stopped("a", 0, 1)], Limit(parallel=1))) == {"disagreement"}
+
+
+@pytest.mark.parametrize(
+    ("throttled", "wrong"),
+    [
+        (Throttled(("key",), 10, 20, 1), 0),  # two of two
+        (Throttled(("key",), 995, 999, 1), 0),
+        (Throttled(("key",), 995, 1_050, 1), 0),  # the first has left at 1000, not before
+        (Throttled(("key",), 1_001, 1_050, 1), 1),
+        (Throttled(("key",), 1_001, 1_050, 5), 0),  # more tokens than there were
+        (Throttled(("key", "team"), 1_001, 1_050, 1), 0),
+    ],
+)
+def test_a_refusal_by_a_limit_is_wrong_where_there_was_room_all_the_time(throttled: Throttled, wrong: int) -> None:
+    steps = [took("a", 0, 6), took("b", 5, 6), took("c", 0, 1, "team"), *ended("a", "b", at_ms=600)]
+    steps.append(Stopped("c", 0, 2_000))
+    observed = limited(steps, Limit(rpm=2, tpm=10), throttled)
+    verdict = check(replace(observed, rates={**observed.rates, "team": Limit(parallel=1)}))
+    assert (verdict.limits.judged, verdict.limits.refused_wrongly) == (1, wrong)
+
+
+def test_one_refusal_by_a_limit_in_a_hundred_is_too_many() -> None:
+    steps = [took("a", 0), *ended("a")]
+    fine, false = Throttled(("key",), 10, 20, 1), Throttled(("key",), 2_000, 2_010, 1)
+    for count, violations in ((2, set()), (3, {"refused falsely"})):
+        assert kinds(limited(steps, Limit(rpm=1), *[fine] * 200, *[false] * count)) == violations

@@ -18,6 +18,7 @@ from shared import tokens
 MODULES = ("services.edge", "services.policy", "services.router", "services.ledger")
 SNAPSHOT_EVERY_GROUPS = 60  # so that some are written
 _PR_SET_PDEATHSIG = 1
+SILENT_MS, REPORT_EVERY_S = 5_000, 0.5
 REMOVE_AFTER_S = 2.0
 """What a snapshot stands for is removed that much later: the run wants to see it, even if nats-server was just away."""
 
@@ -25,6 +26,7 @@ REMOVE_AFTER_S = 2.0
 def main() -> None:
     mains = {name: importlib.import_module(f"{name}.__main__").main for name in MODULES}
     _write_snapshots_often()
+    _shorten_limits(int(sys.argv[1]))
     tokens.count("")  # loaded once for all, as the modules are
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are not waited for
     print("ready", flush=True)  # noqa: T201
@@ -57,6 +59,22 @@ def _write_snapshots_often() -> None:
         await at_once(writer, seq)
 
     JournalWriter._remove_before = later
+
+
+def _shorten_limits(window_ms: int) -> None:
+    """A window of limits passes many times in a run, and a slot whose router was killed is free within it."""
+    from services.policy.limits import counters
+    from services.policy.limits.sliding import Sliding
+    from services.policy.partitions import slot_watch
+    from services.router import endpoints
+
+    usual = counters.minute()
+    assert usual.length_ms > window_ms
+    counters.minute = lambda: Sliding(window_ms, usual.grain_ms)
+    assert slot_watch.SILENT_MS > SILENT_MS
+    slot_watch.SILENT_MS = SILENT_MS
+    assert endpoints.REPORT_EVERY_S > REPORT_EVERY_S
+    endpoints.REPORT_EVERY_S = REPORT_EVERY_S
 
 
 def _become(service: object, environment: dict[str, str], log: str) -> NoReturn:
