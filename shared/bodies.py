@@ -4,9 +4,12 @@ So a 20 MB request with images crosses the bus once, in pieces that any NATS ser
 guardrail has to read it.
 """
 
+from collections.abc import AsyncIterator
+
 from shared import subjects
 from shared.bus import Bus, BusError, Message
 from shared.calls import BODY_PART_BYTES, BodyPart, decode_body_part, encode_header
+from shared.spool import Spool
 
 PART_TIMEOUT_S = 5.0
 
@@ -20,12 +23,12 @@ class BodyHolder:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._bodies: dict[str, bytes] = {}
+        self._bodies: dict[str, bytes | Spool] = {}
 
     async def start(self) -> None:
         await self._bus.serve(subjects.bodies_of(self._bus.process), self._answer)
 
-    def hold(self, request_id: str, body: bytes) -> str:
+    def hold(self, request_id: str, body: bytes | Spool) -> str:
         """Keep `body` until `drop`; return where it can be read."""
         self._bodies[request_id] = body
         return subjects.body(self._bus.process, request_id)
@@ -36,6 +39,8 @@ class BodyHolder:
     async def _answer(self, message: Message) -> bytes:
         body = self._bodies.get(message.subject.rsplit(".", 1)[1], b"")
         offset = decode_body_part(message.data).offset
+        if isinstance(body, Spool):
+            return body.read(offset, BODY_PART_BYTES)
         return body[offset : offset + BODY_PART_BYTES]
 
 
@@ -45,7 +50,15 @@ async def read_body(bus: Bus, ref: str, size: int | None) -> bytes:
     Raises:
         BodyGone
     """
-    parts: list[bytes] = []
+    return b"".join([part async for part in body_parts(bus, ref, size)])
+
+
+async def body_parts(bus: Bus, ref: str, size: int | None) -> AsyncIterator[bytes]:
+    """Yield the body in its parts.
+
+    Raises:
+        BodyGone
+    """
     offset = 0
     while size is None or offset < size:
         try:
@@ -54,8 +67,23 @@ async def read_body(bus: Bus, ref: str, size: int | None) -> bytes:
             raise BodyGone(f"the request's body could not be read: {error}") from error
         if not part and (size is not None or offset == 0):
             raise BodyGone("the request's body is not held any more")
-        parts.append(part)
+        yield part
         offset += len(part)
         if size is None and len(part) < BODY_PART_BYTES:
             break
-    return b"".join(parts)
+
+
+async def spooled_body(bus: Bus, ref: str, size: int | None) -> Spool:
+    """Return the whole body, however large; the caller closes it.
+
+    Raises:
+        BodyGone
+    """
+    spool = Spool()
+    try:
+        async for part in body_parts(bus, ref, size):
+            spool.append(part)
+    except BaseException:
+        spool.close()
+        raise
+    return spool

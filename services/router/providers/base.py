@@ -1,5 +1,6 @@
 """What a provider is to the router: a pure translation of a call into an HTTP request, and of its answer back."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from shared.deployments import Deployment
 from shared.errors import GatewayError
+from shared.object_calls import ObjectCall
+from shared.spool import Spool
 from shared.usage import Usage
 
 CHAT = "acompletion"
@@ -30,15 +33,34 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[str, str] = ("", "")  # method and target, where it goes out as it came
     request_id: str = ""
     pinned: bool = False  # the provider holds what came before; else the body has it
+    object: ObjectCall | None = None  # of a call that concerns what a provider keeps
+
+
+class FileBody(NamedTuple):
+    """A body that is not held in memory: a file, and what stands around it."""
+
+    before: bytes
+    file: Spool
+    after: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.before) + len(self.file) + len(self.after)
+
+    def parts(self) -> Iterator[bytes]:
+        yield self.before
+        yield from self.file.parts()
+        yield self.after
 
 
 class HttpCall(NamedTuple):
-    """What to send, and where."""
+    """What to send, and where. With `file` that is the body."""
 
     url: str
     headers: dict[str, str]
     body: bytes
     method: str = "POST"
+    file: FileBody | None = None
 
 
 class Whole(NamedTuple):

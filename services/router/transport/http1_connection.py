@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Protocol
 
 import httptools
@@ -93,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._data: deque[bytes] = deque()
         self._buffered = 0
         self._paused = False
+        self._writing_paused = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._read_timeout_s = 0.0
@@ -103,6 +104,29 @@ class Connection(asyncio.Protocol):
         return not self._lost and self._complete and not self._transport.is_closing()
 
     async def post(self, head: bytes, body: bytes, read_timeout_s: float) -> HttpAnswer:
+        self._begin(read_timeout_s)
+        self._transport.write(b"".join((head, b"content-length: %d\r\n\r\n" % len(body), body)))
+        return await self._answer()
+
+    async def send(self, head: bytes, size: int, parts: Iterable[bytes], read_timeout_s: float) -> HttpAnswer:
+        """As `post`, never ahead of what the provider takes. An answer that comes early ends the sending."""
+        self._begin(read_timeout_s)
+        self._transport.write(head + b"content-length: %d\r\n\r\n" % size)
+        sent = 0
+        for part in parts:
+            if self._headers_done or self._error is not None:
+                break
+            self._transport.write(part)
+            sent += len(part)
+            while self._writing_paused and not self._headers_done and self._error is None:
+                await self._wait()
+            await asyncio.sleep(0)  # what has come is heard
+        answer = await self._answer()
+        if sent < size:
+            self._keep_alive = False
+        return answer
+
+    def _begin(self, read_timeout_s: float) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._headers = []
         self._headers_done = self._complete = False
@@ -111,7 +135,8 @@ class Connection(asyncio.Protocol):
         self.heard = False
         self._head_bytes = 0
         self._read_timeout_s = read_timeout_s
-        self._transport.write(b"".join((head, b"content-length: %d\r\n\r\n" % len(body), body)))
+
+    async def _answer(self) -> HttpAnswer:
         while not self._headers_done:
             await self._wait()
         return HttpAnswer(self._status, self._headers, BodyStream(self))
@@ -207,6 +232,13 @@ class Connection(asyncio.Protocol):
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._error = httpx.RemoteProtocolError(f"headers of more than {HEAD_BYTES_MAX} bytes")
                 self.close()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
         self._wake()
 
     def eof_received(self) -> bool:

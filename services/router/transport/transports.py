@@ -5,14 +5,14 @@ pays that, so plain calls take http1.py; it raises httpx's exceptions, so that c
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
 
 import certifi
 import httpx
 
-from services.router.providers.base import HttpCall
+from services.router.providers.base import FileBody, HttpCall
 from services.router.providers.simulated import SIMULATED_URL, SimulatedTransport
 from services.router.streaming.counting import COUNTING_URL, CountingTransport
 from services.router.transport.http1 import CONNECT_TIMEOUT_S, Origin
@@ -59,13 +59,18 @@ class Transports:
             if len(self._addresses) >= ADDRESSES_MAX:
                 self._addresses.clear()
             address = self._addresses[call.url] = self._address(call.url)
+        file = call.file
         if address.origin is not None:
-            return await address.origin.post(_head(address, call.method, call.headers), call.body, timeout_s)
+            head = _head(address, call.method, call.headers)
+            if file is not None:
+                return await address.origin.send(head, file.size, file.parts(), timeout_s)
+            return await address.origin.post(head, call.body, timeout_s)
+        length = {} if file is None else {"content-length": str(file.size)}
         request = httpx.Request(
             call.method,
             address.url,
-            headers={**call.headers, "accept-encoding": "identity"},
-            content=call.body,
+            headers={**call.headers, **length, "accept-encoding": "identity"},
+            content=call.body if file is None else _one_by_one(file),
             extensions={"timeout": {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": timeout_s, "pool": None}},
         )
         return HttpxAnswer(await address.transport.handle_async_request(request))
@@ -99,6 +104,11 @@ def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 
 _PORTS = {"http": 80, "https": 443}
+
+
+async def _one_by_one(file: FileBody) -> AsyncIterator[bytes]:
+    for part in file.parts():
+        yield part
 
 
 class _Address:
