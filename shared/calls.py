@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.interrupted import Interrupted
+from shared.object_calls import UNBILLED, ObjectCall
 
 WRITING = frozenset(
     (
@@ -25,7 +26,7 @@ WRITING = frozenset(
 All other calls are bound by what is sent, and by the units that `Admit.units` counts.
 """
 
-FREE = frozenset(("acount_tokens", "agemini_count_tokens"))
+FREE = frozenset(("acount_tokens", "agemini_count_tokens")) | UNBILLED
 """Types of calls that no provider bills."""
 
 BODY_INLINE_MAX = 256 * 1024
@@ -86,6 +87,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     priority: int = 0  # among the requests of its tenant that wait for a limit: the lower goes first
     interrupted: Interrupted | None = None  # what the key says of a stream whose client leaves; None: as configured
     passed: tuple[str, str] = ("", "")  # method and target of a call that goes to the provider as it is
+    object: ObjectCall | None = None  # of a call that concerns what a provider keeps
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

@@ -24,11 +24,15 @@ from services.edge.identify import Identities
 from services.edge.metrics import Metrics
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
+from services.edge.objects.paths import ObjectPaths
+from services.edge.objects.requests import ObjectRequests
+from services.edge.objects.upload import MB, FileLimits
 from services.edge.settings import EdgeSettings
 from shared import subjects
 from shared.bodies import BodyHolder
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import Config, load_config
+from shared.config.sections.general_settings import GeneralSettings
 from shared.deployments import access_groups_of
 from shared.heartbeat import Pulse
 from shared.holder_access import HolderAccess
@@ -82,6 +86,8 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     names = _names(config, holders.entries)
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
     table = Table()
+    body_limit = int(general.max_request_size_mb * MB)
+    providers = _pass_through_providers(config)
     door = Door(bus, outbox, bodies, names, partitions=own.partitions)
     journey = Journey(
         bus,
@@ -91,7 +97,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         identities,
         names,
         metrics,
-        body_limit=int(general.max_request_size_mb * 1_048_576),
+        body_limit=body_limit,
         timeout_s=own.request_timeout_s,
         key_header=key_header,
     )
@@ -112,7 +118,14 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     )
     server = _Server(
         uvicorn.Config(
-            Front(journey, table, PassThrough(_pass_through_providers(config)), app),
+            Front(
+                journey,
+                table,
+                PassThrough(providers),
+                app,
+                object_paths=ObjectPaths(providers),
+                objects=ObjectRequests(bus, names, table, providers, _file_limits(general), body_limit),
+            ),
             loop="none",
             http=Protocol,
             ws="none",
@@ -151,6 +164,12 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
 
 def _pass_through_providers(config: Config) -> frozenset[str]:
     return frozenset(deployment.provider for deployment in pass_through_deployments(config))
+
+
+def _file_limits(general: GeneralSettings) -> FileLimits:
+    return FileLimits(
+        int(general.max_file_size_mb * MB), int(general.max_batch_file_size_mb * MB), general.max_batch_file_records
+    )
 
 
 def _names(config: Config, holders: Mapping[str, Holder]) -> ModelNames:

@@ -27,6 +27,8 @@ from services.edge.model_details.model_info import model_info_routes
 from services.edge.model_details.model_list import model_routes
 from services.edge.model_details.model_names import ModelNames
 from services.edge.model_details.token_counter import token_counter_routes
+from services.edge.objects.lists import list_routes
+from services.edge.objects.paths import ENDPOINTS as OBJECTS
 from services.edge.stored_responses import stored_response_routes
 from shared.access import refusal_of_key
 from shared.bus import Bus
@@ -92,6 +94,7 @@ def build_app(
 
     app.include_router(health_routes(bus, pulse))
     app.include_router(stored_response_routes(bus, key_of))
+    app.include_router(list_routes(bus, key_of))
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(token_counter_routes(facts, names, key_of))
@@ -126,5 +129,5 @@ def build_app(
             swagger_favicon_url="/docs/assets/favicon-32x32.png",
         )
 
-    add_endpoints(app, endpoints)
+    add_endpoints(app, (*endpoints, *OBJECTS.values()))
     return app

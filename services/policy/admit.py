@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from services.policy.dispatch import Body, Passed
+from services.policy.guard_lines import guard_lines
 from services.policy.guardrails import Blocked, Chain
 from services.policy.in_progress import FAILED, InProgress
 from services.policy.key_lookup import look_key_up
@@ -21,11 +22,14 @@ from shared.calls import BODY_INLINE_MAX, Admit, unpack_admit
 from shared.errors import AuthenticationFailed, Unavailable
 from shared.holder_access import HolderAccess
 from shared.keys import MASTER_KEY_ID, Key
+from shared.object_calls import CREATE_FILE
 from shared.pass_through import asked_for
+from shared.spool import Spool
 
 log = structlog.get_logger()
 
 MASKED_BODY_KEPT_S = 60.0
+MASKED_FILE_KEPT_S = 900.0
 
 
 class Admission:
@@ -116,7 +120,9 @@ class Admission:
 
     def _guard(self, number: int, request: Admit, key: Key | None, body: bytes) -> None:
         names = self._chain.names_for(request.guardrails, self._access.guardrails_of(key))
-        if not names:
+        if request.object is not None:
+            self._guard_object(number, request, key, body, names)
+        elif not names:
             self._reserve.hold(Passed(number, request, key, Body(body, request.body_ref, False), ()))
         elif request.body_ref:
             self._replies.wait(request)
@@ -131,6 +137,35 @@ class Admission:
             self._in_progress.refuse(request, Unavailable(str(error), retry_after_s=1))
             return
         self._guard_text(number, request, key, whole, names)
+
+    def _guard_object(self, number: int, request: Admit, key: Key | None, body: bytes, names: tuple[str, ...]) -> None:
+        """Of what providers keep only the lines of a batch's input are requests, which a model will read."""
+        if names and request.call_type == CREATE_FILE and request.object is not None and request.object.lines:
+            self._replies.wait(request)
+            self._in_progress.spawn(request, self._guard_lines(number, request, key, names))
+        else:
+            self._reserve.hold(Passed(number, request, key, Body(body, request.body_ref, False, counted=True), ()))
+
+    async def _guard_lines(self, number: int, request: Admit, key: Key | None, names: tuple[str, ...]) -> None:
+        """Each line of a batch's input is a request; the guardrails read the file piece by piece."""
+        try:
+            guarded = await guard_lines(self._bus, request.body_ref, request.body_bytes, self._chain, names)
+        except BodyGone as error:
+            self._in_progress.refuse(request, Unavailable(str(error), retry_after_s=1))
+            return
+        if isinstance(guarded, Blocked):
+            self._replies.deny(request, "guardrail", guarded.error, guardrail=guarded.guardrail)
+        elif guarded is None:
+            self._reserve.hold(Passed(number, request, key, Body(b"", request.body_ref, False), names))
+        else:
+            ref = self._bodies.hold(request.request_id, guarded)
+            asyncio.get_running_loop().call_later(MASKED_FILE_KEPT_S, self._drop_file, request.request_id, guarded)
+            grown = max(0, len(guarded) - request.body_bytes)
+            self._reserve.hold(Passed(number, _with_growth(request, grown), key, Body(b"", ref, True), names))
+
+    def _drop_file(self, request_id: str, file: Spool) -> None:
+        self._bodies.drop(request_id)
+        file.close()
 
     def _guard_text(self, number: int, request: Admit, key: Key | None, body: bytes, names: tuple[str, ...]) -> None:
         if request.passed[0] and not body:
@@ -149,6 +184,15 @@ class Admission:
             passed = Body(b"", ref, True, len(verdict.body) - len(body))
             asyncio.get_running_loop().call_later(MASKED_BODY_KEPT_S, self._bodies.drop, request.request_id)
         self._reserve.hold(Passed(number, request, key, passed, verdict.applied))
+
+
+def _with_growth(request: Admit, grown: int) -> Admit:
+    """Return the request whose lines have so many bytes more of text."""
+    asked = request.object
+    if asked is None or asked.lines is None or not grown:
+        return request
+    lines = msgspec.structs.replace(asked.lines, text_bytes=asked.lines.text_bytes + grown)
+    return msgspec.structs.replace(request, object=msgspec.structs.replace(asked, lines=lines))
 
 
 def _now_ms() -> int:

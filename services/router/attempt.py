@@ -6,7 +6,9 @@ import httpx
 import structlog
 
 from services.router.client_credentials import brings_credentials, with_clients_own
+from services.router.dialects.outlet import Outlet
 from services.router.job import Ending, Job, now_ms
+from services.router.objects.calls import NotKept, object_call
 from services.router.outcome import (
     Failed,
     answered,
@@ -35,6 +37,7 @@ from services.router.transport.stepped_answer import SteppedAnswer
 from services.router.transport.transports import Transports
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed, Unavailable
+from shared.spool import Spool
 
 log = structlog.get_logger()
 
@@ -72,7 +75,9 @@ class Attempts:
             except Rejected as reason:
                 return rejected(reason)
         outcome = await self._call(job, provider, deployment, call, timeout_s, own_limit=own_limit, line=line)
-        if deployment.of_client and isinstance(outcome, Failed):
+        if isinstance(outcome, Failed) and (
+            deployment.of_client or (call.object is not None and _is_asked_wrong(outcome))
+        ):
             return outcome._replace(counts=False)  # it says nothing of the deployment as others use it
         return outcome
 
@@ -87,15 +92,20 @@ class Attempts:
         own_limit: bool,
         line: MoneyLine | None,
     ) -> Ending | Failed:
+        renamed: Spool | None = None  # made for the provider of a file that is uploaded
         try:
             if isinstance(provider, SignsIn):
                 failed = await _sign_in(job, provider, deployment, timeout_s)
                 if failed is not None:
                     return failed
-            request, reader, outlet = prepared(provider, call, deployment)
+            outlet: Outlet | None = None
+            if call.object is not None:
+                request, reader, renamed = await object_call(provider, call, deployment, job.file)
+            else:
+                request, reader, outlet = prepared(provider, call, deployment)
         except CredentialMissing as missing:
             return unsent(missing)
-        except Unserved as reason:
+        except (Unserved, NotKept) as reason:
             return unserved(reason)
         except Rejected as reason:
             return rejected(reason)
@@ -137,8 +147,15 @@ class Attempts:
             return reading.ending(failure) if job.answer.begun else by_status(failure)._replace(usage=reader.usage)
         finally:
             job.unlimited()
+            if renamed is not None:
+                renamed.close()
             if answer is not None:
                 await _close(answer)
+
+
+def _is_asked_wrong(outcome: Failed) -> bool:
+    """Whether it is the object that is not there, or not as the request needs it."""
+    return outcome.failure.status in (400, 404, 409, 413, 422)
 
 
 async def _sign_in(job: Job, provider: SignsIn, deployment: Deployment, timeout_s: float) -> Failed | None:

@@ -14,6 +14,7 @@ from services.router.choice.health import Health
 from services.router.choice.plan import Groups, Plan, Try, pause_s
 from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed, now_ms
+from services.router.objects.keep import keep_object
 from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, unsent
 from services.router.price_call import Priced, price_call
 from services.router.providers.answers.failures import is_context_failure, is_policy_failure
@@ -24,11 +25,11 @@ from services.router.streaming.answer_headers import whole_headers
 from services.router.streaming.count_tokens import counted_usage
 from services.router.streaming.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
 from services.router.transport.transports import Transports
-from shared.bodies import BodyGone, read_body
+from shared.bodies import BodyGone, read_body, spooled_body
 from shared.bus import Bus, MessageTooBig, Outbox
 from shared.calls import WRITING, Bound
 from shared.deployments import Deployment
-from shared.errors import DeadlinePassed, GatewayError, Unavailable
+from shared.errors import DeadlinePassed, GatewayError, NotFound, Unavailable
 from shared.facts import Attempt, encode_fact
 from shared.facts.header import unchecked
 from shared.frames import Head
@@ -103,7 +104,7 @@ class Completer:
             ending = await self._outcome(job)
         priced, ending.usage = price_call(
             self._prices,
-            ending.deployment,
+            ending.deployment if job.call.request.object is None else None,  # those calls are not billed
             ending.usage,
             duration_ms=ending.finished_ms - ending.started_ms,
             now=time.time(),
@@ -120,6 +121,8 @@ class Completer:
             fact = shortened(fact)
             await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
         self._write_end(job, ending, priced)
+        if job.file is not None:
+            job.file.close()
 
     async def _outcome(self, job: Job) -> Ending:
         try:
@@ -131,6 +134,10 @@ class Completer:
                 ending.closing = ending.outlet.closing(ending.usage)
             if job.call.request.call_type == RESPONSES and ending.failure is None:
                 await keep(self._bus, job, ending)
+            elif job.call.request.object is not None and ending.failure is None:
+                await keep_object(self._bus, job, ending)
+        except Unavailable as failure:
+            return failed(failure, ending.deployment)
         except Exception as error:
             log.exception("a request failed inside the router", request=job.call.request.request_id)
             return failed(GatewayError(f"the gateway failed: {type(error).__name__}"))
@@ -142,7 +149,10 @@ class Completer:
             try:
                 # A guardrail may have changed the body's size.
                 size = None if job.call.body_changed else request.body_bytes
-                job.body = await read_body(self._bus, job.call.body_ref, size)
+                if request.object is not None:
+                    job.file = await spooled_body(self._bus, job.call.body_ref, size)
+                else:
+                    job.body = await read_body(self._bus, job.call.body_ref, size)
             except BodyGone as error:
                 return failed(Unavailable(str(error), retry_after_s=1))
         failures: list[_Tried] = []
@@ -184,6 +194,7 @@ class Completer:
             cooling=lambda deployment: self._health.cooling(deployment, now),
             chance=self._chance,
             excluded_providers=job.call.excluded_providers,
+            only=request.pinned if request.object is not None else "",
         )
 
     async def _try(self, job: Job, deployment: Deployment) -> Ending | Failed:
@@ -275,6 +286,7 @@ class Completer:
             passed=request.passed,
             request_id=request.request_id,
             pinned=bool(request.pinned),
+            object=request.object,
         )
 
     def _timeout_of(self, job: Job, deployment: Deployment) -> float:
@@ -359,6 +371,8 @@ def _failure_to_show(failures: list[_Tried], job: Job) -> Ending:
             return failed(Unavailable("the gateway was stopped before a provider was called", retry_after_s=1))
         if job.deadline_s <= 0:
             return failed(DeadlinePassed("the request's deadline passed before a provider could be called"))
+        if job.call.request.pinned:
+            return failed(NotFound("the deployment that keeps this is not configured any more"))
         return failed(Unavailable(f"no deployment serves the model '{job.call.request.group}'"))
     deployment, failure, _ = next((tried for tried in reversed(failures) if tried.called), failures[-1])
     others = {

@@ -15,6 +15,7 @@ from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.facts import Attempt
 from shared.interrupted import Interrupted
+from shared.spool import Spool
 from shared.usage import NOTHING, Usage, UsageSource
 
 DRAIN_MAX_S = 600.0
@@ -35,6 +36,7 @@ class Job:
     retries: int = 0
     fallbacks: int = 0
     billed_pico: int = 0  # for tries that failed
+    file: Spool | None = None  # that is uploaded
     client_left: bool = False
     cut: Literal["", "client", "stop"] = ""
     read_until: float | None = None  # by the loop's clock: when a stream that nobody hears any more is left

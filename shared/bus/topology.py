@@ -56,6 +56,14 @@ async def prepare_streams(bus: Bus, *, replicas: int = 1) -> None:
             "allow_rollup_hdrs": True,
         }
     )
+    streams.append(
+        {
+            "name": kv_stream(subjects.OWNED_BUCKET),
+            "subjects": [kv_subject(subjects.OWNED_BUCKET, ">")],
+            "max_msgs_per_subject": 1,
+            "allow_rollup_hdrs": True,
+        }
+    )
     for stream in streams:
         config = {"storage": "file", "num_replicas": replicas, "allow_direct": True, **stream}
         try:

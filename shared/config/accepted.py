@@ -116,9 +116,8 @@ ACCEPTED: dict[str, dict[str, str]] = {
             use_x_forwarded_for trusted_proxy_ranges max_failed_login_attempts_per_source
             max_failed_login_attempts_per_source_overrides failed_login_window_seconds failed_login_block_seconds
             disable_responses_id_security allow_unmanaged_response_ids""",
-        "only the size of requests is limited": """max_response_size_mb max_batch_file_size_mb max_batch_file_records
-            max_batch_file_uploads_per_day max_file_downloads_per_minute max_file_size_mb allowed_file_extensions
-            blocked_file_extensions""",
+        "only the size of requests is limited": """max_response_size_mb max_batch_file_uploads_per_day
+            max_file_downloads_per_minute allowed_file_extensions blocked_file_extensions""",
         "requests are limited by key": """max_parallel_requests
             max_in_flight_requests_per_worker max_queued_requests_per_worker admission_queue_timeout_seconds
             disable_retry_on_max_parallel_request_limit_error disable_batch_input_file_rate_limiting

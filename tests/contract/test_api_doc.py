@@ -6,6 +6,7 @@ import pytest
 
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.table import ENDPOINTS
+from services.edge.objects.paths import ENDPOINTS as OBJECTS
 
 ROWS = [
     line
@@ -14,11 +15,14 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+ALL = (*ENDPOINTS, *OBJECTS.values())
+
+
+@pytest.mark.parametrize("endpoint", ALL, ids=lambda endpoint: endpoint.name)
 def test_an_endpoint_has_its_row(endpoint: Endpoint) -> None:
     paths = ", ".join(f"`{path}`" for path in (*endpoint.paths, *endpoint.templates))
     assert f"| `{endpoint.name}` | {paths} | {endpoint.dialect} | `{endpoint.call_type}` |" in ROWS
 
 
 def test_there_is_no_row_of_what_does_not_exist() -> None:
-    assert len(ROWS) == len(ENDPOINTS)
+    assert len(ROWS) == len(ALL)

@@ -11,6 +11,8 @@ import openai
 import pytest
 import yaml
 
+from tests.journey.batch_provider import KEY as BATCH_KEY
+from tests.journey.batch_provider import BatchProvider
 from tests.journey.recording_provider import RecordingProvider
 from tests.running_gateway import RunningGateway, is_gone
 
@@ -22,9 +24,14 @@ BY_UNIT = {
 }
 
 
-def _config(provider: RecordingProvider) -> dict[str, Any]:
+BY_BATCH = {**PRICED, "input_cost_per_token_batches": 0.0000005, "output_cost_per_token_batches": 0.000001}
+
+
+def _config(provider: RecordingProvider, batches: BatchProvider) -> dict[str, Any]:
     recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED, **BY_UNIT}
     claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": provider.url, "api_key": "sk-ant-x", **PRICED}
+    batch = {"model": "openai/gpt-4o-mini", "api_base": batches.url, "api_key": BATCH_KEY, **BY_BATCH}
+    azure = {"model": "azure/mini-deployment", "api_base": batches.origin, "api_key": BATCH_KEY, **BY_BATCH}
     return {
         "model_list": [
             {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},
@@ -34,6 +41,8 @@ def _config(provider: RecordingProvider) -> dict[str, Any]:
             {"model_name": "sim/*", "litellm_params": {"model": "simulated/*", **PRICED}},
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4o", "api_key": "sk-provider", **PRICED}},
+            {"model_name": "batch", "litellm_params": batch},
+            {"model_name": "azure-batch", "litellm_params": {**azure, "api_version": "2024-10-21"}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
         "environment_variables": {"OPENAI_API_BASE": provider.url},
@@ -59,10 +68,18 @@ def provider() -> Iterator[RecordingProvider]:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory, provider: RecordingProvider) -> Iterator[RunningGateway]:
+def batch_provider() -> Iterator[BatchProvider]:
+    with BatchProvider().running() as batches:
+        yield batches
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, provider: RecordingProvider, batch_provider: BatchProvider
+) -> Iterator[RunningGateway]:
     """Shared by all journeys: a test that kills a part of it waits until it is whole again."""
     directory: Path = tmp_path_factory.mktemp("gateway")
-    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider)))
+    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider)))
     gateway = RunningGateway(directory, "--config", "config.yaml")
     try:
         gateway.wait_for("^Ready after")

@@ -60,12 +60,12 @@ def test_what_is_only_looked_up_costs_nothing_and_keeps_its_path(
     master: httpx.Client, new_key: Callable[..., str], provider: RecordingProvider
 ) -> None:
     key = {"authorization": f"Bearer {new_key(max_budget=0.000001)}", "cookie": "a=b"}
-    answer = master.get("/openai/v1/files/f%2F1?limit=2", headers=key)
-    assert answer.json() == {"method": "GET", "path": "/v1/files/f%2F1?limit=2", "refused": False}
+    answer = master.get("/openai/v1/evals/f%2F1?limit=2", headers=key)
+    assert answer.json() == {"method": "GET", "path": "/v1/evals/f%2F1?limit=2", "refused": False}
     assert "set-cookie" not in answer.headers
     seen = provider.looked_up[-1]
     assert (seen["authorization"], "cookie" in seen) == ("Bearer sk-provider", False)
-    assert master.delete("/openai/v1/files/f1", headers=key).json()["method"] == "DELETE"
+    assert master.delete("/openai/v1/evals/f1", headers=key).json()["method"] == "DELETE"
 
 
 def test_a_providers_refusal_is_passed_on_as_it_is(master: httpx.Client, eventually: Eventually) -> None:

@@ -15,6 +15,7 @@ from shared.facts.header import caller_fields, unchecked
 from shared.facts.request import DenialStage
 from shared.keys import Key
 from shared.pass_through import asked_for
+from shared.spool import Spool
 
 _received = unchecked(RequestReceived)
 
@@ -41,13 +42,14 @@ class Door:
         if self._outbox.full:
             raise Unavailable("facts cannot be stored at the moment", retry_after_s=1)
 
-    def ask(self, request: Admit, body: bytes) -> None:
+    def ask(self, request: Admit, body: bytes | Spool) -> None:
         """Send the request to the owner of its tenant's partition, and announce it."""
         caller = request.caller
-        inline = body
+        inline = b""
         if request.body_ref:
             self._bodies.hold(request.request_id, body)
-            inline = b""
+        elif not isinstance(body, Spool):
+            inline = body
         partition = subjects.partition_of(caller.tenant, self._partitions)
         reply = subjects.frames(request.edge, request.request_id)
         try:
@@ -64,7 +66,7 @@ class Door:
             model=request.model,
             stream=request.stream,
             body_bytes=request.body_bytes,
-            body_sha256=hashlib.sha256(body).hexdigest(),
+            body_sha256=body.sha256 if isinstance(body, Spool) else hashlib.sha256(body).hexdigest(),
             ip=caller.ip,
             user_agent=caller.user_agent,
         )
@@ -81,7 +83,7 @@ class Door:
         )
         if refusal is not None:
             return "model", refusal
-        if not request.passed[0] and not self._names.serves(request.group):
+        if not request.passed[0] and request.object is None and not self._names.serves(request.group):
             usable = some_of(self._names.usable_by(key))
             return "model", InvalidRequest(
                 f"{endpoint.name}: Invalid model name passed in model={request.model}. Call `/v1/models` to view "

@@ -2,13 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.edge.calls.previous_response import Resolved
 from services.edge.peeks.peek import Peek
 from shared.bus import Bus
 from shared.forms import Field
 from shared.keys import Key
+from shared.object_calls import ObjectCall
+from shared.spool import Spool
 
 PeekBody = Callable[[bytes], Peek]
 PeekForm = Callable[[tuple[Field, ...], int], Peek]
@@ -18,9 +20,23 @@ PeekForm = Callable[[tuple[Field, ...], int], Peek]
 Resolve = Callable[[Bus, bytes, Key | None], Awaitable[Resolved]]
 
 
+class ObjectRequest(NamedTuple):
+    """What is known of a request that concerns an object which a provider keeps, once its body is read.
+
+    `pinned` is the deployment that has the object.
+    """
+
+    body: bytes | Spool
+    peek: Peek
+    model: str
+    group: str
+    pinned: str
+    call: ObjectCall
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A row of the table. An endpoint takes POST.
+    """A row of the table. An endpoint takes POST, but for those of what a provider keeps.
 
     `name` stands in errors; `call_type` is LiteLLM's name, by which policy and router know what is asked;
     `dialect` says how errors look and whose client it is. A body is JSON, for `peek`, or a form, for `peek_form`.
@@ -30,6 +46,7 @@ class Endpoint:
     summary: str
     call_type: str
     dialect: str = "openai"
+    method: str = "POST"
     paths: tuple[str, ...] = ()  # as clients write them; looked up in a dictionary
     templates: tuple[str, ...] = ()  # paths with {model} in them, which may be any text
     peek: PeekBody | None = None

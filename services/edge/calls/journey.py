@@ -1,14 +1,14 @@
 """A request through edge, top to bottom: identify, read, peek, ask policy, announce, write the answer."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 import structlog
 
 from services.edge import watch
 from services.edge.calls.door import Door
-from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.endpoint import Endpoint, ObjectRequest
 from services.edge.calls.pass_through import Target
 from services.edge.calls.request import admit_of, body_type
 from services.edge.exchange import Exchange, Exchanges
@@ -28,9 +28,14 @@ from shared.calls import Admit
 from shared.errors import GatewayError, InvalidRequest, Unavailable
 from shared.forms import BadForm, read_form
 from shared.ids import new_id
+from shared.keys import Key
+from shared.object_calls import ObjectCall
 from shared.pass_through import group_name
+from shared.spool import Spool
 
 log = structlog.get_logger()
+
+Reads = Callable[[Key | None, Mapping[bytes, bytes], Receive], Awaitable[ObjectRequest]]
 
 
 class Journey:
@@ -69,8 +74,11 @@ class Journey:
         send: Send,
         model_in_path: str | None,
         target: Target | None = None,
+        reads: Reads | None = None,
     ) -> None:
-        """Handle one HTTP request to `endpoint`; `target` is where it goes as it is."""
+        """Handle one HTTP request to `endpoint`; `target` is where it goes as it is; `reads` reads its body, and knows
+        what it concerns, where that is an object that a provider keeps.
+        """
         began = time.perf_counter_ns()
         request_id = new_id("req")
         headers = dict(scope["headers"])
@@ -78,6 +86,7 @@ class Journey:
             send = with_origin_allowed(send)
         status, model = 500, ""
         exchange: Exchange | None = None
+        body: bytes | Spool = b""
         self._metrics.in_flight += 1
         try:
             if endpoint.key_in_query:
@@ -86,18 +95,27 @@ class Journey:
             wishes = wishes_in(headers)
             if endpoint.needs_query and endpoint.needs_query.encode() not in scope["query_string"].split(b"&"):
                 raise InvalidRequest(f"{endpoint.name}: add ?{endpoint.needs_query} to the address.", param="alt")
-            body = await read_request_body(receive, self._body_limit, headers)
-            content_type = body_type(endpoint, headers)
             pinned = ""
-            if endpoint.resolve is not None:
-                body, pinned, before = await endpoint.resolve(self._bus, body, key)
-                peek = _peek(endpoint, body, content_type)
-                peek = msgspec.structs.replace(peek, text_bytes=peek.text_bytes + before)
+            kept: ObjectCall | None = None
+            if reads is not None:
+                body, peek, model, group, pinned, kept = await reads(key, headers, receive)
+                content_type = ""
             else:
-                peek = _peek(endpoint, body, content_type)
-            model = model_in_path or peek.model or ""
-            if target is not None:
-                model = target.model or model
+                whole = await read_request_body(receive, self._body_limit, headers)
+                content_type = body_type(endpoint, headers)
+                if endpoint.resolve is not None:
+                    whole, pinned, before = await endpoint.resolve(self._bus, whole, key)
+                    peek = _peek(endpoint, whole, content_type)
+                    peek = msgspec.structs.replace(peek, text_bytes=peek.text_bytes + before)
+                else:
+                    peek = _peek(endpoint, whole, content_type)
+                body = whole
+                model = model_in_path or peek.model or ""
+                if target is None:
+                    group = self._names.group_of(model, access.aliases_of(key))
+                else:
+                    model = target.model or model
+                    group = group_name(target.provider, model)
             request = admit_of(
                 endpoint,
                 scope["path"],
@@ -108,9 +126,7 @@ class Journey:
                 wishes,
                 edge=self._bus.process,
                 model=model,
-                group=self._names.group_of(model, access.aliases_of(key))
-                if target is None
-                else group_name(target.provider, model),
+                group=group,
                 tags=access.tags_of(key),
                 content_type=content_type,
                 body_bytes=len(body),
@@ -118,6 +134,8 @@ class Journey:
                 timeout_max_s=self._timeout_s,
                 passed=("", "") if target is None else (scope["method"], target.url),
                 pinned=pinned,
+                object_call=kept,
+                spooled=isinstance(body, Spool),
             )
             self._door.check(key, request, endpoint)
             exchange = self._exchanges.open(request_id, (request.deadline_ms - request.received_ms) / 1000)
@@ -140,6 +158,8 @@ class Journey:
             if exchange is not None:
                 self._exchanges.close(exchange)
                 self._bodies.drop(request_id)
+            if isinstance(body, Spool):
+                body.close()
             self._metrics.in_flight -= 1
             self._metrics.count(model, status, (time.perf_counter_ns() - began) / 1e9)
 

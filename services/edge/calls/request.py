@@ -14,6 +14,7 @@ from shared.errors import InvalidRequest
 from shared.forms import is_form
 from shared.interrupted import FIELD, Interrupted, interrupted_of
 from shared.keys import Key
+from shared.object_calls import ObjectCall
 
 MASTER_USER = "default_user_id"
 HEADER_MAX = 4_000
@@ -39,13 +40,15 @@ def admit_of(
     timeout_max_s: float,
     passed: tuple[str, str] = ("", ""),
     pinned: str = "",
+    object_call: ObjectCall | None = None,
+    spooled: bool = False,
 ) -> Admit:
-    """Return the command. `tags` are those that every request of the key has.
+    """Return the command. `tags` are those that every request of the key has; a `spooled` body is read in parts.
 
     Raises:
         InvalidRequest: no model is named, or metadata or a header cannot be kept.
     """
-    passes = bool(passed[0])
+    passes = bool(passed[0]) or object_call is not None
     if not model and not passes:
         raise InvalidRequest(f"{endpoint.name}: Missing required parameter: 'model'.", param="model")
     now_ms = time.time_ns() // 1_000_000
@@ -69,7 +72,7 @@ def admit_of(
         received_ms=now_ms,
         deadline_ms=now_ms + int(min(wished_s or timeout_max_s, timeout_max_s) * 1000),
         body_bytes=body_bytes,
-        body_ref="" if body_bytes <= BODY_INLINE_MAX else subjects.body(edge, request_id),
+        body_ref=subjects.body(edge, request_id) if spooled or body_bytes > BODY_INLINE_MAX else "",
         guardrails=peek.guardrails,
         num_retries=0 if passes else wishes.num_retries if wishes.num_retries is not None else peek.num_retries,
         timeout_s=wished_s,
@@ -83,6 +86,7 @@ def admit_of(
         pinned=pinned,
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
         passed=passed,
+        object=object_call,
     )
 
 

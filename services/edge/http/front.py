@@ -3,24 +3,41 @@
 A route through FastAPI costs two to five times the CPU of one taken here.
 """
 
+from collections.abc import Mapping, Sequence
+
+from services.edge.calls.endpoint import ObjectRequest
 from services.edge.calls.journey import Journey
 from services.edge.calls.pass_through import METHODS, PassThrough, endpoint_of
 from services.edge.calls.table import Table
 from services.edge.http.asgi import App, Receive, Scope, Send
 from services.edge.http.cors import Cors
 from services.edge.http.error_response import send_error
+from services.edge.objects.paths import ENDPOINTS, Found, ObjectPaths
+from services.edge.objects.requests import ObjectRequests
 from shared.errors import GatewayError
+from shared.keys import Key
 
 _OWNED = "/responses/"
 """In the path of a response, which belongs to the key that made it: never passed on unread."""
 
 
 class Front:
-    def __init__(self, journey: Journey, table: Table, passing: PassThrough, rest: App) -> None:
+    def __init__(
+        self,
+        journey: Journey,
+        table: Table,
+        passing: PassThrough,
+        rest: App,
+        *,
+        object_paths: ObjectPaths,
+        objects: ObjectRequests,
+    ) -> None:
         self._journey = journey
         self._table = table
         self._passing = passing
         self._fixed = table.fixed
+        self._object_paths = object_paths
+        self._objects = objects
         self._rest = Cors(_OnlyPost(table, rest))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,12 +53,40 @@ class Front:
                 scope["path"] = bare
                 await self._journey.answer(found[0], scope, receive, send, found[1])
                 return
+        if scope["type"] == "http":
+            kept = self._object_paths.find(scope["method"], scope["path"])
+            if kept is not None:
+                await self._answer_object(kept, scope, receive, send)
+                return
         if scope["type"] == "http" and scope["method"] in METHODS and _OWNED not in scope["path"]:
             target = self._passing.find(scope["path"], scope["raw_path"], scope["query_string"])
             if target is not None and self._table.find(scope["path"].rstrip("/")) is None:
                 await self._journey.answer(endpoint_of(target), scope, receive, send, None, target)
                 return
         await self._rest(scope, receive, send)
+
+    async def _answer_object(self, found: Found, scope: Scope, receive: Receive, send: Send) -> None:
+        path, query = scope["path"], scope["query_string"]
+        if found.lists or scope["method"] == "OPTIONS":
+            named = found.provider not in ("", "openai")
+            scope["path"] = f"/v1{found.path}" if named else path.rstrip("/")
+            await self._rest(scope, receive, send)
+        elif not found.call_type:
+            await send_error(send, _other_method(scope, found.allowed), (b"allow", ", ".join(found.allowed).encode()))
+        else:
+
+            async def reads(key: Key | None, headers: Mapping[bytes, bytes], receive: Receive) -> ObjectRequest:
+                return await self._objects.read(found, path, query, key, headers, receive)
+
+            await self._journey.answer(ENDPOINTS[found.call_type], scope, receive, send, None, reads=reads)
+
+
+def _other_method(scope: Scope, allowed: Sequence[str]) -> GatewayError:
+    return GatewayError(
+        f"{scope['method']} {scope['path']}: this route takes {', '.join(allowed)}",
+        status=405,
+        type="invalid_request_error",
+    )
 
 
 class _OnlyPost:
@@ -56,7 +101,4 @@ class _OnlyPost:
         if found is None:
             await self._app(scope, receive, send)
             return
-        failure = GatewayError(
-            f"{scope['method']} {scope['path']}: this route takes POST", status=405, type="invalid_request_error"
-        )
-        await send_error(send, failure, (b"allow", b"POST"), dialect=found[0].dialect)
+        await send_error(send, _other_method(scope, ("POST",)), (b"allow", b"POST"), dialect=found[0].dialect)

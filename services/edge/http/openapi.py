@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.edge.calls.endpoint import Endpoint
+from shared.object_calls import CREATE_FILE
 
 _ERRORS = {
     "400": "Invalid request, unknown model, or blocked by a guardrail",
@@ -26,7 +27,7 @@ def add_endpoints(app: FastAPI, endpoints: Iterable[Endpoint]) -> None:
         document = generate()
         for endpoint in endpoints:
             for path in endpoint.paths[:1]:
-                document["paths"].setdefault(path, {"post": _operation(endpoint)})
+                document["paths"].setdefault(path, {}).setdefault(endpoint.method.lower(), _operation(endpoint))
         document.setdefault("components", {}).setdefault("securitySchemes", {})["BearerKey"] = {
             "type": "http",
             "scheme": "bearer",
@@ -38,16 +39,22 @@ def add_endpoints(app: FastAPI, endpoints: Iterable[Endpoint]) -> None:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     accepted: dict[str, Any] = {}
-    if endpoint.peek is not None:
+    if endpoint.peek is not None or (endpoint.schema is not None and endpoint.call_type != CREATE_FILE):
         accepted["application/json"] = {"schema": endpoint.schema or {"type": "object"}}
-    if endpoint.peek_form is not None:
-        accepted["multipart/form-data"] = {"schema": {"type": "object", "additionalProperties": True}}
+    if endpoint.peek_form is not None or endpoint.call_type == CREATE_FILE:
+        form = endpoint.schema if endpoint.call_type == CREATE_FILE else None
+        accepted["multipart/form-data"] = {"schema": form or {"type": "object", "additionalProperties": True}}
+    shown: dict[str, Any] = {}
+    if accepted:
+        shown["requestBody"] = {"required": True, "content": accepted}
+    if "{id}" in endpoint.paths[:1][0]:
+        shown["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
     return {
         "operationId": endpoint.name.strip("/").replace("/", "_"),
         "tags": ["models"],
         "summary": endpoint.summary,
         "security": [{"BearerKey": []}],
-        "requestBody": {"required": True, "content": accepted},
+        **shown,
         "responses": {
             "200": {
                 "description": "The answer; where it is streamed, server-sent events",

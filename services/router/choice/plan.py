@@ -51,13 +51,15 @@ class Plan:
         cooling: Cooling,
         chance: Random,
         excluded_providers: Collection[str] = (),
+        only: str = "",
     ) -> None:
-        """Deployments of `excluded_providers` are left out."""
+        """Deployments of `excluded_providers` are left out, and with `only` all but the one of that id."""
         self._groups = groups
         self._num_retries = num_retries
         self._cooling = cooling
         self._chance = chance
         self._excluded = excluded_providers
+        self._only = only
         self._names = [group, *(groups.fallbacks.get(group, ()) if with_fallbacks else ())]
         self._longer = groups.context_fallbacks.get(group, ()) if with_fallbacks else ()
         self._freer = groups.policy_fallbacks.get(group, ()) if with_fallbacks else ()
@@ -118,6 +120,8 @@ class Plan:
         deployments = groups.deployments.get(self._names[number], ())
         if self._excluded:
             deployments = tuple(one for one in deployments if one.provider not in self._excluded)
+        if self._only:
+            deployments = tuple(one for one in deployments if one.id == self._only)
         self._order = ordered_attempts(
             deployments,
             balanced=groups.balanced,

@@ -76,6 +76,15 @@ class GeneralSettings(Section):
         description="LiteLLM's SQL database; Meterhouse keeps its records in NATS and ClickHouse.",
     )
     max_request_size_mb: Number = Field(32, gt=0, description="Largest request body in MB; a larger one is a 413.")
+    max_file_size_mb: Number = Field(
+        512,
+        gt=0,
+        description="Largest file of `POST /v1/files` in MB; it is read piece by piece. A larger one is a 413.",
+    )
+    max_batch_file_size_mb: Number = Field(
+        200, gt=0, description="Largest input file of a batch in MB; a larger one is a 413."
+    )
+    max_batch_file_records: Count = Field(50_000, ge=1, description="Most requests in a batch's input file.")
     litellm_key_header_name: str | None = Field(None, description="One more header a key may come in.")
     store_prompts_in_spend_logs: bool = Field(
         False, description="As `meterhouse.store_prompts: full`, where that is not set."

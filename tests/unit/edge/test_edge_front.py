@@ -12,6 +12,8 @@ from services.edge.calls.pass_through import PassThrough, Target
 from services.edge.calls.table import Table
 from services.edge.http.asgi import Event, Receive, Scope, Send
 from services.edge.http.front import Front
+from services.edge.objects.paths import ObjectPaths
+from services.edge.objects.requests import ObjectRequests
 
 PROVIDERS = frozenset(("openai", "anthropic"))
 
@@ -31,6 +33,7 @@ class Seen:
         send: Send,
         model_in_path: str | None,
         target: Target | None = None,
+        reads: Any = None,
     ) -> None:
         self.calls.append((endpoint.call_type, target.url if target else scope["path"], model_in_path))
 
@@ -51,7 +54,14 @@ async def call(
     async def send(event: Event) -> None:
         sent.append(event)
 
-    front = Front(cast("Journey", seen), Table(), PassThrough(passing), seen.rest)
+    front = Front(
+        cast("Journey", seen),
+        Table(),
+        PassThrough(passing),
+        seen.rest,
+        object_paths=ObjectPaths(passing),
+        objects=cast("ObjectRequests", None),
+    )
     bare, _, query = path.partition("?")
     scope = {"type": "http", "method": method, "path": bare, "headers": list(headers)}
     await front({**scope, "raw_path": bare.encode(), "query_string": query.encode()}, receive, send)
@@ -148,7 +158,7 @@ async def test_an_error_may_be_read_by_the_page_too() -> None:
     [
         ("POST", "/anthropic/v1/messages?beta=true", "/v1/messages?beta=true"),
         ("GET", "/openai/v1/models", "/v1/models"),
-        ("DELETE", "/openai/v1/files/f%2F1?key=sk-ours&a=", "/v1/files/f%2F1?a="),
+        ("DELETE", "/openai/v1/evals/f%2F1?key=sk-ours&a=", "/v1/evals/f%2F1?a="),
         ("POST", "/openai/v1/threads", "/v1/threads"),
     ],
 )

@@ -12,6 +12,7 @@ from services.router.providers.azure.address import address_of
 from services.router.providers.azure.credentials import EntraIdentity, credential_of
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.keeping import Keeping
 from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.openai.other_calls import other_call
@@ -93,6 +94,18 @@ class Azure(PlainChat, SignsIn):
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
+
+    def keeping(self, deployment: Deployment) -> Keeping | None:
+        """Dated versions have files and batches beside the deployments, not below one."""
+        request = self._requests.of(deployment)
+        headers = request.headers
+        if request.signs_in:
+            headers = {**headers, "authorization": f"Bearer {self._identity.of(deployment)}"}
+        return Keeping(request.base.partition("/deployments/")[0], request.query, headers)
+
+    def batch_url(self, call_type: str) -> str:
+        """Source: https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch"""
+        return f"/v1{PATHS[call_type]}" if call_type == "aresponses" else PATHS[call_type]
 
     def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         request = self._requests.of(deployment)

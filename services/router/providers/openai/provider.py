@@ -6,6 +6,7 @@ from services.router.providers.answers.failures import provider_failure
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
 from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.keeping import Keeping
 from services.router.providers.openai.answer import THOUGHTS_RENAMED, OpenAIAnswer
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
 from services.router.providers.openai.other_calls import other_call
@@ -14,6 +15,7 @@ from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
+from shared.object_calls import KEEPERS
 
 
 class OpenAICompatible(PlainChat):
@@ -22,6 +24,7 @@ class OpenAICompatible(PlainChat):
         self._row = row
         self._environ = environ
         self._unsupported = frozenset(row.unsupported)
+        self._keeps = row.name in KEEPERS
         self._renamed = THOUGHTS_RENAMED if row.thoughts == "reasoning" else ()
         self._requests = Prepared(self._request)  # base URL and headers
 
@@ -81,6 +84,12 @@ class OpenAICompatible(PlainChat):
         if self.name == "openai" and deployment.api_base is None:
             return MAX_TOKENS_FIELDS[::-1]
         return max_tokens_fields(deployment.model)
+
+    def keeping(self, deployment: Deployment) -> Keeping | None:
+        return Keeping(self._requests.of(deployment)[0], "", self._requests.of(deployment)[1]) if self._keeps else None
+
+    def batch_url(self, call_type: str) -> str:
+        return f"/v1{PATHS[call_type]}"
 
     def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         return self._requests.of(deployment)

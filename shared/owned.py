@@ -1,0 +1,89 @@
+"""Whose an object is that a provider keeps, and which deployment has it: one entry of the OWNED bucket for each.
+
+Its subject holds the owner, so that who asks for another's finds nothing, and a list reads one's own alone.
+"""
+
+import msgspec
+
+from shared import subjects
+from shared.bus import Bus, header_value, kv, newest, read
+from shared.keys import MASTER_KEY_ID
+from shared.object_calls import Lines
+
+_STREAM = kv.kv_stream(subjects.OWNED_BUCKET)
+_ANYBODY = "*"
+ANYBODY = ""
+"""In place of an owner: the master key sees what all have."""
+
+
+class Owned(msgspec.Struct, array_like=True, frozen=True):
+    """`shown` is the provider's object as it was seen last, JSON; `lines` those of a batch's input file.
+
+    `part_of` is the batch that wrote a file, or the request that made a batch.
+    """
+
+    kind: str  # file, batch, or the collection of another API: threads, ...
+    id: str
+    owner: str
+    key: str  # the token of the key that made it
+    group: str  # the model name of the configuration by which it is reached
+    model: str  # as the client named it
+    deployment: str
+    created_ms: int
+    shown: bytes = b""
+    lines: Lines | None = None
+    part_of: str = ""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Owned).decode
+
+
+def owner_of(key: str, user_id: str, team_id: str) -> str:
+    """Return whose an object is that a key makes: of its user in its team, else of its team, else of the key alone.
+
+    So a user who gets a new key keeps what the old one made. `user_id` and `team_id` are "" where there is none.
+    """
+    if key == MASTER_KEY_ID:
+        return "master"
+    if user_id:
+        return f"user:{team_id}:{user_id}"
+    return f"team:{team_id}" if team_id else f"key:{key}"
+
+
+def _subject(kind: str, owner: str, object_id: str) -> str:
+    whose = subjects.token(owner) if owner != ANYBODY else _ANYBODY
+    return kv.kv_subject(subjects.OWNED_BUCKET, f"{subjects.token(kind)}.{whose}.{object_id}")
+
+
+async def keep_owned(bus: Bus, owned: Owned) -> None:
+    """Raises: BusError."""
+    await bus.store(_subject(owned.kind, owned.owner, subjects.token(owned.id)), _encode(owned))
+
+
+async def find_owned(bus: Bus, kind: str, owner: str, object_id: str) -> Owned | None:
+    """Return the owner's object of that id, None where there is none.
+
+    Raises:
+        BusError
+    """
+    found = await newest(bus, _STREAM, _subject(kind, owner, subjects.token(object_id)))
+    if found is None or header_value(found.headers, "KV-Operation") is not None:
+        return None
+    return _decode(found.data)
+
+
+async def forget_owned(bus: Bus, owned: Owned) -> None:
+    """Raises: BusError."""
+    subject = _subject(owned.kind, owned.owner, subjects.token(owned.id))
+    await bus.api(f"STREAM.PURGE.{_STREAM}", {"filter": subject})
+
+
+async def all_owned(bus: Bus, kind: str, owner: str) -> list[Owned]:
+    """Return all that the owner has of a kind, the newest first.
+
+    Raises:
+        BusError
+    """
+    found = await read(bus, _STREAM, subject=_subject(kind, owner, "*"), at_most=None)
+    return sorted(map(_decode, (entry.data for entry in found)), key=lambda owned: (owned.created_ms, owned.id))[::-1]

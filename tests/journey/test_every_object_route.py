@@ -1,0 +1,117 @@
+"""No way around files and batches either: every route is identified, admitted, kept to its owner and told of."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from services.edge.calls.endpoint import Endpoint
+from services.edge.objects.paths import ENDPOINTS
+from shared.object_calls import LISTS
+from tests.journey.batch_provider import BatchProvider
+from tests.running_gateway import RunningGateway
+
+Eventually = Callable[..., Any]
+LINE = {"model": "batch", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 5}
+CONTENT = json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions", "body": LINE}).encode()
+ALL = [(endpoint, path) for endpoint in ENDPOINTS.values() for path in endpoint.paths]
+every_route = pytest.mark.parametrize(
+    ("endpoint", "path"), [pytest.param(*each, id=f"{each[0].method} {each[1]}") for each in ALL]
+)
+CALLED = [endpoint for endpoint in ENDPOINTS.values() if endpoint.call_type not in LISTS]
+every_call = pytest.mark.parametrize("endpoint", CALLED, ids=lambda endpoint: endpoint.name)
+
+
+class Walker:
+    def __init__(self, gateway: RunningGateway, batches: BatchProvider, owner: str) -> None:
+        self._url = gateway.url
+        self._batches = batches
+        self._owner = {"authorization": f"Bearer {owner}"}
+        made = httpx.post(
+            f"{self._url}/v1/files", headers=self._owner, files={"file": ("a", CONTENT)}, data={"purpose": "batch"}
+        )
+        self.file_id = made.json()["id"]
+        self.batch_id = ""
+
+    def ask(self, endpoint: Endpoint, path: str, key: str) -> httpx.Response:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        sent: dict[str, Any] = {}
+        if endpoint.call_type == "acreate_file":
+            sent = {"files": {"file": ("a.jsonl", CONTENT)}, "data": {"purpose": "batch"}}
+        elif endpoint.call_type == "acreate_batch":
+            sent = {"json": {"input_file_id": self.file_id, "endpoint": "/v1/chat/completions"}}
+        path = path.replace("{id}", self.file_id if "/files" in path else self.batch_id)
+        return httpx.request(endpoint.method, self._url + path, headers=headers, timeout=30, **sent)
+
+    def refused(self, endpoint: Endpoint, path: str, key: str) -> httpx.Response:
+        """The provider must not have heard of it."""
+        before = len(self._batches.asked)
+        answer = self.ask(endpoint, path, key)
+        assert answer.status_code >= 400, answer.text
+        assert len(self._batches.asked) == before
+        return answer
+
+
+@pytest.fixture(scope="module")
+def owner(master: httpx.Client) -> str:
+    return str(master.post("/key/generate", json={"user_id": "walks-objects"}).json()["key"])
+
+
+@pytest.fixture(scope="module")
+def walker(gateway: RunningGateway, batch_provider: BatchProvider, owner: str) -> Walker:
+    return Walker(gateway, batch_provider, owner)
+
+
+@pytest.fixture(scope="module")
+def keys(master: httpx.Client) -> dict[str, str]:
+    """Keys of the same user that may not call."""
+    asked = {"expired": {"duration": "1s"}, "empty": {"max_budget": 0}, "elsewhere": {"models": ["demo"]}}
+    user = {"user_id": "walks-objects"}
+    made = {name: master.post("/key/generate", json={**user, **fields}).json()["key"] for name, fields in asked.items()}
+    time.sleep(1.1)
+    return made
+
+
+@every_route
+def test_every_route_wants_a_key(walker: Walker, endpoint: Endpoint, path: str) -> None:
+    for key in ("", "sk-unknown"):
+        answer = walker.refused(endpoint, path, key)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401")
+
+
+@every_route
+def test_every_route_shows_a_stranger_nothing(
+    walker: Walker, endpoint: Endpoint, path: str, new_key: Callable[..., str]
+) -> None:
+    if endpoint.call_type == "acreate_file":
+        return  # there is nothing of anybody's in it
+    if endpoint.call_type in LISTS:
+        assert walker.ask(endpoint, path, new_key()).json()["data"] == []
+    else:
+        answer = walker.refused(endpoint, path, new_key())
+        assert (answer.status_code, answer.json()["error"]["type"]) == (404, "not_found_error")
+
+
+@every_call
+def test_every_call_refuses_an_expired_key_and_says_so_as_a_fact(
+    walker: Walker, endpoint: Endpoint, keys: dict[str, str], master: httpx.Client, eventually: Eventually
+) -> None:
+    answer = walker.refused(endpoint, endpoint.paths[0], keys["expired"])
+    assert (answer.status_code, "Expired Key" in answer.text) == (401, True)
+    asked = {"request_id": answer.headers["x-litellm-call-id"]}
+    (row,) = eventually(lambda: master.get("/spend/logs", params=asked).json(), 5.0)
+    assert (row["status"], row["call_type"], row["spend"]) == ("failure", endpoint.call_type, 0)
+
+
+@every_call
+def test_every_call_keeps_a_key_to_its_models(walker: Walker, endpoint: Endpoint, keys: dict[str, str]) -> None:
+    assert walker.refused(endpoint, endpoint.paths[0], keys["elsewhere"]).status_code == 403
+
+
+@every_call
+def test_every_call_refuses_a_key_without_money(walker: Walker, endpoint: Endpoint, keys: dict[str, str]) -> None:
+    answer = walker.refused(endpoint, endpoint.paths[0], keys["empty"])
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "budget_exceeded")
