@@ -8,7 +8,8 @@ from services.policy.budgets.admission import Ask
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
 from services.policy.budgets.tree import BudgetTree
-from services.policy.limits.tokens import reserved_tokens
+from services.policy.limits.need import NO_TOKENS, Need, need_of
+from services.policy.limits.room import Limit
 from services.policy.limits.tree import LimitTree
 from services.policy.partitions.decision import Part, Wanted
 from shared.calls import Admit
@@ -49,23 +50,29 @@ class Asking:
             )
         return self._budgets.charges(request.caller, key, request.model, request.group, providers)
 
-    def part(self, request: Admit, key: Key | None, now_ms: int, grown_bytes: int) -> Part | None:
-        """Return what it takes of limits, None where none concerns it."""
-        limits = self._limits.limits(request.caller, key, request.model, request.group)
-        if not limits:
-            return None
+    def limits(self, request: Admit, key: Key | None) -> tuple[Limit, ...]:
+        return self._limits.limits(request.caller, key, request.model, request.group)
+
+    def need(self, request: Admit, ask: Ask) -> Need:
+        """Return the tokens it needs of limits that count them; `ask` bounds it."""
         rules = self._limits.rules
+        return need_of(request, ask, rules.counts, rules.least_answer)
+
+    def part(
+        self, request: Admit, key: Key | None, now_ms: int, limits: tuple[Limit, ...], need: Need = NO_TOKENS
+    ) -> Part:
+        """Return what it takes of these limits."""
         give_up_ms = 0
         if key is not None and key.max_wait_s > 0:
             give_up_ms = min(now_ms + int(key.max_wait_s * 1000), request.deadline_ms)
         return Part(
             limits,
-            reserved_tokens(request, rules.counts, rules.unbounded_output, grown_bytes),
-            rules.counts,
+            need,
+            self._limits.rules.counts,
             give_up_ms,
             _LEVELS["normal" if key is None else key.priority],
             request.priority,
-            lambda: self._limits.limits(request.caller, self._current(key), request.model, request.group),
+            lambda: self.limits(request, self._current(key)),
             request.caller.key,
         )
 

@@ -61,18 +61,23 @@ class Dispatch:
         wanted: Wanted | None = None,
         headers: tuple[tuple[str, str], ...] = (),
         homes: tuple[int, ...] = (),
+        longest: int | None = None,
     ) -> None:
         """Send it to a router. The command leaves last: whatever fails before that has sent nothing.
 
         Without `placed`, nobody waits for its end here; without a hold, only its limits do. `homes` are the other
-        partitions where it has taken part of limits.
+        partitions where it has taken part of limits, and `longest` the longest answer they have room for.
         """
         number, request, body, applied = passed.number, passed.request, passed.body, passed.applied
         hold_pico, max_tokens = None, None
         bound: Bound | None = None
         excluded: tuple[str, ...] = ()
+        if placed is not None:
+            max_tokens = placed.max_tokens
+        if longest is not None:
+            max_tokens = longest if max_tokens is None else min(longest, max_tokens)
         if placed is not None and wanted is not None and wanted.held:
-            hold_pico, max_tokens = placed.amount, placed.max_tokens
+            hold_pico = placed.amount
             bound = bound_of(wanted.ask, placed)
             excluded = tuple(wanted.charges.providers[index].holder for index in placed.excluded)
         call = Complete(

@@ -4,7 +4,8 @@ or back with a refusal.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -20,7 +21,9 @@ from services.policy.count_body import count_body, counts_at_once
 from services.policy.dispatch import Body, Dispatch, Passed
 from services.policy.in_progress import FAILED, InProgress
 from services.policy.limits.headers import Header, merged_headers
+from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
+from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
@@ -79,15 +82,28 @@ class Reserve:
     def hold(self, passed: Passed) -> None:
         """Hold what the request may cost at most; without any budget, and without a window to open, nothing is held.
 
-        Its text is bound by its bytes, and only where those do not fit by its tokens.
+        Its text is bound by its bytes, and only where those do not fit, or take much of a limit, by its tokens.
         """
         number, request, key, body = passed.number, passed.request, passed.key, passed.body
         now_ms = _now_ms()
         partition = self._partitions.get(number)
         charges = self._asking.charges(request, key, now_ms)
-        part = self._asking.part(request, key, now_ms, max(0, body.grown))
-        if (charges.budgeted or part is not None) and not self._is_served_here(number, partition, request, charges):
+        limits = self._asking.limits(request, key)
+        if (charges.budgeted or limits) and not self._is_served_here(number, partition, request, charges):
             return
+        ask, need, counts = NOTHING, NO_TOKENS, False
+        if charges.budgeted or (limits and counts_tokens(limits)):
+            assert partition is not None, "it is served here"
+            ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
+            if unpriced and charges.budgeted and not self._rules.allow_unpriced:
+                self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
+                return
+            need = self._asking.need(request, ask) if limits else need
+            counts = not body.counted and self._may_gain(partition, request, charges, ask, limits, need, now_ms)
+        if counts:
+            self._count(passed)
+            return
+        part = self._asking.part(request, key, now_ms, limits, need) if limits else None
         if not charges.budgeted:
             if partition is not None and key is not None and key.budget_duration:
                 if partition.stands.needs_window(charges, now_ms):
@@ -100,20 +116,16 @@ class Reserve:
                 self._decide(partition, passed, charges, NOTHING, part, held=False)
             return
         assert partition is not None, "it is served here"
-        ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
-        if unpriced and not self._rules.allow_unpriced:
-            self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
-        elif (
-            body.counted
-            or partition.stands.covers(charges, ask, now_ms)
-            or not self._may_gain(partition, request, charges, now_ms)
-        ):
-            self._decide(partition, passed, charges, ask, part)
-        elif counts_at_once(body.data):
+        self._decide(partition, passed, charges, ask, part)
+
+    def _count(self, passed: Passed) -> None:
+        """Count its tokens, then hold what it may cost."""
+        body = passed.body
+        if counts_at_once(body.data):
             self.hold(passed._replace(body=body._replace(counted=True, text=text_tokens(body.data))))
         else:
-            self._replies.wait(request)
-            self._in_progress.spawn(request, self._count_then_hold(passed))
+            self._replies.wait(passed.request)
+            self._in_progress.spawn(passed.request, self._count_then_hold(passed))
 
     def _is_served_here(self, number: int, partition: Partition | None, request: Admit, charges: Charges) -> bool:
         """Return whether what it is counted in can be decided here; else it is refused."""
@@ -127,10 +139,25 @@ class Reserve:
             return True
         return False
 
-    def _may_gain(self, partition: Partition, request: Admit, charges: Charges, now_ms: int) -> bool:
-        """Whether to count its tokens: not where a budget would not cover it if it had no text at all."""
+    def _may_gain(
+        self,
+        partition: Partition,
+        request: Admit,
+        charges: Charges,
+        ask: Ask,
+        limits: tuple[Limit, ...],
+        need: Need,
+        now_ms: int,
+    ) -> bool:
+        """Whether to count its tokens: where its bytes do not fit, but not where it would not if it had no text."""
+        dear = charges.budgeted and not partition.stands.covers(charges, ask, now_ms)
+        large = need.input > 0 and partition.limits.gains_by_counting(limits, need)
+        if not dear and not large:
+            return False
         least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
-        return partition.stands.may_cover(charges, least, now_ms)
+        if dear and not partition.stands.may_cover(charges, least, now_ms):
+            return False
+        return not large or partition.limits.may_fit(limits, self._asking.need(request, least), now_ms)
 
     def _may_fit_counted(self, partition: Partition, request: Admit, body: Body, denied: Denied) -> bool:
         """Whether what its home did not lend for the text's bytes may be enough for its tokens."""
@@ -215,10 +242,13 @@ class Reserve:
     ) -> None:
         """Take its part of the limits that are at home in other partitions, whose answers are waited for."""
         request, homes = passed.request, tuple(elsewhere)
+        if placed is not None and placed.max_tokens is not None:
+            longest = placed.max_tokens
+            elsewhere = {home: part._replace(need=part.need.shortened(longest)) for home, part in elsewhere.items()}
         here = (partition.number,) if placed is not None else ()
         telling = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._replies.wait, request)
         try:
-            taken = await self._taker.take(wanted, elsewhere)
+            taken = await self._taker.take(wanted, elsewhere, partial(self._closer_need, passed, placed))
         except BaseException:
             self._dispatch.give_back((*here, *homes), request.request_id)
             raise
@@ -233,8 +263,24 @@ class Reserve:
             self._in_progress.refuse(request, undecided)
         else:
             now_ms = _now_ms()
-            headers = merged_headers(_headers(partition, wanted, now_ms), taken)
-            self._dispatch.send_on(passed, now_ms, placed, wanted, headers, homes)
+            headers = merged_headers(_headers(partition, wanted, now_ms), taken.headers)
+            self._dispatch.send_on(passed, now_ms, placed, wanted, headers, homes, taken.max_tokens)
+
+    async def _closer_need(self, passed: Passed, placed: Placed | None, lacking: Sequence[Over]) -> Need | None:
+        """Return the tokens it needs with its text counted, None where that is done, cannot be, or gains nothing."""
+        request, body = passed.request, passed.body
+        least, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=NO_TEXT)
+        if body.counted or not all(may_fit_in(over, self._asking.need(request, least)) for over in lacking):
+            return None
+        try:
+            text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
+        except BodyGone:
+            return None
+        if text is None:
+            return None
+        ask, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=text)
+        need = self._asking.need(request, ask)
+        return need if placed is None or placed.max_tokens is None else need.shortened(placed.max_tokens)
 
     def _over_limit(self, request: Admit, refused: NoRoom) -> None:
         self._bodies.drop(request.request_id)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.policy.budgets.admission import NOTHING, Ask, Placed
+from services.policy.limits.need import Need
 from services.policy.limits.room import Limit
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
 from services.policy.partitions.slot_watch import SILENT_MS
@@ -26,12 +27,12 @@ class Clock:
         return time.time() + self.ahead_s
 
 
-def asked(*limits: Limit, tokens: int = 10, ask: Ask = NOTHING, **more: Any) -> Wanted:
+def asked(*limits: Limit, tokens: int = 10, need: Need | None = None, ask: Ask = NOTHING, **more: Any) -> Wanted:
     """`waits_s`: for room in a limit; `holds`: it needs money, too."""
     waits_s, level, rank = more.pop("waits_s", 0.0), more.pop("level", 1), more.pop("rank", 0)
     holds, key, clock = more.pop("holds", False), more.pop("key", KEY), more.pop("clock", time.time)
     give_up_ms = int((clock() + waits_s) * 1000) if waits_s else 0
-    part = Part(limits, tokens, "total", give_up_ms, level, rank, lambda: limits)
+    part = Part(limits, need or Need(tokens), "total", give_up_ms, level, rank, lambda: limits)
     return wanted(key, ask, now=clock(), **more)._replace(part=part, held=holds)
 
 

@@ -16,7 +16,24 @@ from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
 from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
 from tests.budgets import finished_fact
 from tests.nats_server import NatsServer
-from tests.policy_service import PARTITIONS, USD, Answered, Neighbours, PolicyProcess, neighbours, until_served
+from tests.policy_service import (
+    INPUT_PICO,
+    OUTPUT_PICO,
+    PARTITIONS,
+    USD,
+    Answered,
+    Neighbours,
+    PolicyProcess,
+    neighbours,
+    until_served,
+)
+
+ELSEWHERE = next(
+    name
+    for name in "abcdefgh"
+    if subjects.partition_of(name, PARTITIONS) != subjects.partition_of("user:u", PARTITIONS)
+)
+"""A tenant of another partition than the user's."""
 
 
 @pytest.fixture
@@ -207,6 +224,74 @@ async def test_a_user_of_many_teams_has_one_limit_whichever_partition_decides(ot
     assert sum(answer.command is not None for answer in more) == 2
     assert more[-1].failure is not None
     assert "Limit type: requests. Current limit: 7" in more[-1].failure["message"]
+
+
+async def test_tokens_are_reserved_for_what_the_budget_lets_an_answer_have(other: Neighbours) -> None:
+    await other.put_key(100 * INPUT_PICO + 50 * OUTPUT_PICO, limits=Limits(tpm=400))
+    answer = await other.ask(other.request())
+    assert answer.command is not None
+    assert answer.command.max_tokens == 50
+    assert headers_of(answer)["x-ratelimit-remaining-tokens"] == str(400 - 150)
+
+
+async def test_a_request_fits_into_a_limit_with_the_answer_that_its_budget_covers(other: Neighbours) -> None:
+    await other.put_key(300 * INPUT_PICO + 100 * OUTPUT_PICO, limits=Limits(tpm=400))
+    first = await other.ask(other.request())
+    assert first.command is not None
+    ended = first.command
+    fact = finished_fact(
+        ended.request.request_id, 300 * INPUT_PICO, key="key", partition=ended.partition, prompt_tokens=200
+    )
+    await other.outbox.put(fact.subject, encode_fact(fact), fact.id)
+    answer = await other.ask(other.request(max_tokens=250))
+    assert answer.command is not None
+    assert answer.command.max_tokens == 50
+    assert headers_of(answer)["x-ratelimit-remaining-tokens"] == str(400 - 200 - 150)
+
+
+async def test_without_a_maximum_the_limit_sets_one_and_others_find_room_beside_it(other: Neighbours) -> None:
+    await other.put_key(None, limits=Limits(tpm=12_000))
+    answers = [await other.ask(other.request(max_tokens=None, max_tokens_field="")) for _ in range(5)]
+    maxima = [answer.command.max_tokens for answer in answers if answer.command is not None]
+    assert maxima == [4_096, 3_852, 1_876, 1_024]
+    assert answers[-1].failure is not None
+
+
+async def test_bytes_that_do_not_fit_are_counted_as_tokens_here_and_at_a_home(other: Neighbours) -> None:
+    text = "The quick brown fox jumps over the lazy dog. " * 60
+    body = msgspec.json.encode({"model": "sim", "messages": [{"role": "user", "content": text}]})
+    fields = {"input_bytes": len(body), "body_bytes": len(body)}
+    await put_holder(other, "user", "u", "user:u", Limits(tpm=2_000))
+    await other.put_key(None, limits=Limits(tpm=2_000))
+    await other.put_key(None, token="of-u", tenant=ELSEWHERE, user_id="u")
+    here = await other.ask(other.request(max_tokens=100, **fields), body)
+    assert here.command is not None
+    caller = msgspec.structs.replace(other.request("of-u", tenant=ELSEWHERE).caller, user_id="u")
+
+    async def ask(max_tokens: int) -> Answered:
+        return await other.ask(other.request("of-u", caller=caller, max_tokens=max_tokens, **fields), body)
+
+    there = await until_known(lambda: ask(10), lambda one: "x-ratelimit-user-remaining-tokens" in headers_of(one))
+    assert there.command is not None
+    assert there.command.homes
+    assert int(headers_of(there)["x-ratelimit-user-remaining-tokens"]) > 500
+    refused = await ask(1_900)
+    assert refused.failure is not None
+    assert "for user: u. Limit type: tokens" in refused.failure["message"]
+
+
+async def test_a_home_sets_the_maximum_that_its_limit_has_room_for(other: Neighbours) -> None:
+    await put_holder(other, "user", "u", "user:u", Limits(tpm=3_000))
+    await other.put_key(None, token="of-u", tenant=ELSEWHERE, user_id="u", limits=Limits(tpm=100_000))
+    caller = msgspec.structs.replace(other.request("of-u", tenant=ELSEWHERE).caller, user_id="u")
+    answer = await until_known(
+        lambda: other.ask(other.request("of-u", caller=caller, max_tokens=None, max_tokens_field="")),
+        lambda one: "x-ratelimit-user-limit-tokens" in headers_of(one),
+    )
+    assert answer.command is not None
+    assert answer.command.homes
+    assert answer.command.max_tokens == (3_000 - 100) // 2
+    assert answer.command.hold_pico is None
 
 
 async def test_what_a_home_refuses_is_given_back_by_all_others(other: Neighbours) -> None:

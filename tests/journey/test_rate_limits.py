@@ -38,8 +38,21 @@ def test_tokens_are_reserved_and_given_back(new_key: Callable[..., str], sdk_wit
     client = sdk_with(new_key(tpm_limit=1_000))
     for _ in range(3):  # each reserves 900 and uses two
         assert asked(client, max_tokens=900).headers["x-ratelimit-limit-tokens"] == "1000"
+    asked(client, extra_body={"simulated": {"text": "one two three " * 50}})
     with pytest.raises(openai.RateLimitError, match="Limit type: tokens"):
-        asked(client, max_tokens=1_000)
+        asked(client, max_tokens=900)
+
+
+def test_an_answer_without_a_maximum_keeps_to_what_its_window_has_room_for(
+    new_key: Callable[..., str], sdk_with: SdkWith
+) -> None:
+    client = sdk_with(new_key(tpm_limit=500))
+    long = {"simulated": {"text": "one two three four " * 500}}
+    for more in ({}, {"max_tokens": 5_000}):
+        answer = client.chat.completions.create(model="demo", messages=HELLO, extra_body=long, **more)
+        assert answer.choices[0].finish_reason == "length"
+        assert answer.usage is not None
+        assert 0 < answer.usage.total_tokens < 500
 
 
 def test_tokens_of_a_day_are_told_and_a_refusal_waits_for_the_day(
@@ -53,7 +66,7 @@ def test_tokens_of_a_day_are_told_and_a_refusal_waits_for_the_day(
     text = "one two three four five six seven " * 5
     asked(client, max_tokens=60, extra_body={"simulated": {"text": text}})
     with pytest.raises(openai.RateLimitError, match="Limit type: tokens") as caught:
-        asked(client, max_tokens=320)
+        asked(client, max_tokens=360)
     answer = caught.value.response
     assert answer.json()["error"]["window"] == "1d"
     assert 86_000 < int(answer.headers["retry-after"]) <= 86_460

@@ -16,6 +16,7 @@ class Ask(NamedTuple):
     n: int
     capped: bool  # the model itself keeps the answer below `output_tokens`
     input_tokens: int = 0  # what `input_pico` was computed with
+    fixed: bool = False  # no shorter answer can be asked for
 
 
 NOTHING = Ask(0, 0, 0, 1, True)
@@ -85,7 +86,7 @@ def _in_all(stands: Sequence[Stand], ask: Ask) -> Placed | Refused:
         unspent = limit - account.spent
         if full == 0 or full <= unspent - account.held:
             continue
-        affordable = _tokens_within(unspent, ask)
+        affordable = tokens_within(unspent, ask)
         if affordable < 1:
             return Refused(place_of, only_holds=False)
         tokens, tight = min(tokens, affordable), True
@@ -135,7 +136,7 @@ def bound_of(ask: Ask, placed: Placed | None) -> Bound | None:
     return Bound(ask.input_tokens, ask.output_tokens if placed.max_tokens is None else placed.max_tokens, ask.n)
 
 
-def _tokens_within(money: int, ask: Ask) -> int:
+def tokens_within(money: int, ask: Ask) -> int:
     """Return how many tokens each answer may have, at most what was asked."""
     left = money - ask.input_pico
     if left < 0:

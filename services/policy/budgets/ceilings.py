@@ -165,11 +165,11 @@ class Ceilings:
         if request.passed[0]:
             # It goes out as it is, so no shorter answer can be asked for.
             most = request.max_tokens or ceiling.output_tokens or max(self._default_output, UNKNOWN_OUTPUT)
-            return Ask(input_pico + most * n * ceiling.output_rate, 0, most, n, True, tokens), ceiling.unpriced
+            return Ask(input_pico + most * n * ceiling.output_rate, 0, most, n, True, tokens, True), ceiling.unpriced
         if ceiling.forced_output:
             # The deployment's own maximum replaces the admitted one: there is no shorter answer to be had.
             input_pico += max(output, ceiling.forced_output) * n * ceiling.output_rate
-            return Ask(input_pico, 0, max(output, ceiling.forced_output), n, True, tokens), ceiling.unpriced
+            return Ask(input_pico, 0, max(output, ceiling.forced_output), n, True, tokens, True), ceiling.unpriced
         return Ask(input_pico, ceiling.output_rate, output, n, capped, tokens), ceiling.unpriced
 
     def _compute(self, group: str, with_fallbacks: bool, start: float, kind: Kind) -> GroupCeiling:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from services.policy.limits.counters import UNUSED, Counter
+from services.policy.limits.need import SHARE, Need, answer_within, least_answer
 
 LimitType = Literal["requests", "tokens", "max_parallel_requests"]
 """As LiteLLM's header `rate_limit_type` names them."""
@@ -41,8 +42,8 @@ class Over(NamedTuple):
     daily: bool = False
 
 
-def over_limit(counters: Mapping[str, Counter], limits: Sequence[Limit], tokens: int, now_ms: int) -> Over | None:
-    """Return None where all `limits` have room for a request of `tokens`, else the one that will have it last.
+def over_limit(counters: Mapping[str, Counter], limits: Sequence[Limit], need: Need, now_ms: int) -> Over | None:
+    """Return None where all `limits` have room for a request with this need, else the one that will have it last.
 
     What has left the windows is dropped from the counters that are looked at.
     """
@@ -54,15 +55,58 @@ def over_limit(counters: Mapping[str, Counter], limits: Sequence[Limit], tokens:
         minute = counter.minute
         if limit.rpm is not None and minute.requests >= limit.rpm:
             worst = _later(worst, _requests(limit, limit.rpm, counter))
-        if limit.tpm is not None and (minute.tokens + tokens > limit.tpm or limit.tpm == 0):
-            worst = _later(worst, _tokens(limit, limit.tpm, counter, tokens, daily=False))
+        if limit.tpm is not None:
+            tokens = need.with_answers_of(least_answer(need, limit.tpm))
+            if minute.tokens + tokens > limit.tpm or limit.tpm == 0:
+                worst = _later(worst, _tokens(limit, limit.tpm, counter, tokens, daily=False))
         if limit.parallel is not None and counter.running >= limit.parallel:
             worst = _later(worst, _parallel(limit, limit.parallel, now_ms))
         if limit.tpd is not None:
             used = counter.day.tokens if counter.day is not None else 0
+            tokens = need.with_answers_of(least_answer(need, limit.tpd))
             if used + tokens > limit.tpd or limit.tpd == 0:
                 worst = _later(worst, _tokens(limit, limit.tpd, counter, tokens, daily=True))
     return worst
+
+
+def counts_tokens(limits: Sequence[Limit]) -> bool:
+    return any(limit.tpm is not None or limit.tpd is not None for limit in limits)
+
+
+def longest_answer(counters: Mapping[str, Counter], limits: Sequence[Limit], need: Need) -> int:
+    """Return how many tokens each answer may have; `over_limit` has said that all limits have room for the least."""
+    longest = need.output
+    if not longest:
+        return 0
+    for limit in limits:
+        counter = counters.get(limit.account, UNUSED)
+        if limit.tpm is not None:
+            longest = min(longest, answer_within(need, limit.tpm, limit.tpm - counter.minute.tokens))
+        if limit.tpd is not None:
+            used = counter.day.tokens if counter.day is not None else 0
+            longest = min(longest, answer_within(need, limit.tpd, limit.tpd - used))
+    return longest
+
+
+def gains_by_counting(counters: Mapping[str, Counter], limits: Sequence[Limit], need: Need) -> bool:
+    """Whether a closer bound of the input may matter: it is a good part of what a limit leaves.
+
+    What another partition counts is not in `counters`, so that all of it counts as free.
+    """
+    for limit in limits:
+        counter = counters.get(limit.account, UNUSED)
+        if limit.tpm is not None and need.input * SHARE > limit.tpm - counter.minute.tokens:
+            return True
+        if limit.tpd is not None:
+            used = counter.day.tokens if counter.day is not None else 0
+            if need.input * SHARE > limit.tpd - used:
+                return True
+    return False
+
+
+def may_fit_in(over: Over, need: Need) -> bool:
+    """Whether what the limit of tokens leaves may be enough for this need."""
+    return need.with_answers_of(least_answer(need, over.maximum)) <= over.remaining
 
 
 def _later(one: Over | None, other: Over) -> Over:

@@ -45,7 +45,7 @@ class LimitRules(NamedTuple):
     partitions: int
     global_parallel: int | None = None
     counts: TokenType = "total"
-    unbounded_output: int = 1_024
+    least_answer: int = 1_024
 
 
 class _Known(NamedTuple):

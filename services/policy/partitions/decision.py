@@ -7,18 +7,19 @@ from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import Ask, Placed, Standing
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.limits.counters import TokenType
+from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over
 
 
 class Part(NamedTuple):
-    """What a request takes of limits: one of the requests, `tokens`, and one of the slots.
+    """What a request takes of limits: one of the requests, the tokens it needs, and one of the slots.
 
     Of those that wait for room until `give_up_ms` the lowest `level` goes first, then tenants take turns, and of one
     tenant's the lowest `rank` goes first.
     """
 
     limits: tuple[Limit, ...]
-    tokens: int
+    need: Need
     counts: TokenType
     give_up_ms: int  # before now: it may not wait
     level: int

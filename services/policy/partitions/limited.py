@@ -1,13 +1,14 @@
 """What one partition keeps of limits: who has taken what, who waits for it, and who has died holding it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
 from services.policy.budgets.accounts import Books, Entry, Settled
 from services.policy.limits.counters import Reservation, Stopped, Sweeper, Taken
 from services.policy.limits.headers import Header, limit_headers
-from services.policy.limits.room import Over, over_limit
+from services.policy.limits.need import Need
+from services.policy.limits.room import Limit, Over, gains_by_counting, longest_answer, over_limit
 from services.policy.partitions.decision import Done, Part, Wanted
 from services.policy.partitions.journal.journal_writer import Then
 from services.policy.partitions.queues.limit_queue import LimitQueue, Try
@@ -63,15 +64,38 @@ class Limited:
         assert wanted.part is not None, "nothing else is over a limit"
         return self._queue.put(wanted, wanted.part, done, over)
 
-    def over(self, part: Part, now_ms: int) -> Over | None:
-        return over_limit(self._books.counters, part.limits, part.tokens, now_ms)
+    def longest_answer(self, part: Part, now_ms: int, covered: Callable[[], int] | None = None) -> int | Over:
+        """Return how many tokens each of its answers may have, or the limit that has no room.
 
-    def take(self, wanted: Wanted, part: Part, now_ms: int, then: Then | None = None) -> None:
-        """Write down that it takes its part, which is there. Time in the books does not go back."""
+        `covered` is how many its budgets cover: what they shorten needs no room in limits.
+        """
+        counters, need = self._books.counters, part.need
+        over = over_limit(counters, part.limits, need, now_ms)
+        if over is not None and over.type == "tokens" and covered is not None:
+            shorter = need.shortened(max(1, covered()))
+            if shorter is not need:
+                need, over = shorter, over_limit(counters, part.limits, shorter, now_ms)
+        return longest_answer(counters, part.limits, need) if over is None else over
+
+    def gains_by_counting(self, limits: Sequence[Limit], need: Need) -> bool:
+        """Whether to count the tokens of a request instead of its bytes."""
+        return gains_by_counting(self._books.counters, limits, need)
+
+    def may_fit(self, limits: Sequence[Limit], need: Need, now_ms: int) -> bool:
+        """Whether there is room now, or may be once requests in flight end; in limits at home elsewhere, too."""
+        over = over_limit(self._books.counters, limits, need, now_ms)
+        return over is None or over.by_ends
+
+    def take(self, wanted: Wanted, part: Part, answers_of: int, now_ms: int, then: Then | None = None) -> None:
+        """Write down that it takes its part, which is there, with answers of so many tokens at most.
+
+        Time in the books does not go back.
+        """
+        tokens = part.need.with_answers_of(answers_of)
         at_ms = max(now_ms, self._books.taken_ms)
         accounts = tuple(limit.account for limit in part.limits)
         daily = tuple(limit.account for limit in part.limits if limit.tpd is not None)
-        entry = Taken(wanted.request, wanted.expires_ms, Reservation(at_ms, part.tokens, accounts, daily, part.counts))
+        entry = Taken(wanted.request, wanted.expires_ms, Reservation(at_ms, tokens, accounts, daily, part.counts))
         self._write(entry, then)
         self._slots.begin((wanted.request,), now_ms)
 

@@ -7,6 +7,7 @@ lost. Whoever owns the partition then reads the journal anew.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -15,6 +16,7 @@ from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, R
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.loans import Assumed, Repaid
+from services.policy.limits.need import shortened
 from services.policy.limits.room import Over
 from services.policy.partitions.decision import Denied, Done, Wanted
 from services.policy.partitions.ends import Ends
@@ -250,14 +252,19 @@ class Partition:
         """Decide now if it can be; else return the limit without room, or the account in which only other holds are
         in the way.
         """
-        part = wanted.part
+        part, longest = wanted.part, 0
         if part is not None:
-            over = self.limits.over(part, now_ms)
-            if over is not None:
-                return over
+            covered = partial(self.stands.covered_answer, charges, wanted.ask, now_ms) if wanted.held else None
+            room = self.limits.longest_answer(part, now_ms, covered)
+            if isinstance(room, Over):
+                return room
+            longest = room
             if not wanted.held:
-                self.limits.take(wanted, part, now_ms, self._when_stored(wanted.request, done, Placed(0, None)))
+                then = self._when_stored(wanted.request, done, shortened(Placed(0, None), part.need, longest))
+                self.limits.take(wanted, part, longest, now_ms, then)
                 return None
+            if longest < wanted.ask.output_tokens and part.need.output:
+                wanted = wanted._replace(ask=wanted.ask._replace(output_tokens=longest, capped=False))
         decision = self.stands.decide(wanted, charges, now_ms)
         if isinstance(decision, InTheWay):
             return decision.charge
@@ -267,7 +274,8 @@ class Partition:
             return None
         placed, key = decision, charges.must[0]
         if part is not None:
-            self.limits.take(wanted, part, now_ms)
+            placed = shortened(placed, part.need, longest)
+            self.limits.take(wanted, part, longest if placed.max_tokens is None else placed.max_tokens, now_ms)
         entry = Held(
             Hold(
                 wanted.request,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books, Opened, Share
-from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place
+from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place, tokens_within
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.resets import due
 from services.policy.partitions.decision import Denied, Wanted
@@ -118,6 +118,15 @@ class Stands:
         stands = [Stand(self._standing(charge.account), charge.limit_at(now_ms)) for charge in here]
         decision = place(stands, ask)
         return isinstance(decision, Placed) or decision.only_holds
+
+    def covered_answer(self, charges: Charges, ask: Ask, now_ms: int) -> int:
+        """Return how long an answer may become for what is unspent here, at most what is asked for."""
+        longest = ask.output_tokens
+        for charge in charges.must:
+            limit = charge.limit_at(now_ms)
+            if charge.home == self._number and limit is not None:
+                longest = min(longest, tokens_within(limit - self._standing(charge.account).spent, ask))
+        return longest
 
     def denied(self, charge: Charge, now_ms: int, *, only_holds: bool) -> Denied:
         if charge.home != self._number:

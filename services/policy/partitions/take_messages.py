@@ -4,6 +4,7 @@ import msgspec
 
 from services.policy.limits.counters import TokenType
 from services.policy.limits.headers import Header
+from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over
 
 
@@ -14,7 +15,7 @@ class TakeAsk(msgspec.Struct, array_like=True, frozen=True):
     key: str
     tenant: str
     limits: tuple[Limit, ...]
-    tokens: int
+    need: Need
     counts: TokenType
     wait_ms: int
     level: int
@@ -23,11 +24,14 @@ class TakeAsk(msgspec.Struct, array_like=True, frozen=True):
 
 
 class TakeAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """`taken`: it is stored. Else `over` says which limit refuses it; neither: it could not be decided."""
+    """`taken`: it is stored, with answers of `max_tokens` where that is not None. Else `over` says which limit refuses
+    it; neither: it could not be decided.
+    """
 
     taken: bool
     over: Over | None
     headers: tuple[Header, ...]
+    max_tokens: int | None = None
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -6,7 +6,8 @@ What was taken for a request that is then refused goes back; its end is told to 
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -15,7 +16,8 @@ from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import NOTHING, Placed
 from services.policy.budgets.charges import Charges
 from services.policy.limits.headers import Header, merged_headers
-from services.policy.limits.room import Limit
+from services.policy.limits.need import Need
+from services.policy.limits.room import Limit, Over
 from services.policy.partitions.decision import Answer, NoRoom, Part, Wanted
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
@@ -30,6 +32,13 @@ ANSWER_S = 2.5
 
 TOLD_S = 1.0
 _NOTHING_CHARGED = Charges(())
+
+
+class TakenElsewhere(NamedTuple):
+    """`max_tokens`: the longest answer that all homes have room for, None where none lowers it."""
+
+    headers: tuple[Header, ...]
+    max_tokens: int | None
 
 
 def split(part: Part, number: int) -> tuple[Part | None, dict[int, Part]]:
@@ -56,22 +65,35 @@ class Taker:
         self._partitions = partitions
         self._returning: set[asyncio.Task[None]] = set()
 
-    async def take(self, wanted: Wanted, elsewhere: Mapping[int, Part]) -> tuple[Header, ...] | NoRoom | None:
-        """Return the headers of the limits elsewhere once all homes have given their part.
+    async def take(
+        self, wanted: Wanted, elsewhere: Mapping[int, Part], count: Callable[[Sequence[Over]], Awaitable[Need | None]]
+    ) -> TakenElsewhere | NoRoom | None:
+        """Return what is taken elsewhere once all homes have given their part.
 
-        NoRoom: one of them refuses it; None: one of them could not be asked. Then nothing stays taken.
+        NoRoom: one of them refuses it; None: one of them could not be asked. Then nothing stays taken. `count` gets
+        the limits that have not enough tokens, and returns a closer need, None where that gains nothing.
         """
-        answers = await asyncio.gather(*[self._ask(home, wanted, part) for home, part in elsewhere.items()])
+        answers = dict(zip(elsewhere, await asyncio.gather(*self._asks(wanted, elsewhere)), strict=True))
+        lacking = {home: over for home, answer in answers.items() if (over := _lacks_tokens(answer)) is not None}
+        closer = await count(list(lacking.values())) if lacking else None
+        if closer is not None:
+            parts = {home: elsewhere[home]._replace(need=closer) for home in lacking}
+            answers |= zip(parts, await asyncio.gather(*self._asks(wanted, parts)), strict=True)
         headers: tuple[Header, ...] = ()
-        for answer in answers:
+        for answer in answers.values():
             headers = merged_headers(headers, answer.headers) if answer is not None else headers
-        if all(answer is not None and answer.taken for answer in answers):
-            return headers
-        for home, answer in zip(elsewhere, answers, strict=True):
+        given = [answer for answer in answers.values() if answer is not None and answer.taken]
+        if len(given) == len(answers):
+            maxima = [answer.max_tokens for answer in given if answer.max_tokens is not None]
+            return TakenElsewhere(headers, min(maxima, default=None))
+        for home, answer in answers.items():
             if answer is None or answer.taken:
                 self.give_back(home, wanted.request)
-        over = next((answer.over for answer in answers if answer is not None and answer.over is not None), None)
+        over = next((answer.over for answer in answers.values() if answer is not None and answer.over), None)
         return NoRoom(over, headers) if over is not None else None
+
+    def _asks(self, wanted: Wanted, parts: Mapping[int, Part]) -> list[Coroutine[Any, Any, TakeAnswer | None]]:
+        return [self._ask(home, wanted, part) for home, part in parts.items()]
 
     def give_back(self, home: int, request: str) -> None:
         """The request goes no further: tell its home now, and again until that hears it."""
@@ -90,13 +112,13 @@ class Taker:
         task.add_done_callback(self._returning.discard)
 
     async def _ask(self, home: int, wanted: Wanted, part: Part) -> TakeAnswer | None:
-        wait_ms = max(0, part.give_up_ms - wanted.now_ms)
+        wait_ms = max(0, part.give_up_ms - _now_ms())
         ask = TakeAsk(
             wanted.request,
             part.key,
             wanted.tenant,
             part.limits,
-            part.tokens,
+            part.need,
             part.counts,
             wait_ms,
             part.level,
@@ -121,7 +143,7 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
     now_ms = _now_ms()
     limits = ask.limits
     give_up_ms = now_ms + ask.wait_ms if ask.wait_ms else 0
-    part = Part(limits, ask.tokens, ask.counts, give_up_ms, ask.level, ask.rank, lambda: limits, ask.key)
+    part = Part(limits, ask.need, ask.counts, give_up_ms, ask.level, ask.rank, lambda: limits, ask.key)
     wanted = Wanted(
         ask.request,
         ask.tenant,
@@ -142,13 +164,18 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
         if isinstance(answer, NoRoom):
             said = TakeAnswer(False, answer.over, answer.headers)
         elif isinstance(answer, Placed):
-            said = TakeAnswer(True, None, partition.limits.headers(part, _now_ms()))
+            said = TakeAnswer(True, None, partition.limits.headers(part, _now_ms()), answer.max_tokens)
         try:
             bus.publish(message.reply, encode(said))
         except NotConnected:
             log.info("an answer about limits was lost: no connection", request=ask.request)
 
     partition.decide(wanted, done)
+
+
+def _lacks_tokens(answer: TakeAnswer | None) -> Over | None:
+    over = answer.over if answer is not None else None
+    return over if over is not None and over.type == "tokens" else None
 
 
 def _now_ms() -> int:

@@ -54,7 +54,8 @@ class MeterhouseSettings(Section):
     unbounded_output_tokens: Count = Field(
         1_024,
         ge=1,
-        description="Answer size a token limit reserves where the request sets no maximum; what is used is counted.",
+        description="Shortest answer a token limit lets a request go for that sets no maximum; it is given more where "
+        "there is room.",
     )
     budget_thresholds: tuple[Percent, ...] = Field(
         (50, 80, 100), description="Percentages of a hard budget that are told when spend reaches them."

@@ -1,5 +1,6 @@
 """Which of a request's limits are at home in its own partition, and which elsewhere."""
 
+from services.policy.limits.need import Need
 from services.policy.limits.room import Limit
 from services.policy.partitions.decision import Part
 from services.policy.partitions.taking import split
@@ -8,7 +9,7 @@ KEY, USER, TAG = Limit("k", 1, "api_key", "k"), Limit("user:u", 2, "user", "u"),
 
 
 def part(*limits: Limit) -> Part:
-    return Part(limits, 5, "total", 0, 1, 0, lambda: limits, "k")
+    return Part(limits, Need(5), "total", 0, 1, 0, lambda: limits, "k")
 
 
 def test_all_at_home_here_stays_as_it_is() -> None:

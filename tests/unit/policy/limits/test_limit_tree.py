@@ -3,10 +3,9 @@
 from typing import Any
 
 from services.policy.limits.room import Limit
-from services.policy.limits.tokens import reserved_tokens
 from services.policy.limits.tree import LimitRules, LimitTree
 from shared import subjects
-from shared.calls import Admit, Caller
+from shared.calls import Caller
 from shared.holders import Holder, HolderKind, Limits, entry_name, home_of, member_id
 from shared.keys import MASTER_KEY_ID, Key
 
@@ -114,18 +113,3 @@ def test_a_change_is_seen_by_the_next_request() -> None:
     one.changed()
     assert [limit.rpm for limit in found(one, of)] == [2]
     assert found(one, key(Limits(rpm=8)))[0].rpm == 8
-
-
-def admit(**fields: Any) -> Admit:
-    values: dict[str, Any] = dict.fromkeys(Admit.__struct_fields__)
-    return Admit(
-        **{**values, "input_bytes": 40, "images": 0, "n": 1, "max_tokens": None, "call_type": "acompletion", **fields}
-    )
-
-
-def test_a_request_reserves_its_input_and_the_longest_answer_it_allows() -> None:
-    assert reserved_tokens(admit(), "total", 1_024) == 24 + 1_024
-    assert reserved_tokens(admit(max_tokens=10), "total", 1_024) == 24 + 10
-    assert reserved_tokens(admit(max_tokens=10, n=3), "output", 1_024) == 30
-    assert reserved_tokens(admit(call_type="aembedding"), "total", 1_024) == 24
-    assert reserved_tokens(admit(images=2, input_bytes=41), "input", 1_024, grown_bytes=10) == 26 + 4 + 2_000

@@ -15,6 +15,7 @@ from services.policy.limits.counters import (
     stop,
     used_tokens,
 )
+from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over, over_limit
 from services.policy.limits.sliding import minute
 
@@ -28,7 +29,7 @@ def limit(account: str = "key", **maxima: int) -> Limit:
 def admitted(
     counters: Counters, limits: list[Limit], tokens: int = 10, now: int = NOW, daily: tuple[str, ...] = ()
 ) -> Reservation | Over:
-    over = over_limit(counters, limits, tokens, now)
+    over = over_limit(counters, limits, Need(tokens), now)
     if over is not None:
         return over
     reservation = Reservation(now, tokens, tuple(one.account for one in limits), daily)
@@ -43,7 +44,7 @@ def taken(counters: Counters, limits: list[Limit], tokens: int = 10, now: int = 
 
 
 def refused(counters: Counters, limits: list[Limit], tokens: int = 10, now: int = NOW) -> Over:
-    over = over_limit(counters, limits, tokens, now)
+    over = over_limit(counters, limits, Need(tokens), now)
     assert over is not None
     return over
 
@@ -205,11 +206,11 @@ def test_it_says_to_the_millisecond_when_there_is_room_again(history: list[tuple
     now = NOW
     for _, gap, tokens in history:
         now += 10 * (1 + gap // 10)
-        over = over_limit(counters, limits, tokens, now)
+        over = over_limit(counters, limits, Need(tokens), now)
         if over is None:
             reserve(counters, Reservation(now, tokens, ("key",)))
             continue
         assert over.frees_ms is not None
         copy = msgspec.json.decode(msgspec.json.encode(counters), type=Counters)
-        assert over_limit(copy, limits, tokens, over.frees_ms - 1) is not None
-        assert over_limit(copy, limits, tokens, over.frees_ms) is None
+        assert over_limit(copy, limits, Need(tokens), over.frees_ms - 1) is not None
+        assert over_limit(copy, limits, Need(tokens), over.frees_ms) is None

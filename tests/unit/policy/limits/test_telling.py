@@ -6,6 +6,7 @@ import pytest
 
 from services.policy.limits.counters import Counters, Reservation, reserve
 from services.policy.limits.headers import duration_text, limit_headers, merged_headers
+from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit, over_limit
 from shared.errors import GatewayError
@@ -24,7 +25,7 @@ def used(*requests: tuple[int, int]) -> Counters:
 
 
 def refusal(limit: Limit, counters: Counters, tokens: int = 10) -> GatewayError:
-    over = over_limit(counters, [limit], tokens, NOW)
+    over = over_limit(counters, [limit], Need(tokens), NOW)
     assert over is not None
     return GatewayError.from_dict(over_limit_error(over, NOW, (("x-ratelimit-api_key-limit-requests", "2"),)).to_dict())
 
@@ -85,7 +86,7 @@ def test_the_tokens_of_a_day_are_told_and_are_openais_where_they_are_tighter() -
     reserve(counters, Reservation(NOW - 500, 10, ("k",), ("k",)))
     for tpm, tightest in ((100, ("100", "20", "23h59m59.5s")), (25, ("25", "15", "59.5s"))):
         limit = Limit("k", 0, "api_key", "a", tpm=tpm, tpd=100)
-        over_limit(counters, [limit], 0, NOW)
+        over_limit(counters, [limit], NO_TOKENS, NOW)
         headers = dict(limit_headers(counters, [limit], NOW))
         assert (headers["x-ratelimit-api_key-limit-tokens-day"], headers["x-ratelimit-api_key-limit-tokens"]) == (
             "100",
