@@ -39,6 +39,13 @@ class CloudSignIn(Section):
     client_secret: Text | None = Field(None, repr=False, description="Its secret.")
     azure_username: Text | None = Field(None, description="User that signs in with the application.")
     azure_password: Text | None = Field(None, repr=False, description="The user's password.")
+    azure_certificate_path: Text | None = Field(
+        None, description="File of the application's certificate and key, PEM or PKCS #12, in place of its secret."
+    )
+    azure_certificate_password: Text | None = Field(None, repr=False, description="The file's password.")
+    azure_managed_identity: bool | None = Field(
+        None, description="Sign in as the machine of Azure that the router runs on; `client_id` of one assigned to it."
+    )
     azure_scope: Text | None = Field(None, description="What the token is for; else Azure's AI services.")
 
     project_id: Text | None = Field(None, description="Project at watsonx.ai; else `WATSONX_PROJECT_ID`.")

@@ -17,6 +17,7 @@ SECRETS = {
     "aws_session_token",
     "aws_web_identity_token",
     "azure_ad_token",
+    "azure_certificate_password",
     "azure_password",
     "client_secret",
     "default_headers",

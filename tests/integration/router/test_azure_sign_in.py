@@ -9,15 +9,20 @@ import pytest
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Caller
 from tests.provider_servers import AzureServer, EntraServer, FoundryServer
+from tests.provider_servers.certificates import of_application
+from tests.provider_servers.managed_identity import ManagedIdentityServer
 
 VARIABLES = ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "AD_TOKEN", "USERNAME", "PASSWORD", "SCOPE", "AUTHORITY_HOST")
+OTHERS = ("CREDENTIAL", "CERTIFICATE_PATH", "CLIENT_CERTIFICATE_PATH", "POD_IDENTITY_AUTHORITY_HOST")
 
 
 @pytest.fixture
 async def entra(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EntraServer]:
-    for name in VARIABLES:
+    for name in (*VARIABLES, *OTHERS):
         monkeypatch.delenv(f"AZURE_{name}", raising=False)
     for name in ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_AI_API_KEY", "AZURE_AI_API_BASE", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
         monkeypatch.delenv(name, raising=False)
     async with EntraServer() as server:
         monkeypatch.setenv("AZURE_AUTHORITY_HOST", server.origin)
@@ -28,6 +33,14 @@ async def entra(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EntraServer]:
 async def foundry(entra: EntraServer) -> AsyncIterator[FoundryServer]:
     async with FoundryServer() as server:
         server.tokens = entra.given
+        yield server
+
+
+@pytest.fixture
+async def machine(entra: EntraServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ManagedIdentityServer]:
+    async with ManagedIdentityServer() as server:
+        server.given = entra.given
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", server.origin)
         yield server
 
 
@@ -101,6 +114,111 @@ async def test_a_token_that_is_given_is_sent_and_a_revoked_one_followed_by_a_new
     assert refused.failure is not None
     assert refused.failure["status"] == 401
     assert (await caller.ask("app")).text == "Hello there!"
+
+
+async def test_an_application_signs_in_with_a_certificate_in_place_of_a_secret(
+    start: Start,
+    caller: Caller,
+    azure: AzureServer,
+    entra: EntraServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entra.certificate, files = of_application(tmp_path, "pa ss")
+    _, others = of_application(_folder(tmp_path), "pa ss")
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "of-another-application")
+    locked = {"azure_certificate_password": "pa ss"}
+    cases = {
+        "pem": ({"azure_certificate_path": str(files["pem"])}, ""),
+        "locked": ({"azure_certificate_path": str(files["locked"]), **locked}, ""),
+        "pfx": ({"azure_certificate_path": str(files["pfx"]), **locked}, ""),
+        "no password": ({"azure_certificate_path": str(files["pfx"])}, "can be opened"),
+        "wrong password": (
+            {"azure_certificate_path": str(files["locked"]), "azure_certificate_password": "x"},
+            "PKCS #12",
+        ),
+        "lost": ({"azure_certificate_path": str(tmp_path / "none.pem")}, "none.pem cannot be read"),
+        "another's": ({"azure_certificate_path": str(others["pem"])}, "Entra ID refused"),
+    }
+    await start([(name, at(azure, num_retries=0, **application(**given))) for name, (given, _) in cases.items()])
+    for name, (_, words) in cases.items():
+        answer = await caller.ask(name)
+        if words:
+            assert answer.failure is not None, name
+            assert words in answer.failure["message"], answer.failure
+        else:
+            assert answer.text == "Hello there!"
+    assert len(entra.statements) == 3  # no statement serves twice, and nobody else's counts
+
+
+def _folder(inside: Path) -> Path:
+    folder = inside / "other"
+    folder.mkdir()
+    return folder
+
+
+async def test_a_certificate_may_stand_in_the_environment(
+    start: Start,
+    caller: Caller,
+    azure: AzureServer,
+    entra: EntraServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entra.certificate, files = of_application(tmp_path, "x")
+    for name, value in application().items():
+        monkeypatch.setenv(f"AZURE_{name.upper()}", value)
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(files["pem"]))
+    await start([("azure", at(azure))])
+    assert (await caller.ask("azure")).text == "Hello there!"
+
+
+async def test_a_machine_of_azure_signs_in_as_itself_or_as_who_was_assigned_to_it(
+    start: Start, caller: Caller, azure: AzureServer, machine: ManagedIdentityServer
+) -> None:
+    managed = {"azure_managed_identity": True, "num_retries": 0}
+    await start(
+        [
+            ("own", at(azure, **managed)),
+            ("again", at(azure, **managed)),
+            ("assigned", at(azure, client_id=machine.assigned, **managed)),
+            ("nobody", at(azure, client_id="nobody", **managed)),
+        ]
+    )
+    for name in ("own", "again", "assigned"):
+        assert (await caller.ask(name)).text == "Hello there!"
+    assert len(machine.received) == 2
+    refused = await caller.ask("nobody")
+    assert refused.failure is not None
+    assert (refused.failure["status"], "Identity not found" in refused.failure["message"]) == (401, True)
+
+
+@pytest.mark.parametrize("credential", ["ManagedIdentityCredential", "DefaultAzureCredential"])
+async def test_app_service_tells_where_a_machines_tokens_are(
+    start: Start,
+    caller: Caller,
+    azure: AzureServer,
+    machine: ManagedIdentityServer,
+    monkeypatch: pytest.MonkeyPatch,
+    credential: str,
+) -> None:
+    monkeypatch.setenv("AZURE_CREDENTIAL", credential)
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{machine.origin}/MSI/token/")
+    monkeypatch.setenv("IDENTITY_HEADER", machine.secret)
+    await start([("azure", at(azure))])
+    assert (await caller.ask("azure")).text == "Hello there!"
+    assert [request.path for request in machine.received] == ["/MSI/token/"]
+
+
+async def test_where_no_machine_of_azure_is_that_is_told(
+    start: Start, caller: Caller, azure: AzureServer, machine: ManagedIdentityServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
+    await start([("azure", at(azure, azure_managed_identity=True, num_retries=0))])
+    answer = await caller.ask("azure")
+    assert answer.failure is not None
+    assert (answer.failure["status"], "only a machine of Azure has one" in answer.failure["message"]) == (502, True)
+    assert azure.received == []
 
 
 async def test_what_is_missing_or_wrong_is_told_when_the_deployment_is_called(

@@ -51,7 +51,7 @@ def credential_of(
     token = sign_in_text(deployment, "azure_ad_token")
     if key or token:
         return AzureCredential(key, None if key else token)
-    if any(name in deployment.sign_in for name in ("tenant_id", "client_id", "client_secret")):
+    if any(deployment.sign_in.get(name) for name in _SIGNING_IN):
         if identity.claims(deployment):
             return AzureCredential(None, None)
         raise CredentialMissing(
@@ -66,6 +66,9 @@ def credential_of(
     raise CredentialMissing(
         f"the deployment '{deployment.provider}/{deployment.model}' has no api_key: set {variables[-1]} in the "
         "gateway's environment, or api_key in its litellm_params; or let it sign in at Entra ID with tenant_id, "
-        "client_id and client_secret",
+        "client_id and client_secret, or as the machine it runs on with azure_managed_identity",
         param="api_key",
     )
+
+
+_SIGNING_IN = ("tenant_id", "client_id", "client_secret", "azure_certificate_path", "azure_managed_identity")

@@ -35,6 +35,10 @@ STREAM_USAGE_SINCE = "2024-09-01"
 https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle"""
 
 
+_NOT_THERE = ("amoderation", "arerank")
+"""Azure OpenAI has neither: its filter stands in front of every model, and other makers' models are Foundry's."""
+
+
 class _Request(NamedTuple):
     """The URL is `base`, the path of the call, and `query`."""
 
@@ -60,7 +64,7 @@ class Azure(PlainChat, SignsIn):
                 return not self._requests.of(deployment).query  # dated versions have it elsewhere, and not all of it
             except CredentialMissing:
                 return False  # a chat will say what is missing
-        return call_type in PATHS
+        return call_type in PATHS and call_type not in _NOT_THERE
 
     def takes(self, deployment: Deployment) -> frozenset[str]:
         return extras_of(self.name, deployment.priced_as)
