@@ -157,7 +157,7 @@ async def test_usage_is_streamed_only_when_asked_for(upstream):
 
 
 def test_a_load_survives_the_command_line(capsys):
-    asked = load("http://127.0.0.1:9", seconds=0.01, stream=True)
+    asked = load("http://127.0.0.1:9", seconds=0.3, stream=True)
     main(arguments(asked))
     outcome = read_outcome(capsys.readouterr().out)
     assert isinstance(outcome, Outcome)
