@@ -88,6 +88,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     interrupted: Interrupted | None = None  # what the key says of a stream whose client leaves; None: as configured
     passed: tuple[str, str] = ("", "")  # method and target of a call that goes to the provider as it is
     object: ObjectCall | None = None  # of a call that concerns what a provider keeps
+    tells_cost: bool = False  # the client wants the cost in the answer's usage
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

@@ -60,6 +60,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
             timeout_s=router.timeout,
             stream_timeout_s=router.stream_timeout,
             drop_params=config.litellm_settings.drop_params,
+            cost_in_streams=config.litellm_settings.include_cost_in_streaming_usage,
             chance=Random(),
         )
         own = config.general_settings.meterhouse

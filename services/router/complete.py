@@ -16,6 +16,8 @@ from services.router.providers.base import OwnForm, Provider
 from services.router.responses import RESPONSES, keep
 from services.router.settle_usage import settle_usage
 from services.router.streaming.answer_headers import whole_headers
+from services.router.streaming.shown_cost import CostTap
+from services.router.tell_cost import body_with_cost, closing_with_cost
 from services.router.transport.transports import Transports
 from services.router.tries import Tries
 from shared.bus import Bus, MessageTooBig, Outbox
@@ -46,7 +48,10 @@ class Completer:
         stream_timeout_s: float | None,
         drop_params: bool,
         chance: Random,
+        cost_in_streams: bool = False,
     ) -> None:
+        """`cost_in_streams`: a stream whose client asks for usage tells the cost, too."""
+        self._cost_in_streams = cost_in_streams
         self._bus = bus
         self._outbox = outbox
         self._prices = prices
@@ -72,6 +77,9 @@ class Completer:
             self._write_end(job, ending, None)
             job.answer.muted = True
         else:
+            request = job.call.request
+            if request.stream and (request.tells_cost or (self._cost_in_streams and request.include_usage)):
+                job.tap = CostTap(request.call_type)
             ending = await self._outcome(job)
         priced, ending.usage = price_call(
             self._prices,
@@ -118,13 +126,15 @@ class Completer:
         answer = job.answer
         form = ending.reader if isinstance(ending.reader, OwnForm) else None
         if ending.failure is not None:
+            if job.tap is not None and job.tap.held and answer.begun:
+                answer.data(job.tap.held)
             answer.failure(ending.failure)
         elif job.call.request.stream:
-            if ending.outlet is not None:
-                answer.data(ending.closing, last=True)
-            else:
-                answer.data(form.closing if form else _DONE, last=True)
+            closing = ending.closing if ending.outlet is not None else form.closing if form else _DONE
+            answer.data(closing if job.tap is None else closing_with_cost(job, ending, priced, closing), last=True)
         elif ending.deployment is not None:
+            if job.call.request.tells_cost:
+                ending.body = body_with_cost(job, ending, priced)
             content_type = form.content_type if form else OwnForm.content_type
             headers = whole_headers(job, ending.deployment, ending.body, priced, content_type)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000

@@ -9,6 +9,7 @@ from typing import Literal
 from services.router.dialects.outlet import Outlet
 from services.router.providers.base import AnswerReader
 from services.router.streaming.answer import AnswerWriter
+from services.router.streaming.shown_cost import CostTap
 from shared import tokens
 from shared.calls import Complete
 from shared.deployments import Deployment
@@ -39,6 +40,7 @@ class Job:
     file: Spool | None = None  # that is uploaded
     client_left: bool = False
     cut: Literal["", "client", "stop"] = ""
+    tap: CostTap | None = None  # of a stream whose client wants to know what it cost
     read_until: float | None = None  # by the loop's clock: when a stream that nobody hears any more is left
     interrupted: Literal["", "drained", "cancelled", "capped"] = ""  # what became of a stream nobody hears
     _limit: asyncio.Timeout | None = None  # on what is awaited now

@@ -186,7 +186,7 @@ class Tries:
             body=job.body,
             model=request.model,
             stream=request.stream,
-            include_usage=request.include_usage,
+            include_usage=request.include_usage or request.tells_cost,
             max_tokens=job.call.max_tokens if max_tokens is None else max_tokens,
             max_tokens_field=request.max_tokens_field,
             drop_params=self._drop_params if deployment.drop_params is None else deployment.drop_params,

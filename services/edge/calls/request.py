@@ -87,6 +87,7 @@ def admit_of(
         client_headers=_passed_on(endpoint.client_headers, headers) if endpoint.client_headers else (),
         passed=passed,
         object=object_call,
+        tells_cost=peek.tells_cost,
     )
 
 

@@ -42,6 +42,13 @@ class Peek(msgspec.Struct, frozen=True):
     units: Units = ()
     tier: str = ""  # the service tier that is asked for, shared.usage.tier_of
     priority: int = 0
+    tells_cost: bool = False
+
+
+class UsageWish(msgspec.Struct):
+    """OpenRouter's `usage: {"include": true}`."""
+
+    include: bool | None = None
 
 
 class Ours(msgspec.Struct, kw_only=True):
@@ -58,6 +65,7 @@ class Ours(msgspec.Struct, kw_only=True):
     service_tier: Any = None
     speed: Any = None  # Anthropic's fast mode
     priority: int | None = None
+    usage: UsageWish | None = None
 
 
 def peek_of(
@@ -116,6 +124,7 @@ def peek_of(
         units,
         "" if ours.service_tier is None and ours.speed is None else tier_of(ours.speed) or tier_of(ours.service_tier),
         0 if ours.priority is None else ours.priority,
+        ours.usage is not None and bool(ours.usage.include),
     )
 
 

@@ -52,6 +52,8 @@ class Reading:
                 out = self._outlet.feed(out)
             except _NOT_CHAT as error:
                 raise UnreadableAnswer(f"not a chunk of a chat: {error!r}") from error
+        elif out and job.tap is not None:
+            out = job.tap.through(out)
         if not out:
             return False
         if self._first_ms:

@@ -52,6 +52,9 @@ class LiteLLMSettings(Section):
         default_factory=dict,
         description="Share added after that, by provider or `global`: `0.1`, or `percentage` and `fixed_amount`.",
     )
+    include_cost_in_streaming_usage: bool = Field(
+        False, description="Tell the cost in the usage of every stream whose client asks for usage."
+    )
     max_budget: Usd | None = Field(None, description="USD the whole gateway may spend.")
     budget_duration: Duration | None = Field(
         None, description="Window of that budget, such as 30d; without one it never resets."

@@ -60,3 +60,59 @@ async def test_a_call_billed_by_the_second_costs_its_duration(
     fact = await caller.fact(await caller.ask("m"))
     assert fact.usage["compute_ms"] == fact.finished_ms - fact.started_ms >= 200
     assert fact.cost_pico == fact.usage["compute_ms"] * 10**6
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_cost_is_told_in_the_usage_to_who_asks(
+    start: Start, caller: Caller, openai_server: OpenAIServer, stream: bool
+) -> None:
+    await start(models=[("m", at(openai_server, **PRICES))])
+    wish = {"usage": {"include": True}}
+    answer = await (caller.stream if stream else caller.ask)("m", more=wish, tells_cost=True)
+    fact = await caller.fact(answer)
+    usage = answer.chunks[-1]["usage"] if stream else answer.body["usage"]
+    assert Decimal(str(usage["cost"])) * 10**12 == fact.cost_pico > 0
+    assert usage["prompt_tokens"] == fact.prompt_tokens
+    assert "usage" not in openai_server.received[-1].body
+    if stream:
+        assert answer.data.endswith(b"data: [DONE]\n\n")
+        assert answer.text == "Hello there!"
+    else:
+        assert Decimal(answer.headers["x-litellm-response-cost"]) == Decimal(str(usage["cost"]))
+
+
+async def test_nobody_else_is_told(start: Start, caller: Caller, openai_server: OpenAIServer) -> None:
+    await start(models=[("m", at(openai_server, **PRICES))])
+    assert "cost" not in (await caller.ask("m")).body["usage"]
+    assert not any(chunk.get("usage") for chunk in (await caller.stream("m")).chunks)
+
+
+async def test_a_model_without_a_price_costs_null(start: Start, caller: Caller, openai_server: OpenAIServer) -> None:
+    await start(models=[("m", at(openai_server, "openai/nobody-knows-it"))])
+    assert (await caller.ask("m", tells_cost=True)).body["usage"]["cost"] is None
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_every_stream_with_usage_tells_its_cost_where_the_operator_says_so(
+    start: Start, caller: Caller, openai_server: OpenAIServer, asked: bool
+) -> None:
+    settings = {"include_cost_in_streaming_usage": True}
+    await start(models=[("m", at(openai_server, **PRICES))], litellm_settings=settings)
+    more = {"stream_options": {"include_usage": asked}}
+    answer = await caller.stream("m", more=more)
+    costs = [chunk["usage"]["cost"] for chunk in answer.chunks if chunk.get("usage")]
+    assert len(costs) == asked
+    pico = (await caller.fact(answer)).cost_pico
+    assert all(Decimal(str(cost)) * 10**12 == pico for cost in costs)
+
+
+async def test_a_provider_that_counts_nothing_has_its_cost_told_all_the_same(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    await start(models=[("m", at(openai_server, **PRICES))])
+    openai_server.next(Behaviour(no_usage=True))
+    answer = await caller.stream("m", tells_cost=True)
+    usage = answer.chunks[-1]["usage"]
+    fact = await caller.fact(answer)
+    assert (fact.usage_source, usage["completion_tokens"]) == ("counted", fact.completion_tokens)
+    assert Decimal(str(usage["cost"])) * 10**12 == fact.cost_pico > 0

@@ -30,6 +30,7 @@ OURS = CREDENTIALS | {
     "router_settings_override",
     "tags",
     "timeout",
+    "usage",
 }
 """Fields of a request that speak to the gateway, not to a provider."""
 
