@@ -56,6 +56,8 @@ class GeminiServer(HttpServer):
             return 404, error_of(404, f"models/{found['model']} is not found for API version v1beta.")
         if found["method"] in ("batchEmbedContents", "predict"):
             return self.refusal_of_embedding(request.body, found["model"])
+        if found["method"] == "countTokens":
+            return self.refusal_of_count(request.body)
         if found["method"] not in ("generateContent", "streamGenerateContent"):
             return 404, error_of(404, "Requested entity was not found.")
         return self.refusal_of(request.body, found["model"])
@@ -90,6 +92,10 @@ class GeminiServer(HttpServer):
                 return 400, error_of(400, f"Function call `{name}` is missing a `thought_signature`.")
         return None
 
+    def refusal_of_count(self, body: dict[str, Any]) -> tuple[int, Any] | None:
+        fine = len(body) == 1 and body.keys() <= {"contents", "generateContentRequest"}
+        return None if fine else (400, error_of(400, "Invalid JSON payload received."))
+
     def refusal_of_embedding(self, body: dict[str, Any], model: str) -> tuple[int, Any] | None:
         for asked in body["requests"]:
             if asked["model"] != f"models/{model}" or asked.keys() - _EMBED_FIELDS:
@@ -110,6 +116,8 @@ class GeminiServer(HttpServer):
         if request.path.endswith(":batchEmbedContents"):
             count = len(request.body["requests"])
             return {"embeddings": [{"values": VECTOR}] * count, "usageMetadata": {"promptTokenCount": 5 * count}}
+        if request.path.endswith(":countTokens"):
+            return {"totalTokens": 17}
         parts = [*self._thoughts(request), {"text": behaviour.text}]
         if behaviour.tool_calls:
             parts = self._thoughts(request) + self._calls(request)

@@ -19,6 +19,7 @@ from tests.provider_servers.openai import OpenAIServer
 
 _PLACE = r"/v1(?:beta1)?/projects/(?P<project>[\w-]+)/locations/(?P<location>[\w-]+)"
 _CLAUDE = re.compile(_PLACE + r"/publishers/anthropic/models/(?P<model>claude[\w.@-]+):(?P<method>r|streamR)awPredict")
+_COUNT = re.compile(_PLACE + r"/publishers/anthropic/models/count-tokens:rawPredict")
 _MISTRAL = re.compile(_PLACE + r"/publishers/mistralai/models/(?P<model>[\w.@-]+):(?P<method>r|streamR)awPredict")
 _OPENAPI = re.compile(_PLACE + r"/endpoints/openapi/chat/completions")
 
@@ -34,7 +35,7 @@ class VertexServer(GeminiServer):
         self._claude, self._openai = AnthropicServer(), OpenAIServer(model="as-it-names-itself")
 
     def refusal(self, request: Received) -> tuple[int, Any] | None:
-        for pattern in (_CLAUDE, _MISTRAL, _OPENAPI):
+        for pattern in (_CLAUDE, _COUNT, _MISTRAL, _OPENAPI):
             if (found := pattern.fullmatch(request.path)) is not None:
                 return self.refusal_of_key(request) or self._refusal_of_hosted(request, found)
         return super().refusal(request)
@@ -55,11 +56,18 @@ class VertexServer(GeminiServer):
             headers = {"x-api-key": self._claude.key, "anthropic-version": "2023-06-01"}
             raw = orjson.dumps({**body, "model": found["model"]})
             return self._claude.refusal(request._replace(path="/v1/messages", headers=headers, raw=raw))
+        if found.re is _COUNT:
+            fine = str(body.get("model")).startswith("claude") and "messages" in body
+            return None if fine else (400, error_of(400, "model: Field required"))
         if found.re is _OPENAPI and "/" not in str(body.get("model")):
             return 400, error_of(400, "The model must be PUBLISHER/MODEL.")
         if found.re is _MISTRAL and "stream_options" in body:
             return 400, error_of(400, "Extra inputs are not permitted: stream_options")
         return self._openai.refusal_of(body)
+
+    def refusal_of_count(self, body: dict[str, Any]) -> tuple[int, Any] | None:
+        fine = body.keys() <= {"contents", "systemInstruction", "tools", "generationConfig"}
+        return None if fine else (400, error_of(400, "Invalid JSON payload received."))
 
     def refusal_of_embedding(self, body: dict[str, Any], model: str) -> tuple[int, Any] | None:
         fine = all(each.keys() <= {"content", "task_type", "title"} for each in body["instances"])
@@ -72,6 +80,8 @@ class VertexServer(GeminiServer):
         if request.path.endswith(":predict"):
             counted = {"values": VECTOR, "statistics": {"truncated": False, "token_count": 6}}
             return {"predictions": [{"embeddings": counted} for _ in request.body["instances"]]}
+        if _COUNT.fullmatch(request.path):
+            return {"input_tokens": 17}
         hosted, request = self._hosted(request)
         return hosted.answer(request, behaviour) if hosted is not None else super().answer(request, behaviour)
 

@@ -119,3 +119,50 @@ async def test_embeddings_of_titan_and_cohere(start: Start, caller: Caller, bedr
     several = await caller.send({"model": "titan", "input": ["a", "b"]}, call_type="aembedding").whole()
     assert several.failure is not None
     assert several.failure["status"] == 400
+
+
+NEW: dict[str, Any] = {
+    "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}],
+    "max_tokens": 99,
+    "a_field_of_tomorrow": {"x": 1.0},
+}
+AS_MESSAGE: dict[str, Any] = {
+    "call_type": "anthropic_messages",
+    "dialect": "anthropic",
+    "client_headers": (("anthropic-beta", "interleaved-thinking-2025-05-14"),),
+}
+
+
+@pytest.mark.parametrize("route", ["", "invoke/"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_message_goes_to_claude_as_it_is(
+    start: Start, caller: Caller, bedrock: BedrockServer, route: str, stream: bool
+) -> None:
+    model = {**at(bedrock, ""), "model": f"bedrock/{route}us.{MODELS['claude']}"}
+    await start([("claude", model)])
+    more = {**NEW, **({"stream": True} if stream else {})}
+    answer = await caller.ask("claude", more=more, **AS_MESSAGE)
+    (asked,) = bedrock.received
+    assert asked.path.endswith("/invoke-with-response-stream" if stream else "/invoke")
+    wanted = {"anthropic_version": "bedrock-2023-05-31", "anthropic_beta": ["interleaved-thinking-2025-05-14"]}
+    assert asked.body == {**NEW, **wanted}
+    if stream:
+        assert b'event: message_start\ndata: {"type":"message_start"' in answer.data
+        assert b'"model":"claude"' in answer.data
+        assert answer.data.rstrip().split(b"\n")[-2] == b"event: message_stop"
+    else:
+        assert (answer.body["model"], answer.body["content"][0]["text"]) == ("claude", "Hello there!")
+    fact = await caller.fact(answer)
+    assert (fact.usage_source, fact.completion_tokens, fact.usage["cached_input"]) == ("provider", 10, 8)
+
+
+async def test_by_converse_it_is_translated_and_counted_here(
+    start: Start, caller: Caller, bedrock: BedrockServer
+) -> None:
+    await start([("claude", {**at(bedrock, ""), "model": f"bedrock/converse/{MODELS['claude']}"})])
+    asked = {"messages": NEW["messages"], "max_tokens": 99}
+    assert (await caller.ask("claude", more=asked, **AS_MESSAGE)).body["type"] == "message"
+    assert bedrock.received[-1].path.endswith("/converse")
+    counted = await caller.ask("claude", more=asked, **{**AS_MESSAGE, "call_type": "acount_tokens"})
+    assert counted.body["input_tokens"] > 0

@@ -173,3 +173,65 @@ async def test_embeddings_come_by_predict(
         "parameters": {"outputDimensionality": 256, "autoTruncate": True},
     }
     assert vertex.received[0].path.endswith("/publishers/google/models/text-embedding-005:predict")
+
+
+MESSAGE: dict[str, Any] = {
+    "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+    "messages": [{"role": "user", "content": "hi"}],
+    "max_tokens": 99,
+    "a_field_of_tomorrow": {"x": 1.0},
+}
+AS_MESSAGE: dict[str, Any] = {
+    "call_type": "anthropic_messages",
+    "dialect": "anthropic",
+    "client_headers": (("anthropic-beta", "context-1m-2025-08-07"), ("anthropic-version", "2023-06-01")),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_message_goes_to_claude_as_it_is(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer, stream: bool
+) -> None:
+    await start([("c", at(vertex, "claude-sonnet-4-5@20250929", json.dumps(tokens.service_account)))])
+    more = {**MESSAGE, **({"stream": True} if stream else {})}
+    answer = await caller.ask("c", more=more, **AS_MESSAGE)
+    (asked,) = vertex.received
+    assert asked.path.endswith("/claude-sonnet-4-5@20250929:" + ("streamRawPredict" if stream else "rawPredict"))
+    assert asked.body == {**more, "anthropic_version": "vertex-2023-10-16"}
+    assert asked.headers["anthropic-beta"] == "context-1m-2025-08-07"
+    assert b'"model":"c"' in answer.data
+    fact = await caller.fact(answer)
+    assert (fact.usage_source, fact.usage) == ("provider", ANTHROPIC_USED)
+
+
+async def test_a_messages_tokens_are_counted_there(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer
+) -> None:
+    await start([("c", at(vertex, "claude-sonnet-4-5@20250929", json.dumps(tokens.service_account)))])
+    asked = {"messages": MESSAGE["messages"]}
+    answer = await caller.ask("c", more=asked, **{**AS_MESSAGE, "call_type": "acount_tokens"})
+    assert answer.body == {"input_tokens": 17}
+    assert vertex.received[-1].body["model"] == "claude-sonnet-4-5@20250929"
+    assert (await caller.fact(answer)).cost_pico == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_googles_own_clients_reach_gemini_as_they_are(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer, stream: bool
+) -> None:
+    await start([("g", at(vertex, "gemini-2.5-flash", json.dumps(tokens.service_account)))])
+    asked = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "safetySettings": [{"threshold": "OFF"}]}
+    body = {"model": "g", **asked}
+    fields: dict[str, Any] = {"call_type": "agenerate_content", "dialect": "gemini", "stream": stream}
+    answer = await caller.send(body, **fields).whole()
+    assert vertex.received[-1].body == asked
+    assert vertex.received[-1].query == ("alt=sse" if stream else "")
+    assert b'"finishReason":"STOP"' in answer.data
+    assert (await caller.fact(answer)).usage_source == "provider"
+    counted = await caller.send(
+        body | {"safetySettings": []}, **{**fields, "call_type": "agemini_count_tokens", "stream": False}
+    ).whole()
+    assert counted.failure is not None, "a field that counting does not take is told by Google"
+    body = {"model": "g", "generateContentRequest": {"model": "models/g", "contents": asked["contents"]}}
+    counted = await caller.send(body, **{**fields, "call_type": "agemini_count_tokens", "stream": False}).whole()
+    assert counted.body == {"totalTokens": 17}

@@ -1,7 +1,7 @@
 """Anthropic's answers for Anthropic's clients: forwarded as they come, looked into where they tell usage or an end."""
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
@@ -20,16 +20,35 @@ _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
+class Blocks(Protocol):
+    def feed(self, data: bytes) -> bytes:
+        """Return all events that are whole by now, as server-sent ones.
+
+        Raises:
+            BrokenAnswer
+        """
+        ...
+
+    def rest(self) -> bytes:
+        """Return what is left at the stream's end.
+
+        Raises:
+            BrokenAnswer
+        """
+        ...
+
+
 class MessageAnswer(OwnForm):
     """An `AnswerReader`; `model` is the name to show."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, events: Blocks | None = None) -> None:
+        """`events` is how a stream comes, server-sent if None."""
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
         self.done = False
         self._model = model
-        self._events = EventBlocks()
+        self._events = EventBlocks() if events is None else events
         self._reported: dict[str, Any] = {}
         self._kept: list[bytes] = []
         self._kept_bytes = 0

@@ -28,17 +28,27 @@ def outgoing_message(call: ProviderCall, deployment: Deployment) -> bytes:
     Raises:
         InvalidField: it is not a JSON object, or brings credentials.
     """
+    fields = message_fields(call, deployment)
+    fields["model"] = deployment.model
+    return _encode(fields | dict(deployment.extra_body))
+
+
+def message_fields(call: ProviderCall, deployment: Deployment) -> dict[str, Any]:
+    """Return the fields to send with whatever model the client named, most of them raw JSON.
+
+    Raises:
+        InvalidField: it is not a JSON object, or brings credentials.
+    """
     fields, metadata = _own_fields(call, deployment)
     if isinstance(metadata, dict) and "user_id" in metadata:
         fields["metadata"] = {"user_id": metadata["user_id"]}  # it refuses all others: those are for the gateway
     for name in _DEFAULTS:
         if name in deployment.defaults:
             fields.setdefault(name, deployment.defaults[name])
-    fields["model"] = deployment.model
     if call.max_tokens is not None:
         own = _decode_any(fields["max_tokens"]) if isinstance(fields.get("max_tokens"), msgspec.Raw) else None
         fields["max_tokens"] = min(own, call.max_tokens) if isinstance(own, int) else call.max_tokens
-    return _encode(fields | dict(deployment.extra_body))
+    return fields
 
 
 def outgoing_count(call: ProviderCall, deployment: Deployment) -> bytes:
@@ -47,9 +57,16 @@ def outgoing_count(call: ProviderCall, deployment: Deployment) -> bytes:
     Raises:
         InvalidField: it is not a JSON object, or brings credentials.
     """
-    fields, _ = _own_fields(call, deployment)
-    fields["model"] = deployment.model
-    return _encode(fields)
+    return _encode({**count_fields(call, deployment), "model": deployment.model})
+
+
+def count_fields(call: ProviderCall, deployment: Deployment) -> dict[str, Any]:
+    """Return the fields to count, as they came.
+
+    Raises:
+        InvalidField: it is not a JSON object, or brings credentials.
+    """
+    return _own_fields(call, deployment)[0]
 
 
 def _own_fields(call: ProviderCall, deployment: Deployment) -> tuple[dict[str, Any], Any]:

@@ -46,7 +46,7 @@ class Anthropic:
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)
         if call.call_type != CHAT:
-            return _own_call(call, deployment, url, headers)
+            return own_call(call, deployment, url, headers)
         body = chat_body(call, deployment, keep=("metadata",))
         default = deployment.max_output_tokens or own_output_limit(deployment.model) or DEFAULT_MAX_TOKENS
         request = to_messages(body, model=deployment.model, drop_params=call.drop_params, default_max_tokens=default)
@@ -76,7 +76,7 @@ class Anthropic:
         return url, call_headers(deployment, {"x-api-key": key, "anthropic-version": API_VERSION})
 
 
-def _own_call(
+def own_call(
     call: ProviderCall, deployment: Deployment, url: str, headers: dict[str, str]
 ) -> tuple[HttpCall, AnswerReader]:
     """Return the request of a client that speaks Anthropic's API itself."""

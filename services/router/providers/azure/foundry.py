@@ -12,7 +12,7 @@ import orjson
 
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
-from services.router.providers.anthropic.provider import API_VERSION
+from services.router.providers.anthropic.provider import API_VERSION, COUNT, MESSAGES, own_call
 from services.router.providers.azure.address import address_of
 from services.router.providers.azure.credentials import EntraIdentity, credential_of
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
@@ -48,7 +48,7 @@ class AzureAI(PlainChat, SignsIn):
         self._places = Prepared(self._located)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == CHAT if _is_claude(deployment) else call_type in _PATHS
+        return call_type in (CHAT, MESSAGES, COUNT) if _is_claude(deployment) else call_type in _PATHS
 
     def plain(self, deployment: Deployment) -> bool:
         return not _is_claude(deployment)
@@ -66,6 +66,8 @@ class AzureAI(PlainChat, SignsIn):
         headers = place.headers
         if place.signs_in:
             headers = {**headers, "authorization": f"Bearer {self._identity.of(deployment)}"}
+        if _is_claude(deployment) and call.call_type != CHAT:
+            return own_call(call, deployment, f"{place.base}/v1/messages", headers)
         if _is_claude(deployment):
             body = hosted_messages(call, deployment, model=deployment.model, version=None)
             body["model"] = deployment.model

@@ -9,6 +9,7 @@ import orjson
 
 from services.router.providers.answers.headers import FailsByHeader, Header
 from services.router.providers.answers.translated_answer import TranslatedAnswer
+from services.router.providers.anthropic.provider import MESSAGES
 from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.event_stream import EventStream
 from services.router.providers.aws.region import region_of, service_address
@@ -63,6 +64,9 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if call_type == EMBEDDING:
             return serves_embeddings(model_id_of(deployment.model, deployment.priced_as))
+        if call_type == MESSAGES:
+            model = model_id_of(deployment.model, deployment.priced_as)
+            return model.family == "anthropic" and model.route != "converse"
         return call_type == CHAT
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
@@ -73,7 +77,7 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader):
             vectors = EmbeddingAnswer(call.model, read, as_base64=asked.get("encoding_format") == "base64")
             body = orjson.dumps({**sent, **deployment.extra_body})
             return self._call(place, deployment, f"{place.url}/invoke", body), vectors
-        if place.model.route == "invoke":
+        if place.model.route == "invoke" or call.call_type == MESSAGES:
             body, reader = invoke_call(call, deployment, place.model)
             url = f"{place.url}/{'invoke-with-response-stream' if call.stream else 'invoke'}"
             return self._call(place, deployment, url, body), reader

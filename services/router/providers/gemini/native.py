@@ -9,9 +9,11 @@ import msgspec
 import orjson
 
 from services.router.providers.answers.broken_answer import BrokenAnswer, UnreadableAnswer
+from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import OwnForm, ProviderCall, Whole, json_object
+from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.grounding import searches_of
 from services.router.providers.openai.body import OURS, refuse_credentials
@@ -39,13 +41,7 @@ def native_body(call: ProviderCall, deployment: Deployment) -> bytes:
     Raises:
         InvalidField: it is not a JSON object, or brings credentials.
     """
-    try:
-        fields: dict[str, Any] = _decode(call.body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidField("request_body", f"is not a JSON object: {error}") from error
-    refuse_credentials(fields.keys())
-    for name in (*(fields.keys() & OURS), "model", *deployment.drop_always):
-        fields.pop(name, None)
+    fields = _own_fields(call, deployment)
     if call.call_type == COUNT:
         return _encode(fields)
     if call.max_tokens is not None:
@@ -56,6 +52,46 @@ def native_body(call: ProviderCall, deployment: Deployment) -> bytes:
         config.pop("max_output_tokens", None)
         fields[name] = {**config, "maxOutputTokens": call.max_tokens}
     return _encode(fields | dict(deployment.extra_body))
+
+
+def vertex_body(call: ProviderCall, deployment: Deployment) -> bytes:
+    """Return the same for Vertex AI, whose countTokens takes the fields of a request where AI Studio takes the request.
+
+    Raises:
+        InvalidField: it is not a JSON object, or brings credentials.
+    """
+    if call.call_type != COUNT:
+        return native_body(call, deployment)
+    fields = _own_fields(call, deployment)
+    for name in ("generateContentRequest", "generate_content_request"):
+        if name in fields:
+            within = _object(bytes(memoryview(fields.pop(name))), name)
+            within.pop("model", None)
+            fields |= within
+    return _encode(fields)
+
+
+def native_reader(call: ProviderCall, deployment: Deployment) -> "GenerateAnswer | CountAnswer":
+    if call.call_type == COUNT:
+        return CountAnswer("totalTokens")
+    return GenerateAnswer(bills_queries=abilities_of(deployment.model).bills_queries)
+
+
+def _own_fields(call: ProviderCall, deployment: Deployment) -> dict[str, Any]:
+    """Return the fields that are not for the gateway, as they came."""
+    fields = _object(call.body, "request_body")
+    refuse_credentials(fields.keys())
+    for name in (*(fields.keys() & OURS), "model", *deployment.drop_always):
+        fields.pop(name, None)
+    return fields
+
+
+def _object(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = _decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidField(name, f"is not a JSON object: {error}") from error
+    return fields
 
 
 class GenerateAnswer(OwnForm):

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import orjson
 
-from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
@@ -17,7 +16,7 @@ from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, emb
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
-from services.router.providers.gemini.native import COUNT, GENERATE, GenerateAnswer, native_body, native_method
+from services.router.providers.gemini.native import COUNT, GENERATE, native_body, native_method, native_reader
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
 from services.router.providers.prepared import Prepared
@@ -86,9 +85,7 @@ def _own_call(
 ) -> tuple[HttpCall, AnswerReader]:
     """Return the request of a client that speaks Google's API itself."""
     request = HttpCall(url + native_method(call), headers, native_body(call, deployment))
-    if call.call_type == COUNT:
-        return request, CountAnswer("totalTokens")
-    return request, GenerateAnswer(bills_queries=abilities_of(deployment.model).bills_queries)
+    return request, native_reader(call, deployment)
 
 
 def method_of(call: ProviderCall) -> str:

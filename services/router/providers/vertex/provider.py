@@ -6,12 +6,18 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
+from services.router.providers.anthropic.hosted_native import vertex_count, vertex_message, with_betas
+from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.provider import COUNT, MESSAGES
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.embeddings import predict_request, predicted_vectors
 from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.native import COUNT as GEMINI_COUNT
+from services.router.providers.gemini.native import GENERATE, native_method, native_reader, vertex_body
 from services.router.providers.gemini.provider import generate_content, method_of, reader_of
 from services.router.providers.openai import OpenAIAnswer, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
@@ -50,7 +56,8 @@ class Vertex(PlainChat, SignsIn):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if call_type == EMBEDDING:
             return "embed" in deployment.model and hosted_of(deployment.model).form == "gemini"
-        return call_type == CHAT
+        own = {"anthropic": (MESSAGES, COUNT), "gemini": (GENERATE, GEMINI_COUNT)}
+        return call_type == CHAT or call_type in own.get(hosted_of(deployment.model).form, ())
 
     def plain(self, deployment: Deployment) -> bool:
         return hosted_of(deployment.model).form in ("openai", "mistral")
@@ -72,6 +79,8 @@ class Vertex(PlainChat, SignsIn):
             as_base64 = asked.get("encoding_format") == "base64"
             reader = EmbeddingAnswer(call.model, predicted_vectors, as_base64=as_base64)
             return HttpCall(f"{url}:predict", headers, orjson.dumps(request)), reader
+        if call.call_type in (MESSAGES, COUNT, GENERATE, GEMINI_COUNT):
+            return self._own_call(call, deployment, place, url, headers)
         form = place.model.form
         if form == "gemini":
             body = generate_content(call, deployment)
@@ -97,6 +106,21 @@ class Vertex(PlainChat, SignsIn):
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return failure_of(self.name, status, body)
+
+    def _own_call(
+        self, call: ProviderCall, deployment: Deployment, place: _Place, url: str, headers: dict[str, str]
+    ) -> tuple[HttpCall, AnswerReader]:
+        """Return the request of a client that speaks the model's own API: Anthropic's or Google's."""
+        if place.model.form == "gemini":
+            request = HttpCall(url + native_method(call), headers, vertex_body(call, deployment))
+            return request, native_reader(call, deployment)
+        headers = with_betas(headers, call)
+        if call.call_type == COUNT:
+            path = f"{url.rpartition('/')[0]}/count-tokens:rawPredict"
+            body = vertex_count(call, deployment, model=place.model.name, version=ANTHROPIC_VERSION)
+            return HttpCall(path, headers, body), CountAnswer()
+        body = vertex_message(call, deployment, version=ANTHROPIC_VERSION)
+        return HttpCall(f"{url}{_raw(call)}", headers, body), MessageAnswer(call.model)
 
     def _address(self, place: _Place, deployment: Deployment) -> tuple[str, dict[str, str]]:
         """Return the URL up to the model, and the headers.

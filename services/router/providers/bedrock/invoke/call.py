@@ -8,9 +8,12 @@ import orjson
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
+from services.router.providers.anthropic.hosted_native import bedrock_message
+from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.provider import MESSAGES
 from services.router.providers.base import AnswerReader, ProviderCall
 from services.router.providers.bedrock.converse.request import to_converse
-from services.router.providers.bedrock.invoke.chunks import InvokeChunks
+from services.router.providers.bedrock.invoke.chunks import InvokeChunks, InvokedMessages
 from services.router.providers.bedrock.invoke.nova_answer import NovaTranslator
 from services.router.providers.bedrock.invoke.openai_answer import OpenAITranslator
 from services.router.providers.bedrock.invoke.text_answer import TextTranslator
@@ -39,6 +42,9 @@ def invoke_call(call: ProviderCall, deployment: Deployment, model: ModelId) -> t
     Raises:
         Rejected: it cannot be put in the family's form.
     """
+    if call.call_type == MESSAGES:
+        sent = bedrock_message(call, deployment, version=ANTHROPIC_VERSION)
+        return sent, MessageAnswer(call.model, InvokedMessages())
     shown: dict[str, Any] = {"answer_id": new_id("chatcmpl")}
     now = int(time.time())
     if model.family == "anthropic":
