@@ -49,8 +49,9 @@ async def run(settings: LedgerSettings, stopping: asyncio.Event) -> int:
     except TimeoutError:
         log.warning("NATS or ClickHouse is away: what was read last is written at the next start")
     finally:
-        ended.cancel()
-        beating.cancel()
+        for task in (writing, ended, beating):
+            task.cancel()
+        await asyncio.gather(writing, return_exceptions=True)  # or it would connect to ClickHouse after the close
         await bus.close()
         await store.close()
     return 0

@@ -24,6 +24,7 @@ from tests.integration.ledger.facts import admitted, finished, lost, publish, re
 from tests.integration.ledger.running import (
     LedgerTask,
     clickhouse_url,
+    eventually,
     kill,
     running_ledger,
     settings_for,
@@ -108,6 +109,24 @@ async def test_a_ledger_cut_off_anywhere_is_completed_by_the_next(
     async with running_ledger(settings):
         await written(bus)
     assert await store.query(TOTALS) == [(total, total, total, total * 1_000_003 * USD, total)]
+
+
+async def test_a_ledger_that_is_cancelled_while_it_connects_leaves_nothing_behind(bus: Bus, nats: NatsServer) -> None:
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    before = asyncio.all_tasks()
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        url = clickhouse_url(server.sockets[0].getsockname()[1], "nobody")
+        ledger = LedgerTask(settings_for(nats.url, url))
+        await asyncio.wait_for(asked.wait(), 20)
+        await ledger.cancel()
+        await eventually(lambda: asyncio.sleep(0, asyncio.all_tasks() <= before), 10)
 
 
 async def test_a_half_written_batch_is_completed_at_the_start(bus: Bus, store: Store, settings: LedgerSettings) -> None:
