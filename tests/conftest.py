@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shared.bus import Bus, prepare_streams
 from tests.nats_server import NatsServer, running_nats
+
+settings.register_profile("meterhouse", deadline=None)  # what an example is given is judged, not how long it takes
+settings.load_profile("meterhouse")
 
 
 @pytest.fixture

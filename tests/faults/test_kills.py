@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 VICTIMS = ("services.router", "services.policy", "services.ledger", "services.ledger.embedded", "nats-server")
 KILLS = int(os.environ.get("FAULT_KILLS", "20"))
-PAUSE_S = (0.6, 1.6)
+PAUSE_S = (0.2, 1.2)
+ANSWERS_BETWEEN = 6
+RECOVERS_WITHIN_S = 30.0
+"""However slow the machine is: after each kill the gateway answers again, and only then comes the next."""
+
 CLIENTS = 8
 TIGHT_BUDGET_USD = 0.02
 
@@ -55,8 +59,7 @@ def test_twenty_kills_lose_nothing_count_nothing_twice_and_pass_no_budget(gatewa
     ]
     for client in clients:
         client.start()
-    kills = _kill_at_random(gateway)
-    time.sleep(2)
+    _kill_at_random(gateway, lambda: len(seen.answered))
     stop.set()
     for client in clients:
         client.join(30)
@@ -66,7 +69,6 @@ def test_twenty_kills_lose_nothing_count_nothing_twice_and_pass_no_budget(gatewa
     assert not seen.hung
     assert not tight_seen.hung
     assert seen.broken + tight_seen.broken == 0, "edge was not killed, and must answer"
-    assert len(answered) > 5 * kills, f"too few answers to say anything: {len(answered)}, refused {seen.refused}"
     with _clickhouse(gateway) as clickhouse:
         rows = _rows_of(clickhouse, answered)
         missing = sorted(answered.keys() - rows.keys())
@@ -90,18 +92,16 @@ def _check_budget(gateway: RunningGateway, clickhouse: Any, token: str) -> None:
     _until(agree, 30)  # holds of requests that died expire after their deadline
 
 
-def _kill_at_random(gateway: RunningGateway) -> int:
+def _kill_at_random(gateway: RunningGateway, answered: Callable[[], int]) -> None:
+    """Kill each in turn, a random moment after the gateway has answered again; wait for that after the last, too."""
     chance = random.Random(20)
-    done = 0
     for number in range(KILLS):
-        time.sleep(chance.uniform(*PAUSE_S))
         victim = VICTIMS[number % len(VICTIMS)]
-        pid = gateway.children().get(victim)
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
-            done += 1
-    assert done >= KILLS * 0.7, "the supervisor did not bring its children back in time"
-    return done
+        time.sleep(chance.uniform(*PAUSE_S))
+        _until(lambda victim=victim: victim in gateway.children(), RECOVERS_WITHIN_S, f"{victim} was not started again")
+        os.kill(gateway.children()[victim], signal.SIGKILL)
+        enough = answered() + ANSWERS_BETWEEN
+        _until(lambda enough=enough: answered() >= enough, RECOVERS_WITHIN_S, f"no answers after {victim} was killed")
 
 
 def _rows_of(clickhouse: Any, answered: dict[str, int]) -> dict[str, list[int]]:
@@ -145,10 +145,9 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _until(condition: Any, within_s: float) -> None:
+def _until(condition: Callable[[], object], within_s: float, otherwise: str = "it is not so") -> None:
     give_up = time.monotonic() + within_s
-    while time.monotonic() < give_up:
-        if condition():
-            return
-        time.sleep(0.25)
-    raise TimeoutError(f"not so within {within_s:g} s")
+    while not condition():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"{otherwise} within {within_s:g} s")
+        time.sleep(0.1)

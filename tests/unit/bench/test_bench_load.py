@@ -25,7 +25,7 @@ def load(url: str, path: str = "/v1/chat/completions", **changed: object) -> Loa
         "model": "m",
         "key": "k",
         "connections": 2,
-        "seconds": 5.0,
+        "seconds": 60.0,  # the number of calls ends it, however slow the machine is
         "calls_max": 10,
         "prompt_bytes": 1024,
         "stream": False,
@@ -90,8 +90,10 @@ async def test_paced_chunks_come_one_by_one(upstream):
     assert outcome.answered == 2
     assert outcome.latency is not None
     assert outcome.latency.p50 >= 10 * CHUNKS
+    assert outcome.first_chunk is not None
+    assert outcome.first_chunk.p50 < outcome.latency.p50
     assert outcome.gap is not None
-    assert 5 < outcome.gap.p50 < 30
+    assert outcome.gap.p50 > 5
 
 
 async def test_an_upstream_that_waits_is_waited_for(upstream):
@@ -104,7 +106,7 @@ async def test_an_upstream_that_waits_is_waited_for(upstream):
 async def test_the_time_ends_a_run(upstream):
     url, _ = upstream
     outcome = await put_on(load(url, "/wait-50/v1/chat/completions", seconds=0.2, calls_max=1000))
-    assert 2 <= outcome.answered == outcome.sent <= 10
+    assert 1 <= outcome.answered == outcome.sent <= 10, "each takes 50 ms, on either of two connections"
 
 
 async def test_a_path_that_is_not_served_is_an_error(upstream):
