@@ -9,6 +9,7 @@ import orjson
 
 from services.policy.guardrails.content_filter import ContentFilter, Refusal, build_content_filter
 from services.policy.guardrails.failure import GuardrailConfigError
+from services.policy.guardrails.signed_thoughts import without_broken
 from services.policy.guardrails.texts import TEXT_FIELDS, TOKEN_FIELDS, Text, has_tokens, texts_of
 from shared.config.sections.guardrails import Guardrail, GuardrailParams, TaggedModes
 from shared.errors import BlockedByGuardrail
@@ -114,6 +115,7 @@ class Chain:
                     return refusal
                 masked |= text.replaced
             if masked:
+                without_broken(holder[name])
                 fields[name] = msgspec.Raw(orjson.dumps(holder[name]))
                 changed = True
         return Passed(msgspec.json.encode(fields) if changed else None, tuple(names))

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from services.policy.guardrails.signed_thoughts import break_seal, without_broken
+from shared.sealed_thoughts import sealed, unsealed
+
 TEXT_FIELDS = (
     *("system", "instructions", "messages", "prompt", "suffix", "input", "prediction", "query", "documents"),
     *("contents", "systemInstruction", "system_instruction", "generateContentRequest", "generate_content_request"),
@@ -67,6 +70,7 @@ class Text:
     def replace(self, value: str) -> None:
         self._holder[self._at] = value
         self.replaced = True
+        break_seal(self._holder, self._at)
 
 
 def texts_of(holder: dict[str, Any], field: str) -> Iterator[Text]:
@@ -81,6 +85,8 @@ def texts_of(holder: dict[str, Any], field: str) -> Iterator[Text]:
         if isinstance(value, str):
             if at == "arguments":
                 yield from _texts_of_json(holder_of, at)
+            elif at == "encrypted_content":
+                yield from _texts_of_sealed(holder_of, at)
             elif value:
                 yield Text(value, False, holder_of, at)
         elif at in _DATA and holder_of is not holder:
@@ -103,9 +109,21 @@ def _has_number(values: list[Any]) -> bool:
 
 
 def _is_text(holder: dict[str, Any], key: str) -> bool:
-    if key in _TEXTS or key in _AROUND or key in _DATA:
+    if key in _TEXTS or key in _AROUND or key in _DATA or key == "encrypted_content":
         return True
     return key == "data" and holder.get("type") == "text"  # a document's source; those of other types are base64
+
+
+def _texts_of_sealed(holder: dict[str, Any], at: str) -> Iterator[Text]:
+    """Thoughts that were sealed here are text for whoever writes them; another's seal cannot be read."""
+    blocks: dict[str, Any] = {"content": unsealed(holder[at])}
+    replaced = False
+    for text in texts_of(blocks, "content"):
+        yield text
+        replaced |= text.replaced
+    if replaced:
+        without_broken(blocks)
+        holder[at] = sealed(blocks["content"])
 
 
 def _texts_of_json(holder: Any, at: str | int) -> Iterator[Text]:

@@ -3,25 +3,15 @@
 Source: https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
 """
 
-import base64
-import binascii
 from typing import Any
 
-import orjson
-
 from services.router.providers.answers.rejection import InvalidField
+from shared.sealed_thoughts import unsealed
 
 Messages = list[dict[str, Any]]
 
-SEALED = "meterhouse:"
-"""Begins the encrypted_content of thoughts that another provider than OpenAI signed: its blocks and signatures."""
-
 _LEFT_BY_TOOLS = {"web_search_call", "file_search_call", "code_interpreter_call", "item_reference", "compaction"}
 """What tools that OpenAI itself ran have left behind: the answer's text says what came of it."""
-
-
-def sealed(blocks: list[dict[str, Any]]) -> str:
-    return SEALED + base64.b64encode(orjson.dumps(blocks)).decode()
 
 
 def messages_of(given: object, unsupported: dict[str, str]) -> Messages:
@@ -134,19 +124,8 @@ def _thoughts(item: dict[str, Any]) -> dict[str, Any]:
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     )
     said: dict[str, Any] = {"reasoning_content": text} if text else {}
-    blocks = _unsealed(item.get("encrypted_content"))
+    blocks = unsealed(item.get("encrypted_content"))
     return {**said, "thinking_blocks": blocks} if blocks else said
-
-
-def _unsealed(content: object) -> list[dict[str, Any]]:
-    if not isinstance(content, str) or not content.startswith(SEALED):
-        return []
-    try:
-        blocks = orjson.loads(base64.b64decode(content[len(SEALED) :], validate=True))
-    except (binascii.Error, orjson.JSONDecodeError):
-        return []
-    is_list = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
-    return blocks if is_list else []
 
 
 def _string(holder: dict[str, Any], name: str, path: str) -> str:
