@@ -6,6 +6,7 @@ import msgspec
 
 from shared.deployments import Deployment
 from shared.prices import Cost, PriceBook, PriceRow, charged, cost_of
+from shared.prices.fees import as_billed
 from shared.prices.reporters import REPORTERS
 from shared.prices.row import of_search_size
 from shared.usage import Usage
@@ -50,6 +51,7 @@ def price_call(
     )
     computed = NOT_PRICED.computed
     if row is not None:
+        usage = as_billed(deployment.provider, usage)
         if usage.search_size:
             row = of_search_size(row, usage.search_size)
         if "compute_ms" in row.rates and not usage.compute_ms and not usage.audio_input_ms and usage.requests:

@@ -11,6 +11,7 @@ from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import TimeOfDateConstraint
 
 from shared.money import PICO_PER_USD
+from shared.prices.fees import fees_of
 from shared.prices.row import PriceRow, Rate, exact
 from shared.prices.snapshots import covered, edition_of
 
@@ -59,7 +60,7 @@ def catalogue_row(
     snapshot = snapshot or get_snapshot()
     found = _find(provider, model, snapshot)
     if found is None:
-        return None
+        return _unlisted_row(provider, model, at.astimezone(UTC))
     provider_id, info = found
     at = at.astimezone(UTC)
     prices = info.get_prices(at, _CONTEXTS[tier] if tier else None)
@@ -69,9 +70,19 @@ def catalogue_row(
         if (rate := _rate(getattr(prices, key, None), per)) is not None
     }
     if not rates:
-        return None
+        return _unlisted_row(provider, model, at)
+    rates = {**fees_of(provider, model, at.date(), known=True), **rates}
     served = f"#{tier}" if tier else ""
     return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", edition_of(snapshot), rates)
+
+
+def _unlisted_row(provider: str, model: str, at: datetime) -> PriceRow | None:
+    fees = fees_of(provider, model, at.date(), known=False)
+    return PriceRow(f"{provider}/{model}@{at:%Y-%m-%d}", FEES, fees) if fees else None
+
+
+FEES = "fees.toml"
+"""The source of rows that the catalogue knows nothing of."""
 
 
 _CONTEXTS = {  # by our tier: what the catalogue's variants are chosen by

@@ -68,7 +68,9 @@ def output_rate_ceiling(row: PriceRow) -> int | Decimal:
 
 def unit_rate_ceiling(row: PriceRow, usage_class: str) -> int | Decimal:
     """Return the dearest pico-dollars a unit of any class can cost, 0 where the row cannot price it."""
-    of_sizes = (f"{usage_class}_low", f"{usage_class}_high")  # of searches
+    if usage_class == "input":  # a provider may keep it, or find it, in its cache
+        return input_rate_ceiling(row)
+    of_sizes = (f"{usage_class}_low", f"{usage_class}_high", f"{usage_class}_preview")  # of searches
     rates = (row.rate_for(usage_class), *[row.rates.get(name) for name in of_sizes])
     return max([rate.highest for rate in rates if rate is not None], default=0)
 

@@ -59,12 +59,15 @@ def dearest_rows(deployment: Priced, tier: str, *, start: float, end: float) -> 
         geos={"", deployment.geo, *GEOS.get(deployment.provider, ())},
         terms=deployment.terms,
     )
+    return [with_unseen(row, deployment) for row in rows]
+
+
+def with_unseen(row: PriceRow, deployment: Priced) -> PriceRow:
+    """Return the row, with what the deployment does by itself in the price of every call."""
     searches = SEARCHES_MAX.get(deployment.provider, 0)
     tokens = max([most for name, most in UNSEEN_TOKENS.items() if name in deployment.priced_as], default=0)
-    return [_with_unseen(row, searches, tokens) for row in rows] if searches or tokens else rows
-
-
-def _with_unseen(row: PriceRow, searches: int, tokens: int) -> PriceRow:
+    if not searches and not tokens:
+        return row
     beside = row.rates[MARGIN].base if MARGIN in row.rates else 0
     beside += searches * unit_rate_ceiling(row, "web_searches") + tokens * output_rate_ceiling(row)
     return row._replace(rates={**row.rates, MARGIN: Rate(beside)})

@@ -39,7 +39,8 @@ def exact(rate: Decimal) -> int | Decimal:
 class PriceRow(NamedTuple):
     """`rates` by usage class (the counts of shared.usage.Usage); an absent class falls back as in `FALLBACKS`.
 
-    Beside those, `web_searches_low` and `web_searches_high` are what searches of another size than the usual cost.
+    Beside those, `web_searches_low`, `web_searches_high` and `web_searches_preview` are what searches of another size,
+    or by another tool, than the usual cost.
     """
 
     id: str
@@ -74,7 +75,7 @@ def multiplied(row: PriceRow, factor: Decimal, why: str) -> PriceRow:
 
 
 def of_search_size(row: PriceRow, size: str) -> PriceRow:
-    """Return the row with the price of a web search of that size (low, high), where it has one."""
+    """Return the row with the price of a web search of that size (low, high, preview), where it has one."""
     rate = row.rates.get(f"web_searches_{size}")
     return row if rate is None else row._replace(rates={**row.rates, "web_searches": rate})
 
@@ -101,6 +102,16 @@ FREE_WHEN_UNLISTED = frozenset(UNIT_CLASSES)
 """Units that are not tokens: most providers bill some of them and no others; absent from a row they cost nothing."""
 
 FREE_BESIDES = frozenset(
-    ("requests", "web_searches", "file_searches", "code_sessions", "search_sources", "compute_ms", "images")
+    (
+        "requests",
+        "web_searches",
+        "file_searches",
+        "code_sessions",
+        "tool_image_input",
+        "tool_image_output",
+        "search_sources",
+        "compute_ms",
+        "images",
+    )
 )
 """Of these, the ones that never are all that a call is paid for: alone they leave no call without a price."""

@@ -21,7 +21,7 @@ from shared.usage.gemini import usage_from_gemini
 from shared.usage.ollama import usage_from_ollama
 from shared.usage.openai_chat import usage_from_openai
 from shared.usage.openai_media import usage_from_images, usage_from_realtime, usage_from_transcription, usage_of_speech
-from shared.usage.openai_responses import usage_from_responses
+from shared.usage.openai_responses import usage_from_responses, usage_in_response
 from shared.usage.single_figures import (
     usage_from_deepgram,
     usage_from_pages,
@@ -56,6 +56,7 @@ __all__ = [
     "usage_from_total",
     "usage_from_transcription",
     "usage_from_watsonx",
+    "usage_in_response",
     "usage_of",
     "usage_of_speech",
 ]

@@ -36,6 +36,7 @@ def usage_from_anthropic(usage: object) -> Usage | None:
         output=output - thought,
         reasoning=thought,
         web_searches=count_or_0(tools, "web_search_requests"),
+        code_sessions=int(count_or_0(tools, "code_execution_requests") > 0),
         tier=tier_of(usage.get("speed")) or tier_of(usage.get("service_tier")),
         geo=geo if isinstance(geo, str) and geo not in ("global", "not_available") else "",
         mismatch=problem,

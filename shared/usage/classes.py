@@ -37,6 +37,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     web_searches: int = 0
     file_searches: int = 0
     code_sessions: int = 0  # sandboxes opened for code the model runs
+    tool_image_input: int = 0  # tokens that a tool's own model of pictures read
+    tool_image_output: int = 0  # and made
     search_units: int = 0  # of a reranker
     search_sources: int = 0  # sources read, where those are billed and not the searches
     images: int = 0  # pictures made

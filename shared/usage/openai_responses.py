@@ -13,8 +13,22 @@ from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 from shared.usage.tier import tier_of
 
 
-def usage_from_responses(usage: object, *, output: object = (), tier: object = None) -> Usage | None:
-    """Return the disjoint form, or None if `usage` is none. `output` are the response's items, `tier` its service_tier.
+def usage_in_response(response: dict[str, Any]) -> Usage | None:
+    """Return what a whole response tells of what it used."""
+    return usage_from_responses(
+        response.get("usage"),
+        output=response.get("output") or (),
+        tier=response.get("service_tier"),
+        tools=response.get("tools") or (),
+        tool_usage=response.get("tool_usage"),
+    )
+
+
+def usage_from_responses(
+    usage: object, *, output: object = (), tier: object = None, tools: object = (), tool_usage: object = None
+) -> Usage | None:
+    """Return the disjoint form, or None if `usage` is none. `output` are the response's items, `tier` its service_tier,
+    `tools` those it was given, `tool_usage` what stands beside the usage: the pictures that a tool made.
 
     The reading of totals is that of chat: reasoning beside output_tokens, where total_tokens says so.
     """
@@ -41,9 +55,13 @@ def usage_from_responses(usage: object, *, output: object = (), tier: object = N
     written_classes, written_problem = answer_classes(
         Answer(came, reasoning, count_or_0(wrote, "audio_tokens"), count_or_0(wrote, "image_tokens"))
     )
+    counts = {**read_classes, **written_classes, **_tools(usage, output)}
+    for name, number in _pictures(tool_usage).items():
+        counts[name] = counts.get(name, 0) + number
     return usage_of(
-        {**read_classes, **written_classes, **_tools(usage, output)},
+        counts,
         tier=tier_of(tier),
+        search_size="preview" if _has_older_search(tools) else "",
         reported_cost_pico=reported_cost(usage),
         mismatch=problem or read_problem or written_problem,
     )
@@ -64,6 +82,7 @@ def _tools(usage: dict[str, Any], output: object) -> dict[str, int]:
     items = [item for item in output if isinstance(item, dict)] if isinstance(output, list | tuple) else []
     kinds = [str(item.get("type")) for item in items]
     containers = {item.get("container_id") for item in items if item.get("type") == "code_interpreter_call"}
+    containers |= {where for item in items if item.get("type") == "shell_call" and (where := _container(item))}
     return {
         "web_searches": sum(
             kind == "web_search_call" and _searched(item) for kind, item in zip(kinds, items, strict=True)
@@ -73,7 +92,29 @@ def _tools(usage: dict[str, Any], output: object) -> dict[str, int]:
     }
 
 
+def _container(item: dict[str, Any]) -> object:
+    """A shell that the client runs itself has none."""
+    where = item.get("environment")
+    return where.get("container_id") if isinstance(where, dict) else None
+
+
 def _searched(item: dict[str, Any]) -> bool:
     """Opening a page, or finding a text in it, is no search."""
     action = item.get("action")
     return not isinstance(action, dict) or action.get("type") in (None, "search")
+
+
+def _pictures(tool_usage: object) -> dict[str, int]:
+    """Return the tokens of pictures made by a tool: by a model of its own, in no total of the response.
+
+    https://github.com/Wei-Shaw/sub2api/issues/1999
+    """
+    made = tool_usage.get("image_gen") if isinstance(tool_usage, dict) else None
+    read, wrote = count_or_0(made, "input_tokens"), count_or_0(made, "output_tokens")
+    return {"tool_image_input": read, "tool_image_output": wrote} if read or wrote else {}
+
+
+def _has_older_search(tools: object) -> bool:
+    """The tool web_search_preview has another price than web_search."""
+    entries = tools if isinstance(tools, list | tuple) else ()
+    return any(isinstance(tool, dict) and str(tool.get("type")).startswith("web_search_preview") for tool in entries)

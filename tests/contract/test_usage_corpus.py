@@ -4,26 +4,21 @@ import ast
 import operator
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 import shared.usage as readers
 from shared.money import pico_to_usd, usd_to_pico
-from shared.prices import PriceRow, Rate, cost_of
-from shared.prices.row import exact, of_search_size
-from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, UNIT_CLASSES, Usage
+from shared.prices import cost_of
+from shared.prices.row import of_search_size
+from tests.contract.corpus import FILES, read, row_of
 
-FOLDER = Path(__file__).parent / "usage"
-FILES = {path.stem: orjson.loads(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))}
 CASES = [
     pytest.param(case, id=f"{name}: {case['name']}") for name, document in FILES.items() for case in document["cases"]
 ]
 every_case = pytest.mark.parametrize("case", CASES)
 
-_UNITS = {"K": 1_000, "M": 1_000_000}
 _OPERATORS: dict[type[ast.operator], Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -68,31 +63,6 @@ def test_there_are_enough_cases_and_no_two_have_one_name() -> None:
 def test_every_reader_has_a_case() -> None:
     used = {case["reader"] for document in FILES.values() for case in document["cases"]}
     assert used == {name for name in vars(readers) if name.startswith(("usage_from_", "usage_of_"))}
-
-
-def read(case: dict[str, Any]) -> Usage:
-    usage = getattr(readers, case["reader"])(case["usage"], **case.get("args", {}))
-    assert isinstance(usage, Usage)
-    return usage
-
-
-def row_of(prices: dict[str, str]) -> PriceRow:
-    """Return the row of prices such as "3/1M > 200000: 6/1M"."""
-    known = {*INPUT_CLASSES, *OUTPUT_CLASSES, *UNIT_CLASSES, "web_searches_low", "web_searches_high"}
-    assert prices.keys() <= known
-    rates = {}
-    for usage_class, text in prices.items():
-        base, *steps = text.split(" > ")
-        tiers = [step.split(": ") for step in steps]
-        rates[usage_class] = Rate(pico_of(base), tuple((int(start), pico_of(price)) for start, price in tiers))
-    return PriceRow("case", "test", rates)
-
-
-def pico_of(price: str) -> int | Decimal:
-    """Return the pico-dollars of a unit; a price by the minute may be no finite decimal, but its cost here is one."""
-    usd, units = price.split("/")
-    count = int(units[:-1]) * _UNITS[units[-1]] if units[-1] in _UNITS else int(units)
-    return exact(Decimal(usd) * 10**12 / count)
 
 
 def worked_out(node: ast.expr) -> Fraction:

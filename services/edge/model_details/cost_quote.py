@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 from shared.deployments import Deployment
 from shared.model_names import provider_told_by
 from shared.prices import Charged, Cost, PriceBook, PriceRow, Terms, charged, cost_of
+from shared.prices.fees import as_billed
+from shared.prices.row import of_search_size
 from shared.usage import (
     Usage,
     usage_from_anthropic,
     usage_from_gemini,
     usage_from_openai,
-    usage_from_responses,
+    usage_in_response,
 )
 
 
@@ -43,6 +45,8 @@ def quote(
             geo=usage.geo or one.geo,
         )
         if row is not None:
+            usage = as_billed(one.provider, usage)
+            row = of_search_size(row, usage.search_size) if usage.search_size else row
             cost = cost_of(usage, row)
             return Quote(one.provider, usage, row, cost, charged(cost.pico, one.terms or Terms()))
     return None
@@ -56,8 +60,7 @@ def usage_of_answer(answer: dict[str, Any]) -> Usage | None:
     if "usageMetadata" in answer:
         return usage_from_gemini(answer["usageMetadata"])
     tier = answer.get("service_tier")
-    found = usage_from_openai(usage, tier=tier)
-    return found or usage_from_responses(usage, output=answer.get("output", ()), tier=tier)
+    return usage_from_openai(usage, tier=tier) or usage_in_response(answer)
 
 
 def _listed(model: str) -> tuple[Deployment, ...]:

@@ -4,13 +4,19 @@ from typing import Any
 
 import msgspec
 
-from services.edge.peeks.form import text_of, texts_bytes
+from services.edge.peeks.audio import LEAST_MS
+from services.edge.peeks.form import count_of, text_of, texts_bytes
 from services.edge.peeks.media import text_and_media
-from services.edge.peeks.peek import Ours, Peek, peek_of
+from services.edge.peeks.peek import Ours, Peek, Units, peek_of
+from services.edge.peeks.provider_tools import live_search_units, tool_units
+from services.edge.peeks.rerank import search_units
+from shared.audio import duration_bound_ms
 from shared.errors import InvalidRequest
 from shared.forms import Field
 
 ROUTE = "pass-through"
+PAGES_MAX = 1_000
+"""Of a document that Mistral reads. https://docs.mistral.ai/capabilities/document_ai/basic_ocr/"""
 
 
 class _Nested(msgspec.Struct, rename="camel"):
@@ -30,7 +36,17 @@ class _Anything(msgspec.Struct):
     generation_config: _Nested | None = msgspec.field(default=None, name="generationConfig")
     inference_config: _Nested | None = msgspec.field(default=None, name="inferenceConfig")
     user: str | None = None
-    tools: list[Any] | None = None
+    tools: Any = None
+    max_tool_calls: Any = None
+    web_search_options: Any = None
+    search_parameters: Any = None
+    plugins: Any = None
+    service_tier: Any = None
+    serviceTier: Any = None
+    speed: Any = None
+    document: Any = None  # of Mistral's OCR
+    documents: Any = None  # of a reranker
+    query: Any = None
 
 
 _decode = msgspec.json.Decoder(_Anything).decode
@@ -46,7 +62,8 @@ def peek_anything(body: bytes) -> Peek:
         asked = _decode(body) if body.lstrip().startswith(b"{") else _Anything()
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"{ROUTE}: the body cannot be read: {error}", param="request_body") from error
-    ours = Ours(model=asked.model, user=asked.user)
+    ours = Ours(model=asked.model, user=asked.user, service_tier=_tier(asked), speed=asked.speed)
+    n = 1 if asked.n is None else asked.n
     return peek_of(
         ours,
         ROUTE,
@@ -54,16 +71,47 @@ def peek_anything(body: bytes) -> Peek:
         stream=True,
         max_tokens=_most(asked),
         max_tokens_field="max_tokens",
-        n=1 if asked.n is None else asked.n,
+        n=n,
         has_tools=bool(asked.tools),
         images=_media_in(body),
+        units=(*_units(asked, body), ("images", n)),
     )
 
 
 def peek_any_form(fields: tuple[Field, ...], _: int) -> Peek:
     files = sum(field.filename is not None for field in fields)
     ours = Ours(model=text_of(fields, "model"), user=text_of(fields, "user"))
-    return peek_of(ours, ROUTE, texts_bytes(fields), stream=True, images=files)
+    sent = b"".join(field.value for field in fields if field.filename is not None)
+    return peek_of(
+        ours,
+        ROUTE,
+        texts_bytes(fields),
+        stream=True,
+        images=files,
+        units=(
+            ("audio_input_ms", max(LEAST_MS, duration_bound_ms(sent))),
+            ("images", count_of(fields, "n", ROUTE) or 1),
+        ),
+    )
+
+
+def _tier(asked: _Anything) -> Any:
+    """Bedrock's is an object."""
+    said = asked.service_tier if asked.serviceTier is None else asked.serviceTier
+    return said.get("type") if isinstance(said, dict) else said
+
+
+def _units(asked: _Anything, body: bytes) -> Units:
+    """Return what any API bills by other units than tokens; a unit that the model has no price for costs nothing."""
+    searches = asked.web_search_options is not None or asked.plugins is not None
+    units = tool_units(asked.tools, len(body), runs_max=asked.max_tool_calls, searches=searches)
+    if asked.search_parameters is not None:
+        units += live_search_units(asked.search_parameters)
+    if asked.document is not None:
+        units += (("pages", PAGES_MAX), ("annotated_pages", PAGES_MAX))
+    if isinstance(asked.documents, list) and isinstance(asked.query, str):
+        units += (("search_units", search_units(asked.query, asked.documents, len(body))),)
+    return (*units, ("input_characters", len(body)))
 
 
 def _most(asked: _Anything) -> int | None:

@@ -20,6 +20,8 @@ HEARD_TOKENS_PER_S = 30
 """A second of audio is 10 tokens to OpenAI's realtime models, 17 to its transcription models and 32 to Gemini's."""
 WRITTEN_TOKENS_PER_S = 20
 WRITTEN_TOKENS_AROUND = 500
+LEAST_MS = 10_000
+"""What a shorter recording is billed as at Groq. https://console.groq.com/docs/speech-to-text"""
 
 
 class _Speech(Ours, kw_only=True):
@@ -66,13 +68,14 @@ def _listening(fields: tuple[Field, ...], route: str) -> Peek:
     audio = required(fields, "file", route=route)
     milliseconds = duration_bound_ms(audio.value)
     seconds = -(-milliseconds // 1000)
+    billed = max(milliseconds, LEAST_MS)
     return peek_of(
         ours_in(fields, route),
         route,
         texts_bytes(fields),
         stream=is_true(fields, "stream"),
         units=(
-            ("audio_input_ms", milliseconds),
+            ("audio_input_ms", billed),
             ("audio_input", seconds * HEARD_TOKENS_PER_S),
             ("output", WRITTEN_TOKENS_AROUND + seconds * WRITTEN_TOKENS_PER_S),
         ),

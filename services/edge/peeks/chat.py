@@ -6,8 +6,9 @@ import msgspec
 
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import text_and_media
-from services.edge.peeks.peek import Ours, Peek, peek_of
-from services.edge.peeks.provider_tools import tool_units
+from services.edge.peeks.peek import Ours, Peek, Units, peek_of
+from services.edge.peeks.provider_tools import live_search_units, tool_units
+from shared.audio import LEAST_BYTES_PER_S
 from shared.errors import InvalidRequest
 
 ROUTE = "/chat/completions"
@@ -31,6 +32,7 @@ class _Chat(Ours, kw_only=True):
     tools: list[Any] | None = None
     web_search_options: Any = None
     search_parameters: Any = None  # xAI's
+    plugins: Any = None  # OpenRouter's
 
 
 _decode = msgspec.json.Decoder(_Chat).decode
@@ -51,7 +53,6 @@ def peek_chat(body: bytes) -> Peek:
     elif chat.max_tokens is not None:
         field, max_tokens = "max_tokens", chat.max_tokens
     text_bytes, images = text_and_media(body)
-    searches = chat.web_search_options is not None or chat.search_parameters is not None
     return peek_of(
         chat,
         ROUTE,
@@ -63,5 +64,18 @@ def peek_chat(body: bytes) -> Peek:
         n=1 if chat.n is None else chat.n,
         has_tools=bool(chat.tools),
         images=images,
-        units=tool_units(chat.tools, searches=searches) if chat.tools or searches else (),
+        units=_units(chat, text_bytes) + _recordings(body),
     )
+
+
+def _recordings(body: bytes) -> Units:
+    """Some bill a recording by its seconds, and not by its tokens."""
+    return (("audio_input_ms", -(-len(body) * 1000 // LEAST_BYTES_PER_S)),) if b'"input_audio"' in body else ()
+
+
+def _units(chat: _Chat, text_bytes: int) -> Units:
+    if not chat.tools and chat.web_search_options is None and chat.search_parameters is None and chat.plugins is None:
+        return ()
+    searches = chat.web_search_options is not None or chat.search_parameters is not None or chat.plugins is not None
+    units = tool_units(chat.tools, text_bytes, searches=searches)
+    return units if chat.search_parameters is None else (*units, *live_search_units(chat.search_parameters))

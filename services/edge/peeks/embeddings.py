@@ -27,4 +27,11 @@ def peek_embeddings(body: bytes) -> Peek:
     asked = decoded(_decode, body, ROUTE)
     if not asked.input:
         raise InvalidRequest(f"{ROUTE}: 'input' must hold a text.", param="input")
-    return peek_of(asked, ROUTE, len(body))
+    pictures = sum(_is_picture(part) for part in asked.input) if isinstance(asked.input, list) else 0
+    if not pictures:
+        return peek_of(asked, ROUTE, len(body))
+    return peek_of(asked, ROUTE, len(body), images=pictures, units=(("input_images", pictures),))
+
+
+def _is_picture(part: object) -> bool:
+    return isinstance(part, dict) or (isinstance(part, str) and part.startswith("data:image/"))

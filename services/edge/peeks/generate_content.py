@@ -7,6 +7,7 @@ import msgspec
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import ESCAPED_ASCII
 from services.edge.peeks.peek import Ours, Peek, peek_of
+from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
 ROUTE = "generateContent"
@@ -24,6 +25,7 @@ class _Generate(Ours, kw_only=True):
     generationConfig: _Config | None = None
     generation_config: _Config | None = None
     tools: Any = None
+    serviceTier: Any = None
     generateContentRequest: dict[str, Any] | None = None
     generate_content_request: dict[str, Any] | None = None
 
@@ -61,6 +63,8 @@ def _peek(body: bytes, *, stream: bool) -> Peek:
     most = config.maxOutputTokens if config.maxOutputTokens is not None else config.max_output_tokens
     count = config.candidateCount if config.candidateCount is not None else config.candidate_count
     text_bytes, images = _text_and_media(body)
+    if asked.service_tier is None:
+        asked.service_tier = asked.serviceTier
     return peek_of(
         asked,
         ROUTE,
@@ -71,6 +75,7 @@ def _peek(body: bytes, *, stream: bool) -> Peek:
         n=1 if count is None else count,
         has_tools=bool(asked.tools),
         images=images,
+        units=tool_units(asked.tools, text_bytes) if asked.tools else (),
     )
 
 

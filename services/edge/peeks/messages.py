@@ -7,10 +7,14 @@ import msgspec
 
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import ESCAPED_ASCII
-from services.edge.peeks.peek import Ours, Peek, peek_of
+from services.edge.peeks.peek import Ours, Peek, Units, peek_of
+from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
 ROUTE = "/v1/messages"
+SUMMARY_TOKENS = 20_000
+"""Of a compaction: no bound is published, the documented example has 3,500.
+https://platform.claude.com/docs/en/build-with-claude/compaction"""
 
 
 class _Message(msgspec.Struct):
@@ -20,6 +24,7 @@ class _Message(msgspec.Struct):
 class _Counted(Ours, kw_only=True):
     messages: list[_Message]
     tools: list[Any] | None = None
+    context_management: Any = None
 
 
 class _Messages(_Counted, kw_only=True):
@@ -78,7 +83,16 @@ def _peek(
         user=user if isinstance(user, str) else None,
         has_tools=bool(asked.tools),
         images=images,
+        units=_units(asked, text_bytes) if asked.tools or asked.context_management is not None else (),
     )
+
+
+def _units(asked: _Counted, text_bytes: int) -> Units:
+    """A compaction reads the conversation once more and writes a summary, beside the answer."""
+    units = tool_units(asked.tools, text_bytes)
+    if asked.context_management is None:
+        return units
+    return (*units, ("input", text_bytes), ("output", SUMMARY_TOKENS))
 
 
 def _text_and_images(body: bytes) -> tuple[int, int]:

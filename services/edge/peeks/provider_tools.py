@@ -1,6 +1,8 @@
-"""Tools that a provider runs itself and bills by the piece: how often at most."""
+"""Tools that a provider runs itself: how often at most, what they are billed by, and how much they make it read."""
 
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from services.edge.peeks.peek import Units
 
@@ -8,31 +10,130 @@ SEARCHES_MAX = 100
 """Web searches of one answer where the request sets no `max_uses`: providers publish no bound."""
 
 RUNS_MAX = 20
-"""Searches of files, and sandboxes, of one answer."""
+"""Searches of files, pages fetched, and sandboxes, of one answer."""
 
-_GOOGLE = {"googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "enterpriseWebSearch"}
-_KINDS = (
-    ("web_search", "web_searches", SEARCHES_MAX),
-    ("x_search", "web_searches", SEARCHES_MAX),
-    ("file_search", "file_searches", RUNS_MAX),
-    ("code_interpreter", "code_sessions", RUNS_MAX),
-    ("code_execution", "code_sessions", RUNS_MAX),
+PICTURES_MAX = 10
+PICTURE_TOKENS = 6_240
+"""What a picture of 1536 by 1024 at high quality has. https://platform.openai.com/docs/guides/image-generation"""
+_PICTURE_PIXELS = 1536 * 1024
+
+SOURCES_MAX = 50
+"""Sources of xAI's Live Search: `max_search_results` is 20 where it is not set, 50 at most."""
+
+ROUNDS_MAX = 10
+"""How often a model goes on with what its tools found, within one answer: Anthropic stops it there (`pause_turn`).
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
+
+FOUND_TOKENS = 10_000
+"""What one search of the web puts before the model: OpenAI bills a block of 8,000 where it bills a fixed one.
+https://platform.openai.com/docs/pricing#built-in-tools"""
+
+CHUNK_TOKENS, CHUNKS = 800, 20
+"""Of a search of files, unless `max_num_results` says otherwise. https://platform.openai.com/docs/guides/tools-file-search"""
+
+PAGE_TOKENS = 100_000
+"""What one page or paper that is fetched has, unless `max_content_tokens` says less.
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool"""
+
+
+class _Kind(NamedTuple):
+    """Of a tool: the class it is billed by, "" for its tokens alone; runs and tokens read in each, at most."""
+
+    usage_class: str
+    runs: int
+    read: int = 0
+
+
+_KINDS = (  # by what a tool's type begins with; the longer name stands first
+    ("web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
+    ("x_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
+    ("browser_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
+    ("web_fetch", _Kind("", RUNS_MAX, PAGE_TOKENS)),
+    ("fetch_url", _Kind("", RUNS_MAX, PAGE_TOKENS)),
+    ("file_search", _Kind("file_searches", RUNS_MAX, CHUNK_TOKENS * CHUNKS)),
+    ("collections_search", _Kind("file_searches", RUNS_MAX, CHUNK_TOKENS * CHUNKS)),
+    ("mcp", _Kind("", RUNS_MAX, FOUND_TOKENS)),
+    ("code_interpreter", _Kind("code_sessions", RUNS_MAX)),
+    ("code_execution", _Kind("code_sessions", RUNS_MAX)),
+    ("shell", _Kind("code_sessions", RUNS_MAX)),
+    ("image_generation", _Kind("tool_image_output", PICTURES_MAX)),
 )
+_GOOGLE = {  # names of a tool's only field; what a search finds there is read for nothing
+    "googleSearch": _Kind("web_searches", SEARCHES_MAX),
+    "google_search": _Kind("web_searches", SEARCHES_MAX),
+    "googleSearchRetrieval": _Kind("web_searches", SEARCHES_MAX),
+    "google_search_retrieval": _Kind("web_searches", SEARCHES_MAX),
+    "enterpriseWebSearch": _Kind("web_searches", SEARCHES_MAX),
+    "googleMaps": _Kind("web_searches", SEARCHES_MAX),
+    "google_maps": _Kind("web_searches", SEARCHES_MAX),
+    "codeExecution": _Kind("", RUNS_MAX, FOUND_TOKENS),
+    "code_execution": _Kind("", RUNS_MAX, FOUND_TOKENS),
+    "urlContext": _Kind("", RUNS_MAX, PAGE_TOKENS),
+    "url_context": _Kind("", RUNS_MAX, PAGE_TOKENS),
+}
+_SEARCHING = _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)
 
 
-def tool_units(tools: list[Any] | None, *, searches: bool = False) -> Units:
-    """Return the units that `tools` may use up; `searches` where another field asks for web searches."""
-    most = {"web_searches": SEARCHES_MAX} if searches else {}
-    for tool in tools or ():
-        kind = tool.get("type") if isinstance(tool, dict) else None
-        if kind == "function":
-            continue
-        if isinstance(kind, str):
-            for name, usage_class, bound in _KINDS:
-                if kind.startswith(name):
-                    uses = tool.get("max_uses")
-                    own = uses if type(uses) is int and 0 <= uses <= bound else bound
-                    most[usage_class] = most.get(usage_class, 0) + own
-        elif isinstance(tool, dict) and _GOOGLE & tool.keys():
-            most["web_searches"] = most.get("web_searches", 0) + SEARCHES_MAX
+def tool_units(tools: object, prompt_bytes: int, *, runs_max: object = None, searches: bool = False) -> Units:
+    """Return the units that `tools` may use up, and the tokens that are read on top of the request, as `input`.
+
+    `prompt_bytes` bounds the request's own tokens, which are read again with what each run has found. `runs_max` is how
+    many runs of any tool the request allows in all, `searches` whether another field of it asks for web searches.
+    """
+    most: dict[str, int] = {}
+    reading: list[tuple[int, int]] = []  # runs, and tokens of each
+    for kind, tool in (*_run_by_provider(tools), *(((_SEARCHING, {}),) if searches else ())):
+        runs = _at_most(kind.runs, tool.get("max_uses"), runs_max)
+        if kind.usage_class:
+            units = runs * _picture_tokens(tool) if kind.usage_class == "tool_image_output" else runs
+            most[kind.usage_class] = most.get(kind.usage_class, 0) + units
+        if runs:
+            reading.append((runs, _read_by(tool, kind)))
+    if reading:
+        most["input"] = _read_again(reading, prompt_bytes)
     return tuple(most.items())
+
+
+def live_search_units(parameters: object) -> Units:
+    """Return the units of xAI's `search_parameters`: by the search or by the source, whichever it bills."""
+    asked = parameters.get("max_search_results") if isinstance(parameters, dict) else None
+    return (("search_sources", min(SOURCES_MAX, _whole(asked, SOURCES_MAX))),)
+
+
+def _run_by_provider(tools: object) -> Iterable[tuple[_Kind, dict[str, Any]]]:
+    """Yield what is run for the model and not by the client. Google takes a single tool for a list."""
+    for tool in tools if isinstance(tools, list) else [tools]:
+        if not isinstance(tool, dict):
+            continue
+        kind = tool.get("type")
+        if isinstance(kind, str):
+            if kind != "function":
+                yield from ((found, tool) for name, found in _KINDS if kind.startswith(name))
+        else:
+            yield from ((_GOOGLE[name], {}) for name in tool if name in _GOOGLE)
+
+
+def _read_again(reading: list[tuple[int, int]], prompt_bytes: int) -> int:
+    """Return the tokens of all rounds after the first: each has the prompt and all that was found before it."""
+    found = sorted((tokens for runs, tokens in reading for _ in range(runs)), reverse=True)[:ROUNDS_MAX]
+    return len(found) * prompt_bytes + sum(tokens * (len(found) - at) for at, tokens in enumerate(found))
+
+
+def _read_by(tool: dict[str, Any], kind: _Kind) -> int:
+    if kind.usage_class == "file_searches":
+        return CHUNK_TOKENS * _whole(tool.get("max_num_results"), CHUNKS)
+    return min(kind.read, _whole(tool.get("max_content_tokens"), kind.read))
+
+
+def _picture_tokens(tool: dict[str, Any]) -> int:
+    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(tool.get("size")))
+    pixels = int(size[1]) * int(size[2]) if size else 0
+    return -(-PICTURE_TOKENS * max(_PICTURE_PIXELS, pixels) // _PICTURE_PIXELS)
+
+
+def _at_most(bound: int, *allowed: object) -> int:
+    return min(bound, *[_whole(each, bound) for each in allowed])
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return value if type(value) is int and value >= 0 else otherwise

@@ -34,7 +34,21 @@ def peek_rerank(body: bytes) -> Peek:
         raise InvalidRequest(f"{ROUTE}: 'query' must hold a text.", param="query")
     if not asked.documents:
         raise InvalidRequest(f"{ROUTE}: 'documents' must hold at least one document.", param="documents")
-    most_documents = len(asked.documents) + len(body) // BYTES_A_DOCUMENT
-    repeated = most_documents * len(asked.query.encode())  # the query is read with each part of each document
-    units = -(-(most_documents + repeated // BYTES_A_DOCUMENT) // DOCUMENTS_A_UNIT)
-    return peek_of(asked, ROUTE, len(body) + repeated, units=(("search_units", units),))
+    units = search_units(asked.query, asked.documents, len(body))
+    read = len(body) + _repeated_bytes(asked.query, asked.documents, len(body))
+    return peek_of(asked, ROUTE, read, units=(("search_units", units),))
+
+
+def search_units(query: str, documents: list[Any], body_bytes: int) -> int:
+    """Return the search units of so many documents in so many bytes, at most."""
+    repeated = _repeated_bytes(query, documents, body_bytes)
+    return -(-(_most_documents(documents, body_bytes) + repeated // BYTES_A_DOCUMENT) // DOCUMENTS_A_UNIT)
+
+
+def _repeated_bytes(query: str, documents: list[Any], body_bytes: int) -> int:
+    """The query is read with each part of each document."""
+    return _most_documents(documents, body_bytes) * len(query.encode())
+
+
+def _most_documents(documents: list[Any], body_bytes: int) -> int:
+    return len(documents) + body_bytes // BYTES_A_DOCUMENT

@@ -7,6 +7,7 @@ import msgspec
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import ESCAPED_ASCII
 from services.edge.peeks.peek import Ours, Peek, peek_of
+from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
 ROUTE = "/responses"
@@ -18,6 +19,7 @@ class _Responses(Ours, kw_only=True):
     prompt: dict[str, Any] | None = None
     stream: bool | None = None
     max_output_tokens: int | None = None
+    max_tool_calls: int | None = None
     tools: list[Any] | None = None
     conversation: Any = None
     previous_response_id: str | None = None
@@ -62,6 +64,7 @@ def peek_responses(body: bytes) -> Peek:
         max_tokens_field="" if asked.max_output_tokens is None else "max_output_tokens",
         has_tools=bool(asked.tools),
         images=images,
+        units=tool_units(asked.tools, text_bytes, runs_max=asked.max_tool_calls) if asked.tools else (),
     )
 
 

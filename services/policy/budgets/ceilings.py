@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -91,6 +91,10 @@ class GroupCeiling(NamedTuple):
     providers: tuple[str, ...] = ()  # who may come to serve it, each once
 
 
+class RowsOf(Protocol):
+    def __call__(self, deployment: Deployment, tier: str, *, start: float, end: float) -> list[PriceRow]: ...
+
+
 class Ceilings:
     """Ceilings by group, made once a day: prices change by date."""
 
@@ -101,8 +105,13 @@ class Ceilings:
         context_fallbacks: NamesByName,
         default_output: int,
         policy_fallbacks: NamesByName | None = None,
+        rows: RowsOf = dearest_rows,
     ) -> None:
-        """`default_output` is the answer size taken, and sent as the maximum, where nothing else says one."""
+        """`default_output` is the answer size taken, and sent as the maximum, where nothing else says one.
+
+        `rows` gives every price that a call of a deployment may turn out to have.
+        """
+        self._rows = rows
         self._groups = groups
         self._fallbacks = fallbacks
         self._other_fallbacks = (context_fallbacks, policy_fallbacks or {})
@@ -181,7 +190,7 @@ class Ceilings:
         outputs: list[int | None] = []
         for deployment in candidates:
             # What is admitted today may be priced tomorrow.
-            found = dearest_rows(deployment, kind.tier, start=start, end=start + 2 * _DAY_S - 1)
+            found = self._rows(deployment, kind.tier, start=start, end=start + 2 * _DAY_S - 1)
             if not found or not all(_is_whole(row, kind) for row in found):
                 unpriced.append(f"{deployment.provider}/{deployment.model}")
             rows += found
@@ -241,14 +250,16 @@ def _largest(templates: Iterable[Template]) -> Template:
 def _is_whole(row: PriceRow, kind: Kind) -> bool:
     """Whether the row can price such a call: by the call or its duration, by the text on each side, or by its units.
 
-    Where text is written, a price for one side alone leaves the other unknown.
+    Where text is written, a price for one side alone leaves the other unknown; a call that goes out as it is need not
+    write any.
     """
     if "requests" in row.rates or "compute_ms" in row.rates:
         return True
-    reads = row.rate_for("input") is not None
+    reads, writes = row.rate_for("input") is not None, row.rate_for("output") is not None
+    by_unit = any(row.rate_for(name) is not None for name in kind.units if name != "input")
     if kind.writes:
-        return reads and row.rate_for("output") is not None
-    return reads or any(row.rate_for(name) is not None for name in kind.units)
+        return (reads and writes) or (by_unit and not reads and not writes)
+    return reads or by_unit
 
 
 def _answers_of(deployment: Deployment) -> int:

@@ -1,6 +1,6 @@
 """What is left of a request's hold for a try at a deployment, by the dearest that the deployment can cost now."""
 
-from services.router.streaming.money_line import UNBOUND, Rates, Room, rates_of, room_for, units_pico
+from services.router.streaming.money_line import UNBOUND, Rates, Room, rates_of, room_for, with_units
 from shared.calls import WRITING, Complete
 from shared.deployments import Deployment
 from shared.prices import PriceBook, PriceRow, dearest_rows
@@ -36,5 +36,5 @@ class Rooms:
         if known[1].ms_pico:
             units = (*units, ("compute_ms", max(0, request.deadline_ms - request.received_ms)))
         if units:
-            left_pico -= units_pico(known[2], units)
+            left_pico, bound = with_units(left_pico, bound, known[2], units)
         return room_for(left_pico, known[1], bound, writes=request.call_type in WRITING)

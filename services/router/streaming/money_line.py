@@ -51,9 +51,17 @@ def rates_of(rows: Iterable[PriceRow]) -> Rates:
     )
 
 
-def units_pico(rows: Sequence[PriceRow], units: tuple[tuple[str, int], ...]) -> int:
-    """Return what so many units of other classes than tokens of text cost at most."""
-    return sum(count * max(ceil(unit_rate_ceiling(row, name)) for row in rows) for name, count in units)
+def with_units(
+    left_pico: int, bound: Bound, rows: Sequence[PriceRow], units: tuple[tuple[str, int], ...]
+) -> tuple[int, Bound]:
+    """Return what is left beside `units` of other classes at their dearest, and the bound with what tools read."""
+    read = 0
+    for name, count in units:
+        if name == "input":
+            read += count
+        else:
+            left_pico -= count * max(ceil(unit_rate_ceiling(row, name)) for row in rows)
+    return left_pico, Bound(bound.input_tokens + read, bound.output_tokens, bound.n)
 
 
 def room_for(left_pico: int, rates: Rates, bound: Bound, *, writes: bool = True) -> Room | None:

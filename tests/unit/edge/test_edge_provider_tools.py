@@ -5,8 +5,25 @@ from typing import Any
 import orjson
 import pytest
 
+from services.edge.peeks.anything import PAGES_MAX, peek_any_form, peek_anything
+from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.chat import peek_chat
-from services.edge.peeks.provider_tools import RUNS_MAX, SEARCHES_MAX, tool_units
+from services.edge.peeks.generate_content import peek_generate
+from services.edge.peeks.messages import SUMMARY_TOKENS, peek_messages
+from services.edge.peeks.provider_tools import (
+    CHUNK_TOKENS,
+    FOUND_TOKENS,
+    PAGE_TOKENS,
+    PICTURE_TOKENS,
+    PICTURES_MAX,
+    ROUNDS_MAX,
+    RUNS_MAX,
+    SEARCHES_MAX,
+    SOURCES_MAX,
+    tool_units,
+)
+from services.edge.peeks.responses import peek_responses
+from shared.forms import Field
 
 
 @pytest.mark.parametrize(
@@ -22,12 +39,97 @@ from services.edge.peeks.provider_tools import RUNS_MAX, SEARCHES_MAX, tool_unit
             [{"type": "file_search"}, {"type": "code_interpreter"}],
             {"file_searches": RUNS_MAX, "code_sessions": RUNS_MAX},
         ),
+        ({"google_search": {}}, {"web_searches": SEARCHES_MAX}),
+        ([{"type": "web_fetch_20250910", "name": "web_fetch"}, {"type": "mcp"}, {"url_context": {}}], {}),
+        ([{"type": "image_generation"}], {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS}),
+        (
+            [{"type": "image_generation", "size": "3072x2048"}],
+            {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS * 4},
+        ),
         (["web_search", None, {"type": 3}], {}),
         (None, {}),
     ],
 )
 def test_what_a_provider_may_run_is_bounded(tools: Any, units: dict[str, int]) -> None:
-    assert dict(tool_units(tools)) == units
+    assert {name: most for name, most in tool_units(tools, 0) if name != "input"} == units
+
+
+@pytest.mark.parametrize(
+    ("tools", "read"),
+    [
+        ([{"type": "function", "function": {"name": "web_search"}}], None),
+        ([{"type": "web_search_20250305", "max_uses": 1}], 7 + FOUND_TOKENS),
+        ([{"type": "web_search_20250305", "max_uses": 2}], 2 * 7 + (2 + 1) * FOUND_TOKENS),
+        ([{"type": "web_search"}], ROUNDS_MAX * 7 + 55 * FOUND_TOKENS),
+        ([{"type": "web_fetch", "max_uses": 1}], 7 + PAGE_TOKENS),
+        ([{"type": "web_fetch", "max_uses": 1, "max_content_tokens": 5_000}], 7 + 5_000),
+        ([{"type": "file_search", "max_num_results": 50}], ROUNDS_MAX * 7 + 55 * 50 * CHUNK_TOKENS),
+        ([{"type": "web_search", "max_uses": 0}], None),
+        ([{"googleSearch": {}}], ROUNDS_MAX * 7),
+    ],
+)
+def test_what_is_found_is_read_again_in_every_round_that_follows(tools: Any, read: int | None) -> None:
+    assert dict(tool_units(tools, 7)).get("input") == read
+
+
+def test_a_request_says_how_many_runs_it_allows_in_all() -> None:
+    tools = [{"type": "web_search"}, {"type": "code_interpreter"}]
+    units = dict(tool_units(tools, 0, runs_max=3))
+    assert (units["web_searches"], units["code_sessions"]) == (3, 3)
+    body = orjson.dumps({"model": "m", "input": "x", "tools": tools, "max_tool_calls": 2})
+    assert dict(peek_responses(body).units)["web_searches"] == 2
+
+
+MESSAGES = [{"role": "user", "content": "x"}]
+
+
+def test_the_tools_of_every_dialect_are_bounded() -> None:
+    searching = {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]}
+    asked = {"model": "m", "max_tokens": 9, "messages": MESSAGES, **searching}
+    assert dict(peek_messages(orjson.dumps(asked)).units)["web_searches"] == 3
+    assert dict(peek_anything(orjson.dumps(asked)).units)["web_searches"] == 3
+    google = {"contents": "x", "tools": [{"googleSearch": {}}]}
+    assert dict(peek_generate(orjson.dumps(google)).units)["web_searches"] == SEARCHES_MAX
+    assert dict(peek_anything(orjson.dumps(google)).units)["web_searches"] == SEARCHES_MAX
+
+
+def test_a_compaction_reads_the_conversation_once_more() -> None:
+    asked = orjson.dumps({"model": "m", "max_tokens": 9, "messages": MESSAGES, "context_management": {"edits": []}})
+    assert peek_messages(asked).units == (("input", len(asked)), ("output", SUMMARY_TOKENS))
+
+
+@pytest.mark.parametrize(
+    ("body", "units"),
+    [
+        ({"n": 3}, {"images": 3}),
+        ({"input": "hello"}, {"images": 1}),
+        ({"document": {"document_url": "u"}}, {"pages": PAGES_MAX, "annotated_pages": PAGES_MAX}),
+        ({"query": "q", "documents": ["a"] * 150}, {"search_units": 2}),
+        ({"search_parameters": {}}, {"search_sources": SOURCES_MAX}),
+    ],
+)
+def test_whatever_is_passed_on_is_bound_in_every_unit(body: dict[str, Any], units: dict[str, int]) -> None:
+    raw = orjson.dumps(body)
+    assert dict(peek_anything(raw).units).items() >= {**units, "input_characters": len(raw)}.items()
+
+
+def test_a_recording_that_is_passed_on_is_bound_by_its_length() -> None:
+    def heard_ms(audio: bytes) -> int:
+        return dict(peek_any_form((Field("file", audio, "a.mp3"),), 0).units)["audio_input_ms"]
+
+    assert (heard_ms(bytes(75)), heard_ms(bytes(75_000))) == (LEAST_MS, 100_000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"service_tier": "priority"}, {"serviceTier": "PRIORITY"}, {"serviceTier": {"type": "priority"}}],
+)
+def test_the_tier_of_a_call_that_is_passed_on_is_told(body: dict[str, Any]) -> None:
+    assert peek_anything(orjson.dumps(body)).tier == "priority"
+
+
+def test_googles_name_for_the_tier_is_known() -> None:
+    assert peek_generate(b'{"contents":"x","serviceTier":"flex"}').tier == "flex"
 
 
 def peeked(**fields: Any) -> Any:
@@ -35,7 +137,9 @@ def peeked(**fields: Any) -> Any:
 
 
 def test_a_chat_that_may_search_is_bounded() -> None:
-    assert dict(peeked(web_search_options={}).units) == {"web_searches": SEARCHES_MAX}
+    for field in ("web_search_options", "search_parameters", "plugins"):
+        assert dict(peeked(**{field: {}}).units)["web_searches"] == SEARCHES_MAX
+    assert dict(peeked(search_parameters={"max_search_results": 5}).units)["search_sources"] == 5
     assert peeked(tools=[{"type": "function", "function": {"name": "f"}}]).units == ()
     assert peeked().units == ()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.streaming.money_line import UNBOUND, MoneyLine, Rates, rates_of, room_for, units_pico
+from services.router.streaming.money_line import UNBOUND, MoneyLine, Rates, rates_of, room_for, with_units
 from shared import tokens
 from shared.calls import Bound
 from shared.prices import PriceRow, Rate
@@ -229,4 +229,10 @@ def test_a_call_that_writes_nothing_is_paid_by_its_input() -> None:
 
 def test_units_are_paid_at_their_dearest_price() -> None:
     row = PriceRow("r", "test", {"images": Rate(7, ((100, 9),)), "input": Rate(1)})
-    assert units_pico([row], (("images", 2), ("audio_input_ms", 50), ("image_input", 3))) == 2 * 9 + 3
+    units = (("images", 2), ("audio_input_ms", 50), ("image_input", 3))
+    assert with_units(100, Bound(10, 5, 1), [row], units) == (100 - 2 * 9 - 3, Bound(10, 5, 1))
+
+
+def test_what_a_providers_tools_read_is_input_like_any() -> None:
+    row = PriceRow("r", "test", {"input": Rate(1), "output": Rate(2)})
+    assert with_units(100, Bound(10, 5, 1), [row], (("input", 40),)) == (100, Bound(50, 5, 1))

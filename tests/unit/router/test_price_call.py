@@ -77,3 +77,40 @@ def test_a_search_costs_by_its_size() -> None:
     sizes = {"search_context_cost_per_query.medium": 0.02, "search_context_cost_per_query.low": 0.01}
     assert price(Usage(web_searches=1, search_size="low"), prices=sizes).pico == 10**10
     assert price(Usage(web_searches=1), prices=sizes).pico == 2 * 10**10
+
+
+def test_a_short_recording_is_billed_as_ten_seconds_where_the_provider_does_so() -> None:
+    heard = Usage(audio_input_ms=3_000)
+    whisper = deployment(provider="groq", model="whisper-large-v3")
+    priced, usage = price_call(PriceBook(), whisper, heard, duration_ms=1, now=NOW)
+    assert (usage.audio_input_ms, priced.pico) == (10_000, 308_333_333)  # 0.111 USD an hour
+    assert price(heard, model="whisper-1").pico == 300_000_000  # OpenAI: 0.006 USD a minute
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "usd_pico"),
+    [
+        ("openai", "gpt-5", Usage(web_searches=1), 10**10),
+        ("openai", "gpt-4o", Usage(web_searches=1, search_size="preview"), 25 * 10**9),
+        ("openai", "gpt-5", Usage(web_searches=1, search_size="preview"), 10**10),
+        ("openai", "gpt-5", Usage(code_sessions=1), 3 * 10**10),
+        ("openai", "gpt-5", Usage(tool_image_output=1_000), 4 * 10**10),
+        ("openai", "gpt-4o-search-preview", Usage(), 25 * 10**9),
+        ("openai", "gpt-5-search-api", Usage(), 10**10),
+        ("openai", "omni-moderation-latest", Usage(input=900), 0),
+        ("xai", "grok-4", Usage(web_searches=2, code_sessions=1, file_searches=1), 175 * 10**8),
+        ("xai", "grok-4", Usage(search_sources=1), 25 * 10**9),
+        ("anthropic", "claude-sonnet-4-5", Usage(web_searches=1), 10**10),
+        ("gemini", "gemini-2.5-flash", Usage(web_searches=1), 35 * 10**9),
+    ],
+)
+def test_a_providers_own_tools_cost_what_it_says(provider: str, model: str, usage: Usage, usd_pico: int) -> None:
+    priced = price(usage, provider=provider, model=model)
+    assert (priced.pico, priced.source, priced.computed.unpriced) == (usd_pico, "computed", ())
+
+
+def test_a_fee_alone_prices_no_model() -> None:
+    assert price(Usage(code_sessions=1), provider="openai", model="no-such-model") == NOT_PRICED
+    before = price_call(PriceBook(), deployment(provider="xai", model="grok-4"), Usage(web_searches=1), duration_ms=1,
+                        now=1_760_000_000.0)[0]  # 2025-10-09  # fmt: skip
+    assert before.pico == 0

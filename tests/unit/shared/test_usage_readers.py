@@ -31,6 +31,7 @@ from shared.usage import (
     usage_from_total,
     usage_from_transcription,
     usage_from_watsonx,
+    usage_in_response,
     usage_of,
     usage_of_speech,
 )
@@ -233,6 +234,29 @@ def test_a_service_tier_has_one_name(said: object, tier: str) -> None:
     assert tier_of(said) == tier
     assert usage_from_openai({"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}, tier=said) == Usage(
         input=1, output=1, tier=tier
+    )
+
+
+def test_a_whole_response_tells_of_pictures_and_of_the_older_search() -> None:
+    response = {
+        "usage": {"input_tokens": 20, "output_tokens": 10, "total_tokens": 30},
+        "output": [
+            {"type": "web_search_call"},
+            {"type": "shell_call", "environment": {"type": "container_reference", "container_id": "c1"}},
+            {"type": "shell_call", "environment": {"type": "local"}},
+        ],
+        "tools": [{"type": "web_search_preview"}],
+        "tool_usage": {"image_gen": {"input_tokens": 5, "output_tokens": 7_024}},
+        "service_tier": "default",
+    }
+    assert usage_in_response(response) == Usage(
+        input=20,
+        output=10,
+        web_searches=1,
+        code_sessions=1,
+        tool_image_input=5,
+        tool_image_output=7_024,
+        search_size="preview",
     )
 
 

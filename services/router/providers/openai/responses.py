@@ -15,7 +15,7 @@ from services.router.providers.base import OwnForm, ProviderCall, Whole, json_ob
 from services.router.providers.openai.answer import raise_reported
 from services.router.providers.openai.plain_body import plain_body
 from shared.deployments import Deployment
-from shared.usage import Usage, usage_from_responses
+from shared.usage import Usage, usage_in_response
 
 _DEFAULTS = frozenset({"temperature", "top_p", "parallel_tool_calls", "service_tier", "store", "user"})
 """The call parameters of a deployment that have the same name and form here."""
@@ -129,9 +129,7 @@ class ResponsesAnswer(OwnForm):
     def _note(self, response: dict[str, Any]) -> None:
         self.response_id = str(response.get("id") or "")
         self.finish_reason = str(response.get("status") or "")
-        self.usage = usage_from_responses(
-            response.get("usage"), output=response.get("output") or (), tier=response.get("service_tier")
-        )
+        self.usage = usage_in_response(response)
 
     def _learn(self, event: bytes, model: object) -> None:
         written = _MODEL.search(event)

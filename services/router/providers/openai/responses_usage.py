@@ -7,7 +7,7 @@ import orjson
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
-from shared.usage import Usage, usage_from_responses
+from shared.usage import Usage, usage_in_response
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
@@ -42,9 +42,7 @@ class ResponsesListener:
         return ""
 
     def _note(self, response: dict[str, Any]) -> None:
-        self.usage = usage_from_responses(
-            response.get("usage"), output=response.get("output") or (), tier=response.get("service_tier")
-        )
+        self.usage = usage_in_response(response)
         self.response_id = str(response.get("id") or "")
         self.finish_reason = str(response.get("status") or "")
         self.done = True

@@ -1,0 +1,67 @@
+"""What providers publish beside the catalogue (fees.toml): fees of tools, what is free, the least that is billed."""
+
+import re
+import tomllib
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from shared.money import PICO_PER_USD
+from shared.prices.row import Rate, exact
+from shared.usage.classes import Usage
+
+
+class Fee(NamedTuple):
+    """One row. `alone`: it prices a model that the catalogue does not know."""
+
+    providers: frozenset[str]
+    models: re.Pattern[str]
+    usage_class: str
+    rate: Rate
+    since: date
+    alone: bool
+    source: str
+
+
+def fees_of(provider: str, model: str, day: date, *, known: bool) -> dict[str, Rate]:
+    """Return the rates by usage class that hold on `day`; the later of two wins. `known`: the catalogue has a price."""
+    name = model.rpartition("/")[2]
+    return {
+        fee.usage_class: fee.rate
+        for fee in _table()[0]
+        if provider in fee.providers and day >= fee.since and (known or fee.alone) and fee.models.search(name)
+    }
+
+
+def as_billed(provider: str, usage: Usage) -> Usage:
+    """Return the usage with no class below the least that `provider` bills of it, where there is any of it."""
+    for usage_class, units in _table()[1].get(provider, ()):
+        if 0 < getattr(usage, usage_class) < units:
+            usage = msgspec.structs.replace(usage, **{usage_class: units})
+    return usage
+
+
+@cache
+def _table() -> tuple[tuple[Fee, ...], dict[str, tuple[tuple[str, int], ...]]]:
+    table = tomllib.loads(Path(__file__).with_name("fees.toml").read_text(encoding="utf-8"))
+    fees = [
+        Fee(
+            frozenset(row["providers"]),
+            re.compile(row["models"]),
+            row["class"],
+            Rate(exact(Decimal(row["usd"]) * PICO_PER_USD / row["per"])),
+            row["from"],
+            row.get("alone", False),
+            row["source"],
+        )
+        for row in table["fee"]
+    ]
+    least: dict[str, tuple[tuple[str, int], ...]] = {}
+    for row in table["least"]:
+        for provider in row["providers"]:
+            least[provider] = (*least.get(provider, ()), (row["class"], row["units"]))
+    return tuple(sorted(fees, key=lambda fee: fee.since)), least
