@@ -24,7 +24,8 @@ DEAD_AFTER_S = 2.0
 class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     """`lacks` is empty when the process can do its work, else a short phrase: "clickhouse".
 
-    `mismatches`: of a router, by provider, the answers since its start whose usage did not add up.
+    `mismatches`: of a router, by provider, the answers since its start whose usage did not add up; `overruns`: the
+    requests that cost more than was held for them.
     `waiting`: so many requests wait in it, for money or for a limit.
     """
 
@@ -33,6 +34,7 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     lacks: str = ""
     mismatches: dict[str, int] = {}
     waiting: int = 0
+    overruns: dict[str, int] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -46,11 +48,12 @@ async def beat(
     mismatches: Mapping[str, int] = MappingProxyType({}),
     *,
     waiting: Callable[[], int] = lambda: 0,
+    overruns: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Say so until cancelled."""
     while True:
         try:
-            sign = Heartbeat(service, bus.process, lacks(), dict(mismatches), waiting())
+            sign = Heartbeat(service, bus.process, lacks(), dict(mismatches), waiting(), dict(overruns))
             bus.publish(subjects.heartbeat(service), _encode(sign))
         except NotConnected:
             log.debug("no heartbeat: not connected")
@@ -63,6 +66,7 @@ class _Sign(NamedTuple):
     at: float
     mismatches: Mapping[str, int] = MappingProxyType({})
     waiting: int = 0
+    overruns: Mapping[str, int] = MappingProxyType({})
 
 
 class Pulse:
@@ -99,6 +103,12 @@ class Pulse:
             for provider, count in self._signs[process].mismatches.items():
                 yield process, provider, count
 
+    def overruns(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (router, provider, requests that cost more than was held) of every router that lives."""
+        for process in sorted(self.live("router")):
+            for provider, count in self._signs[process].overruns.items():
+                yield process, provider, count
+
     def lacks(self, service: str) -> str:
         """Return "" when a live process of `service` lacks nothing, else what to say about it."""
         states = [self._signs[process].lacks for process in self.live(service)]
@@ -113,7 +123,7 @@ class Pulse:
     def _on_beat(self, message: Message) -> None:
         sign = _decode(message.data)
         now = time.monotonic()
-        self._signs[sign.process] = _Sign(sign.service, sign.lacks, now, sign.mismatches, sign.waiting)
+        self._signs[sign.process] = _Sign(sign.service, sign.lacks, now, sign.mismatches, sign.waiting, sign.overruns)
         if len(self._signs) > 256:
             oldest = min(self._signs, key=lambda process: self._signs[process].at)
             del self._signs[oldest]

@@ -28,12 +28,17 @@ class Metrics(Collector):
         self,
         outbox: Outbox,
         mismatches: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
+        overruns: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
         *,
         waiting: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`mismatches` are what routers tell, `waiting` is how many requests wait in policy: shared.heartbeat.Pulse."""
+        """`mismatches` and `overruns` are what routers tell, `waiting` is how many requests wait in policy.
+
+        All of them as shared.heartbeat.Pulse hears it.
+        """
         self._outbox = outbox
         self._mismatches = mismatches
+        self._overruns = overruns
         self._waiting = waiting
         self.in_flight = 0
         self._requests: dict[tuple[str, int], int] = {}
@@ -92,6 +97,14 @@ class Metrics(Collector):
         for router, provider, count in self._mismatches():
             mismatches.add_metric([router, provider], count)
         yield mismatches
+        overruns = CounterMetricFamily(
+            "meterhouse_budget_overruns",
+            "Requests that cost more than was held for them in their budgets.",
+            labels=["router", "provider"],
+        )
+        for router, provider, count in self._overruns():
+            overruns.add_metric([router, provider], count)
+        yield overruns
         yield GaugeMetricFamily("litellm_in_flight_requests", "Requests being served.", value=self.in_flight)
         yield GaugeMetricFamily(
             "meterhouse_requests_waiting",

@@ -74,7 +74,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         await StoredResponses(bus, transports, providers, _groups(config, models)).start()
         loop = asyncio.get_running_loop()
         background = [
-            loop.create_task(beat(bus, "router", mismatches=completer.mismatches)),
+            loop.create_task(beat(bus, "router", mismatches=completer.mismatches, overruns=completer.overruns)),
             loop.create_task(endpoints.report()),
         ]
         if own.price_refresh_s is not None:

@@ -68,6 +68,7 @@ class Completer:
             chance=chance,
         )
         self.mismatches: dict[str, int] = {}  # by provider: answers whose usage did not add up
+        self.overruns: dict[str, int] = {}  # by provider: requests that cost more than was held for them
 
     async def complete(self, job: Job) -> None:
         """Do it; whatever happens, one fact is stored and the edge is told."""
@@ -94,6 +95,8 @@ class Completer:
             provider = ending.deployment.provider
             self.mismatches[provider] = self.mismatches.get(provider, 0) + 1
         fact = finished_fact(job, ending, priced)
+        if fact.overrun_pico:
+            self.overruns[fact.provider] = self.overruns.get(fact.provider, 0) + 1
         try:
             await self._outbox.put(fact.subject, encode_fact(fact), fact.id)
         except MessageTooBig:

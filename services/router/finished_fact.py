@@ -7,6 +7,7 @@ import orjson
 
 from services.router.job import Ending, Job
 from services.router.price_call import Priced
+from shared.calls import Complete
 from shared.deployments import Deployment
 from shared.facts import CompletionFinished, PriceUsed
 from shared.facts.header import caller_fields, unchecked
@@ -58,6 +59,7 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         reported_pico=usage.reported_cost_pico,
         discount_pico=priced.discount_pico,
         margin_pico=priced.margin_pico,
+        overrun_pico=overrun_of(call, priced.pico),
         price=_price_used(priced, usage.prompt_tokens),
         service_tier=usage.tier,
         geo=usage.geo or (deployment.geo if deployment else ""),
@@ -75,6 +77,11 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         session_id=caller.session_id,
         metadata=_metadata(caller.metadata) if caller.metadata else {},
     )
+
+
+def overrun_of(call: Complete, cost_pico: int) -> int:
+    """Return by how much a request cost more than was held for it; 0 where nothing was held."""
+    return 0 if call.hold_pico is None else max(0, cost_pico - call.hold_pico)
 
 
 def _metadata(text: bytes) -> dict[str, Any]:

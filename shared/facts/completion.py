@@ -80,6 +80,7 @@ class CompletionFinished(OfCaller):
     reported_pico: int | None = None  # what the provider says it cost
     discount_pico: int = 0  # taken off by the operator's terms
     margin_pico: int = 0  # added by them
+    overrun_pico: int = 0  # by how much the cost is above what was held for the request
     price: PriceUsed | None = None  # None: the model has no price, the cost is unknown and counted as 0
     attempts: tuple[Attempt, ...] = ()
     retries: int = 0

@@ -20,6 +20,8 @@ def usage_from_images(usage: object, *, images: int) -> Usage:
         return Usage(images=images)
     read, wrote = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     went, came = went or 0, came or 0
+    more, problem = _unexplained(usage, went + came)
+    came += more
     cached_details = read.get("cached_tokens_details") if isinstance(read, dict) else None
     read_classes, read_problem = prompt_classes(
         Prompt(
@@ -30,7 +32,6 @@ def usage_from_images(usage: object, *, images: int) -> Usage:
         )
     )
     text = min(came, count_or_0(wrote, "text_tokens"))
-    problem = _sum_problem(count(usage, "total_tokens"), went + came)
     return usage_of(
         {**read_classes, "output": text, "image_output": came - text, "images": images},
         mismatch=problem or read_problem,
@@ -74,6 +75,7 @@ def _by_modality(usage: dict[str, object]) -> Usage | None:
     if went is None and came is None:
         return None
     went, came = went or 0, came or 0
+    more, problem = _unexplained(usage, went + came)
     read = usage.get("input_token_details") or usage.get("input_tokens_details")
     wrote = usage.get("output_token_details") or usage.get("output_tokens_details")
     cached = read.get("cached_tokens_details") if isinstance(read, dict) else None
@@ -87,12 +89,16 @@ def _by_modality(usage: dict[str, object]) -> Usage | None:
             cached_image=count_or_0(cached, "image_tokens"),
         )
     )
+    spoken = count_or_0(wrote, "audio_tokens")
     written_classes, written_problem = answer_classes(
-        Answer(came, count_or_0(wrote, "reasoning_tokens"), count_or_0(wrote, "audio_tokens"))
+        Answer(came + more, count_or_0(wrote, "reasoning_tokens"), spoken + (more if spoken else 0))
     )
-    problem = _sum_problem(count(usage, "total_tokens"), went + came)
     return usage_of({**read_classes, **written_classes}, mismatch=problem or read_problem or written_problem)
 
 
-def _sum_problem(total: int | None, parts: int) -> str:
-    return "" if total is None or total == parts else f"total_tokens is {total}, its parts are {parts}"
+def _unexplained(usage: dict[str, object], parts: int) -> tuple[int, str]:
+    """Return the tokens of the total that are in none of its parts, which count as written, and what to say of it."""
+    total = count(usage, "total_tokens")
+    if total is None or total == parts:
+        return 0, ""
+    return max(0, total - parts), f"total_tokens is {total}, its parts are {parts}"

@@ -9,10 +9,11 @@ def usage_from_total(usage: object) -> Usage | None:
 
     Sources: https://docs.voyageai.com/reference/embeddings-api, https://api.jina.ai/redoc
     """
-    total = count(usage, "total_tokens")
-    if total is None:
-        total = count(usage, "prompt_tokens")
-    return None if total is None else Usage(input=total)
+    total, prompt = count(usage, "total_tokens"), count(usage, "prompt_tokens")
+    if total is None or prompt is None or total == prompt:
+        read = prompt if total is None else total
+        return None if read is None else Usage(input=read)
+    return Usage(input=max(total, prompt), mismatch=f"total_tokens is {total}, prompt_tokens {prompt}")
 
 
 def usage_from_pages(answer: object) -> Usage | None:

@@ -52,6 +52,20 @@ async def test_a_reported_cost_is_charged_with_discount_and_margin_and_told(
     assert told["x-litellm-response-cost-margin-amount"] == Decimal("0.00045")
 
 
+async def test_a_reported_cost_above_the_hold_is_charged_marked_and_counted(
+    start: Start, caller: Caller, openai_server: OpenAIServer, bus: Bus
+) -> None:
+    pulse = Pulse(bus)
+    await pulse.start()
+    await start(models=[("m", at(openai_server, "openrouter/openai/gpt-4o"))])
+    usage: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.5}
+    openai_server.next(Behaviour(usage=usage))
+    answer = await caller.ask("m", hold_pico=2 * 10**11)
+    fact = await caller.fact(answer)
+    assert (fact.cost_pico, fact.overrun_pico) == (5 * 10**11, 3 * 10**11)
+    await until(lambda: [(provider, count) for _, provider, count in pulse.overruns()] == [("openrouter", 1)])
+
+
 async def test_a_call_billed_by_the_second_costs_its_duration(
     start: Start, caller: Caller, openai_server: OpenAIServer
 ) -> None:

@@ -144,3 +144,9 @@ def test_a_request_nobody_answered_used_and_cost_nothing() -> None:
     assert (made.usage, made.usage_source, made.cost_pico, made.price) == ({}, "none", 0, None)
     assert len(made.error_message) == MESSAGE_MAX
     assert made.started_ms == made.first_token_ms == made.finished_ms > 1_600_000_000_000
+
+
+@pytest.mark.parametrize(("hold_pico", "overrun_pico"), [(None, 0), (10**12, 0), (3_320_000_000, 0), (2_000, None)])
+def test_what_is_above_the_hold_is_told(hold_pico: int | None, overrun_pico: int | None) -> None:
+    made = fact(ending(), hold_pico=hold_pico)
+    assert made.overrun_pico == (made.cost_pico - 2_000 if overrun_pico is None else overrun_pico)
