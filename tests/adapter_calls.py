@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 
+from services.router.providers.answers.headers import FailsByHeader, ReadsHeaders
 from services.router.providers.registry import load_providers
 from shared.deployments import Deployment
 from shared.usage import Usage
@@ -31,8 +32,12 @@ async def called(of: Deployment, body: dict[str, Any] | bytes, *, streamed: bool
     request, reader = provider.prepare(asked, of)
     async with httpx.AsyncClient(timeout=10) as client:
         answer = await client.post(request.url, headers=request.headers, content=request.body)
+    if answer.status_code >= 400 and isinstance(provider, FailsByHeader):
+        raise provider.failure_with(answer.status_code, answer.content, answer.headers.get)
     if answer.status_code >= 400:
         raise provider.failure(answer.status_code, answer.content)
+    if isinstance(reader, ReadsHeaders):
+        reader.read_headers(answer.headers.get)
     if streamed:
         out = reader.feed(answer.content) + reader.end()
         usage = reader.usage or reader.counted()  # type: ignore[attr-defined]

@@ -248,3 +248,51 @@ async def test_a_voice_that_is_unknown_is_told_in_the_providers_words(eleven: tu
     with pytest.raises(GatewayError, match="nobody was not found") as caught:
         await called(eleven[1], {"input": "x", "voice": "nobody"}, call_type="aspeech", stream=True)
     assert caught.value.status == 404
+
+
+async def test_deepgram_speaks_and_tells_what_it_bills(deepgram: tuple[HttpServer, Deployment]) -> None:
+    server, _ = deepgram
+    of = at(server, "deepgram", "aura-2-thalia-en", "/v1")
+    body = {"model": "m", "input": "Grüße!", "voice": "alloy", "response_format": "wav", "speed": 1.1}
+    answer = await called(of, body, streamed=True, call_type="aspeech", stream=True)
+    assert (answer.body, answer.content_type) == (SOUND, "audio/wav")
+    assert (answer.usage, answer.reader.response_id) == (Usage(input_characters=6), "req-2")
+    received = server.received[0]
+    asked = "model=aura-2-thalia-en&encoding=linear16&container=wav&sample_rate=24000&speed=1.1"
+    assert (received.path, received.query, received.body) == ("/v1/speak", asked, {"text": "Grüße!"})
+
+
+@pytest.mark.parametrize(
+    ("model", "voice", "speaks"),
+    [
+        ("aura-2-thalia-en", "orion", "aura-2-orion-en"),
+        ("aura-2", "Orion", "aura-2-orion-en"),
+        ("aura-2-thalia-en", "aura-2-orion-en", "aura-2-orion-en"),
+        ("aura-asteria-en", None, "aura-asteria-en"),
+    ],
+)
+async def test_another_voice_of_the_family_speaks_by_its_name(
+    deepgram: tuple[HttpServer, Deployment], model: str, voice: str | None, speaks: str
+) -> None:
+    server, _ = deepgram
+    body = {"input": "hi", **({"voice": voice} if voice else {})}
+    await called(at(server, "deepgram", model, "/v1"), body, streamed=True, call_type="aspeech", stream=True)
+    assert server.received[0].query == f"model={speaks}&encoding=mp3"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"voice": "alloy"}, "input"),
+        ({"input": "x", "voice": "aura-asteria-en"}, "voice"),
+        ({"input": "x", "voice": {"id": "v"}}, "voice"),
+        ({"input": "x", "response_format": "ogg"}, "response_format"),
+    ],
+)
+async def test_speech_that_deepgram_cannot_make_is_named(
+    deepgram: tuple[HttpServer, Deployment], body: dict[str, Any], param: str
+) -> None:
+    of = at(deepgram[0], "deepgram", "aura-2-thalia-en", "/v1")
+    with pytest.raises(InvalidField) as caught:
+        await called(of, body, call_type="aspeech", stream=True)
+    assert caught.value.param == param

@@ -1,4 +1,5 @@
 """Deepgram and ElevenLabs. Sources: https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded,
+https://developers.deepgram.com/reference/text-to-speech/speak-request,
 https://elevenlabs.io/docs/api-reference/text-to-speech/convert,
 https://elevenlabs.io/docs/api-reference/speech-to-text/convert
 """
@@ -30,10 +31,19 @@ class AudioServer(HttpServer):
 
 
 class DeepgramServer(AudioServer):
+    voices = ("aura-2-thalia-en", "aura-2-orion-en", "aura-asteria-en")
+
     def refusal(self, request: Received) -> tuple[int, Any] | None:
         if request.headers.get("authorization") != f"Token {self.key}":
             return 401, _deepgram("INVALID_AUTH", "Invalid credentials.")
-        if request.path != "/v1/listen" or "model" not in parse_qs(request.query):
+        query = parse_qs(request.query)
+        if request.path == "/v1/speak":
+            if query.get("model", ["aura-asteria-en"])[0] not in self.voices:
+                return 400, _deepgram("INVALID_QUERY_PARAMETER", "No such model/language combination found.")
+            if request.body.keys() != {"text"}:
+                return 400, _deepgram("PAYLOAD_ERROR", "Failed to deserialize JSON payload.")
+            return None
+        if request.path != "/v1/listen" or "model" not in query:
             return 404, _deepgram("NOT_FOUND", "No such resource.")
         if request.raw != SOUND:
             return 400, _deepgram("Bad Request", "failed to process audio: corrupt or unsupported data")
@@ -43,6 +53,8 @@ class DeepgramServer(AudioServer):
         return _deepgram("ERROR", f"The server says {status}.")
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if request.path == "/v1/speak":
+            return SOUND
         words = [
             {"word": word.strip(".").lower(), "start": start, "end": end, "confidence": 0.9, "punctuated_word": word}
             for word, start, end in WORDS
@@ -51,6 +63,11 @@ class DeepgramServer(AudioServer):
         channel = {"alternatives": [best], "detected_language": "en"}
         metadata = {"request_id": "req-1", "duration": 25.933313, "channels": 1, "models": ["m"]}
         return {"metadata": metadata, "results": {"channels": [channel]}}
+
+    def answer_headers(self, request: Received, behaviour: Behaviour) -> dict[str, str]:
+        if request.path != "/v1/speak":
+            return {}
+        return {"dg-request-id": "req-2", "dg-char-count": str(len(request.body["text"]))}
 
 
 class ElevenLabsServer(AudioServer):

@@ -13,6 +13,9 @@ from tests.provider_servers.http_server import Behaviour, Received
 from tests.provider_servers.openai import OpenAIServer
 
 TOKEN_PATH = "/oidc/v1/token"
+HOST_PATH = "/.well-known/databricks-config"
+PLACES_PATH = "/oidc/.well-known/oauth-authorization-server"
+"""Where its own SDK learns where tokens are given out."""
 
 
 class DatabricksServer(OpenAIServer):
@@ -34,6 +37,8 @@ class DatabricksServer(OpenAIServer):
             if request.headers.get("authorization") != basic or form.get("scope") != ["all-apis"]:
                 return 401, {"error": "invalid_client", "error_description": "Client authentication failed"}
             return None
+        if request.path in (HOST_PATH, PLACES_PATH):
+            return None
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token != self.key and token not in self.tokens:
             return 401, {"error_code": "401", "message": "Credential was not sent or was of an unsupported type"}
@@ -52,9 +57,14 @@ class DatabricksServer(OpenAIServer):
         return events
 
     def streams(self, request: Received) -> bool:
-        return request.path != TOKEN_PATH and super().streams(request)
+        return request.path.startswith("/serving-endpoints/") and super().streams(request)
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if request.path == HOST_PATH:
+            return {"oidc_endpoint": f"{self.origin}/oidc", "workspace_id": "1"}
+        if request.path == PLACES_PATH:
+            authorize = f"{self.origin}/oidc/v1/authorize"
+            return {"authorization_endpoint": authorize, "token_endpoint": f"{self.origin}{TOKEN_PATH}"}
         if request.path != TOKEN_PATH:
             answer = super().answer(request, behaviour)
             if "claude" in request.body["model"] and not behaviour.tool_calls:

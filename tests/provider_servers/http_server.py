@@ -126,6 +126,10 @@ class HttpServer(ABC):
         """Return the headers that tell of an error besides its body."""
         return {}
 
+    def answer_headers(self, request: Received, behaviour: Behaviour) -> dict[str, str]:
+        """Return the headers that tell of a whole answer besides its body."""
+        return {}
+
     def streams(self, request: Received) -> bool:
         """Return whether the request asks for a stream."""
         return bool(request.body.get("stream"))
@@ -186,7 +190,8 @@ class HttpServer(ABC):
             return await self._stream(writer, behaviour, request)
         answer = self.answer(request, behaviour)
         body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
-        return await self._write(writer, behaviour, status, self.answer_type, body)
+        more = self.answer_headers(request, behaviour)
+        return await self._write(writer, behaviour, status, self.answer_type, body, more)
 
     async def _write(
         self,

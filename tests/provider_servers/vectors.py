@@ -100,7 +100,8 @@ class FeatureServer(VectorServer):
         return {"error": f"The server says {status}."}
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
-        return [item["embedding"] for item in _listed(request.body["inputs"])]
+        given = request.body["inputs"]
+        return [item["embedding"] for item in _listed([given] if isinstance(given, str) else given)]
 
 
 def _listed(texts: list[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Deepgram behind the router: recordings sent as they are, with what is asked for in the address.
+"""Deepgram behind the router: recordings sent as they are, with what is asked for in the address; texts spoken.
 
 Source: https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded
 """
@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.router.providers.answers.failures import provider_failure
+from services.router.providers.audio.deepgram_speech import speech_call
 from services.router.providers.audio.recording import format_of, recording_in
 from services.router.providers.audio.transcript import Transcript, TranscriptAnswer
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
@@ -35,10 +36,12 @@ class Deepgram:
         self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == "atranscription"
+        return call_type in ("atranscription", "aspeech")
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         base, headers = self._requests.of(deployment)
+        if call.call_type == "aspeech":
+            return speech_call(call, deployment, base, headers)
         known = ("language", "response_format", *_OWN, *_HINTS)
         recording = recording_in(call, known=known, drop=deployment.drop_always, provider="Deepgram")
         query = {"model": deployment.model, **{name: text for name, text in recording.fields.items() if name in _OWN}}
@@ -56,7 +59,8 @@ class Deepgram:
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         key = needed_key(deployment, self._environ, "DEEPGRAM_API_KEY")
         base = address_or_none(deployment, self._environ, "DEEPGRAM_API_BASE") or BASE
-        return base.removesuffix("/listen"), call_headers(deployment, {"authorization": f"Token {key}"})
+        base = base.removesuffix("/listen").removesuffix("/speak")
+        return base, call_headers(deployment, {"authorization": f"Token {key}"})
 
 
 def _text(value: Any) -> str:
