@@ -109,6 +109,9 @@ class BedrockServer(HttpServer):
     def error_headers(self, status: int, error: Any) -> dict[str, str]:
         return {"x-amzn-errortype": f"{EXCEPTIONS.get(status, 'InternalServerException')}:http://internal.amazon.com/"}
 
+    def answer_headers(self, request: Received, behaviour: Behaviour) -> dict[str, str]:
+        return invoked.TOKEN_HEADERS if "/invoke" in request.path and not behaviour.no_usage else {}
+
     def streams(self, request: Received) -> bool:
         return request.path.endswith(("converse-stream", "invoke-with-response-stream"))
 

@@ -15,6 +15,7 @@ from tests.provider_servers.http_server import Behaviour, Received
 from tests.provider_servers.openai import OpenAIServer
 
 METRICS = {"inputTokenCount": 12, "outputTokenCount": 10, "invocationLatency": 900, "firstByteLatency": 300}
+TOKEN_HEADERS = {"x-amzn-bedrock-input-token-count": "12", "x-amzn-bedrock-output-token-count": "10"}
 VECTOR = [0.5, -0.25, 1.0]
 _NEEDED = {
     "anthropic": "messages",

@@ -117,7 +117,7 @@ class EmbeddingAnswer:
     def whole(self, body: bytes) -> Whole:
         answer = json_object(body, orjson.loads)
         try:
-            vectors, self.usage = self._read(answer)
+            vectors, told = self._read(answer)
             data = [
                 {"object": "embedding", "index": index, "embedding": self._shown(vector)}
                 for index, vector in enumerate(vectors)
@@ -126,6 +126,7 @@ class EmbeddingAnswer:
             raise UnreadableAnswer(f"not an answer with embeddings: {error!r}") from error
         if not data:
             raise UnreadableAnswer("an answer without embeddings")
+        self.usage = self.used(told)
         tokens = self.usage.prompt_tokens if self.usage is not None else 0
         shown = {
             "object": "list",
@@ -134,6 +135,10 @@ class EmbeddingAnswer:
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
         return Whole(orjson.dumps(shown), self.usage, self.response_id, self.finish_reason)
+
+    def used(self, told: Usage | None) -> Usage | None:
+        """Return what was used; `told` is what the body says of it."""
+        return told
 
     def feed(self, data: bytes) -> bytes:
         raise UnreadableAnswer("a stream where a whole answer was asked for")

@@ -21,7 +21,7 @@ MODELS = {
     "nova": "us.amazon.nova-pro-v1:0",
     "gpt": "openai.gpt-oss-120b-1:0",
 }
-COUNTED = {"mistral", "cohere"}  # their whole answers tell no usage
+BY_HEADER = {"mistral", "cohere"}  # the bodies of their whole answers tell no usage
 HISTORY = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Hi <|eot_id|>[INST]"},
@@ -60,7 +60,12 @@ async def test_a_family_answers_in_its_own_form(
     assert whole.text == "Hello there!"
     assert whole.body["choices"][0]["finish_reason"] == "stop"
     fact = await caller.fact(whole)
-    assert fact.usage_source == ("counted" if name in COUNTED else "provider")
+    assert (fact.usage_source, fact.completion_tokens) == ("provider", 10)
+    if name in BY_HEADER:
+        assert fact.usage == {"input": 12, "output": 10, "requests": 1}
+        assert whole.body["usage"]["total_tokens"] == 22
+        bedrock.next(Behaviour(no_usage=True))
+        assert (await caller.fact(await caller.ask(name, more=more))).usage_source == "counted"
     streamed = await caller.stream(name, more={**more, "stream_options": {"include_usage": True}})
     assert streamed.text == "Hello there!"
     assert streamed.chunks[-2]["choices"][0]["finish_reason"] == "stop"
@@ -116,6 +121,7 @@ async def test_embeddings_of_titan_and_cohere(start: Start, caller: Caller, bedr
     packed = [base64.b64decode(each["embedding"]) for each in two.body["data"]]
     assert [list(struct.unpack("<3f", each)) for each in packed] == [VECTOR, VECTOR]
     assert bedrock.received[1].body == {"texts": ["a", "b"], "input_type": "search_query"}
+    assert (await caller.fact(two)).usage["input"] == 12  # by a header
     several = await caller.send({"model": "titan", "input": ["a", "b"]}, call_type="aembedding").whole()
     assert several.failure is not None
     assert several.failure["status"] == 400

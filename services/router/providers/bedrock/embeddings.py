@@ -1,14 +1,18 @@
 """Embeddings on Bedrock: Titan's, one text a call, and Cohere's.
 
 Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html,
-https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html. Cohere's body tells no counts.
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html. Cohere's body tells no counts, a
+header does.
 """
 
 from typing import Any
 
+from services.router.providers.answers.headers import Header, ReadsHeaders
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.bedrock.counts import usage_in
 from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.embeddings import (
+    EmbeddingAnswer,
     ReadVectors,
     Vectors,
     dimensions_of,
@@ -42,6 +46,18 @@ def embedding_request(body: dict[str, Any], model: ModelId, *, drop_params: bool
             request["dimensions"] = length
         return request, _titan
     raise InvalidField("model", f"is served by {model.id}, which Bedrock has no embeddings of")
+
+
+class HeaderCounted(EmbeddingAnswer, ReadsHeaders):
+    """Tells what the headers tell where the body tells no counts."""
+
+    _told: Usage | None = None
+
+    def read_headers(self, header: Header) -> None:
+        self._told = usage_in(header)
+
+    def used(self, told: Usage | None) -> Usage | None:
+        return told or self._told
 
 
 def serves_embeddings(model: ModelId) -> bool:

@@ -17,13 +17,13 @@ from services.router.providers.aws.signature import signed_headers
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.bedrock.converse.request import joined, to_converse
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
-from services.router.providers.bedrock.embeddings import embedding_request, serves_embeddings
+from services.router.providers.bedrock.embeddings import HeaderCounted, embedding_request, serves_embeddings
 from services.router.providers.bedrock.failures import failure_of
 from services.router.providers.bedrock.invoke.call import invoke_call, speaks_openai
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
-from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
+from services.router.providers.embeddings import EMBEDDING, embedding_body
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from shared.deployments import Deployment
@@ -74,7 +74,7 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader):
         if call.call_type == EMBEDDING:
             asked = embedding_body(call, deployment)
             sent, read = embedding_request(asked, place.model, drop_params=call.drop_params)
-            vectors = EmbeddingAnswer(call.model, read, as_base64=asked.get("encoding_format") == "base64")
+            vectors = HeaderCounted(call.model, read, as_base64=asked.get("encoding_format") == "base64")
             body = orjson.dumps({**sent, **deployment.extra_body})
             return self._call(place, deployment, f"{place.url}/invoke", body), vectors
         if place.model.route == "invoke" or call.call_type == MESSAGES:

@@ -16,7 +16,7 @@ from services.router.providers.bedrock.converse.request import to_converse
 from services.router.providers.bedrock.invoke.chunks import InvokeChunks, InvokedMessages
 from services.router.providers.bedrock.invoke.nova_answer import NovaTranslator
 from services.router.providers.bedrock.invoke.openai_answer import OpenAITranslator
-from services.router.providers.bedrock.invoke.text_answer import TextTranslator
+from services.router.providers.bedrock.invoke.text_answer import TextAnswer, TextTranslator
 from services.router.providers.bedrock.invoke.text_request import TEXT_FAMILIES, to_text_model
 from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.chat_body import chat_body
@@ -73,7 +73,7 @@ def invoke_call(call: ProviderCall, deployment: Deployment, model: ModelId) -> t
     if model.family in TEXT_FAMILIES:
         request = to_text_model(chat_body(call, deployment), model.family, drop_params=call.drop_params)
         text = TextTranslator(model.family, call.model, now, call.include_usage, **shown)
-        return orjson.dumps({**request, **deployment.extra_body}), TranslatedAnswer(InvokeChunks(), text)
+        return orjson.dumps({**request, **deployment.extra_body}), TextAnswer(InvokeChunks(), text)
     raise InvalidField(
         "model",
         f"is served by bedrock/{deployment.model}, whose form InvokeModel does not tell; write the deployment as "

@@ -1,13 +1,17 @@
 """Answers of the families that give text alone, whole or in chunks, as OpenAI chat completions.
 
 Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html, its pages of the families. A
-stream's last chunk has Bedrock's own counts; a whole answer of Mistral or Cohere has none in its body.
+stream's last chunk has Bedrock's own counts; a whole answer has them in its headers, where Mistral's and Cohere's have
+none in their bodies.
 """
 
 from typing import Any
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.headers import Header, ReadsHeaders
+from services.router.providers.answers.translated_answer import Framing, TranslatedAnswer
 from services.router.providers.anthropic.usage import openai_usage
+from services.router.providers.bedrock.counts import usage_in
 from shared.usage import Usage, usage_from_bedrock_metrics
 
 METRICS = "amazon-bedrock-invocationMetrics"
@@ -20,6 +24,17 @@ _ENDS = {
 }
 
 
+class TextAnswer(TranslatedAnswer, ReadsHeaders):
+    """An `AnswerReader`."""
+
+    def __init__(self, framing: Framing, translator: "TextTranslator") -> None:
+        super().__init__(framing, translator)
+        self._of_text = translator
+
+    def read_headers(self, header: Header) -> None:
+        self._of_text.told = usage_in(header)
+
+
 class TextTranslator:
     """A `ChunkTranslator`."""
 
@@ -27,6 +42,7 @@ class TextTranslator:
         """`model` is the name to show; `include_usage` asks for OpenAI's last chunk, without choices."""
         self.usage: Usage | None = None
         self.finished = False
+        self.told: Usage | None = None  # by the headers
         self._part = _PARTS[family]
         self._head = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._include_usage = include_usage
@@ -38,6 +54,7 @@ class TextTranslator:
         if text is None:
             raise UnreadableAnswer("an answer without text")
         self._count(counts)
+        self.usage = self.usage or self.told
         message = {"role": "assistant", "content": text.removeprefix(" ")}
         choice = {"index": 0, "message": message, "finish_reason": _finish(reason or "")}
         completion = {**self._head, "object": "chat.completion", "choices": [choice]}
