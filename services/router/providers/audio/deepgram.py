@@ -4,6 +4,7 @@ Source: https://developers.deepgram.com/reference/speech-to-text/listen-pre-reco
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,7 +52,8 @@ class Deepgram:
         query.setdefault("punctuate", "true")  # without it a text has neither stops nor capitals
         kind = recording.file.content_type or "application/octet-stream"
         request = HttpCall(f"{base}/listen?{urlencode(query)}", {**headers, "content-type": kind}, recording.file.value)
-        return request, TranscriptAnswer(_read, format_of(recording.fields), recording.file.value)
+        read = partial(_read, language=query.get("language"))
+        return request, TranscriptAnswer(read, format_of(recording.fields), recording.file.value)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
@@ -67,7 +69,8 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _read(answer: dict[str, Any]) -> Transcript:
+def _read(answer: dict[str, Any], *, language: str | None) -> Transcript:
+    """`language` is the one that was asked for: then none is detected."""
     channels = answer["results"]["channels"]
     best = [channel["alternatives"][0] for channel in channels]
     words = [
@@ -78,7 +81,7 @@ def _read(answer: dict[str, Any]) -> Transcript:
     metadata = answer.get("metadata") or {}
     return Transcript(
         text="\n".join(alternative["transcript"] for alternative in best),
-        language=channels[0].get("detected_language"),
+        language=channels[0].get("detected_language") or language,
         duration_s=metadata.get("duration"),
         words=words,
         usage=usage_from_deepgram(answer),
