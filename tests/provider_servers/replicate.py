@@ -11,6 +11,7 @@ from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 
 _MADE = re.compile(r"/v1/(?:models/[\w.-]+/[\w.-]+/predictions|deployments/[\w.-]+/[\w.-]+/predictions|predictions)")
 _ONE = re.compile(r"/v1/predictions/(?P<id>p-\d+)")
+_CANCEL = re.compile(r"/v1/predictions/(?P<id>p-\d+)/cancel")
 _STREAM = re.compile(r"/stream/(?P<id>p-\d+)")
 
 
@@ -23,6 +24,7 @@ class ReplicateServer(HttpServer):
         self.polls = polls
         self.has_streams = has_streams
         self.end = "succeeded"
+        self.cancelled: list[str] = []
         self._asked: dict[str, Behaviour] = {}
         self._looks: dict[str, int] = {}
 
@@ -36,6 +38,8 @@ class ReplicateServer(HttpServer):
                 "status": 401,
             }
         if request.method == "GET" and (found := _ONE.fullmatch(request.path)) and found["id"] in self._asked:
+            return None
+        if request.method == "POST" and (found := _CANCEL.fullmatch(request.path)) and found["id"] in self._asked:
             return None
         if request.method != "POST" or not _MADE.fullmatch(request.path):
             return 404, {"detail": "The requested resource could not be found.", "status": 404}
@@ -53,6 +57,9 @@ class ReplicateServer(HttpServer):
         found = _ONE.fullmatch(request.path)
         if found is not None:
             return self._prediction(found["id"])
+        if (left := _CANCEL.fullmatch(request.path)) is not None:
+            self.cancelled.append(left["id"])
+            return {**self._prediction(left["id"]), "status": "canceled", "output": None}
         prediction = f"p-{len(self.received)}"
         self._asked[prediction], self._looks[prediction] = behaviour, 0
         return self._prediction(prediction, streams=bool(request.body.get("stream")) and self.has_streams)

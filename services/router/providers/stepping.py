@@ -34,6 +34,10 @@ class Steps(Protocol):
         """Return what the reader gets of the last whole answer."""
         ...
 
+    def cancelling(self) -> HttpCall | None:
+        """Return the call that ends work nobody waits for any more; None: nothing was begun, or it is over."""
+        ...
+
 
 class TakesSteps(ABC):
     """What such an adapter has besides a `Provider`'s methods."""

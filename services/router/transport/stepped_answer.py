@@ -3,13 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import httpx
+import structlog
+
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.base import HttpCall
 from services.router.providers.stepping import Steps
 from services.router.transport.provider_answer import ProviderAnswer
 
+log = structlog.get_logger()
+
 STEP_BYTES_MAX = 32 * 1024 * 1024
+CANCEL_S = 2.0
+"""How long the word that it is to end may take; whoever waits for a failure waits for it, too."""
 
 
 class SteppedAnswer:
@@ -55,6 +62,21 @@ class SteppedAnswer:
 
     async def aclose(self) -> None:
         await self._answer.aclose()
+        call = self._steps.cancelling()
+        if call is not None:
+            await self._cancel(call)
+
+    async def _cancel(self, call: HttpCall) -> None:
+        """What is left unfinished would go on, and be billed."""
+        try:
+            async with asyncio.timeout(CANCEL_S):
+                answer = await self._open(call)
+                await answer.aclose()
+        except (TimeoutError, httpx.TransportError) as error:
+            log.warning("work that nobody waits for could not be cancelled", provider=self._provider, error=str(error))
+            return
+        if answer.status_code >= 300:
+            log.warning("the provider refused to cancel", provider=self._provider, status=answer.status_code)
 
     async def _whole(self) -> bytes:
         parts, size = [], 0

@@ -1,5 +1,6 @@
 """Predictions that take their time: waited for, streamed, failed; and where the key goes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.replicate.request import to_input
 from tests.integration.router.conftest import Start
-from tests.integration.router.rig import Caller
+from tests.integration.router.rig import Caller, until
 from tests.provider_servers import Behaviour
 from tests.provider_servers.replicate import ReplicateServer
 
@@ -91,6 +92,44 @@ async def test_a_look_that_is_refused_ends_the_answer(server: ReplicateServer, c
     assert answer.failure is not None
     assert answer.failure["status"] == 503
     assert "The server says 503." in answer.failure["message"]
+
+
+async def test_what_nobody_waits_for_any_more_is_cancelled(server: ReplicateServer, caller: Caller) -> None:
+    server.polls = 1_000
+    slow = await caller.ask("m", timeout_s=0.3)
+    assert slow.failure is not None
+    assert slow.failure["status"] == 504
+    await until(lambda: server.cancelled == ["p-1"])
+    assert server.received[-1].headers["authorization"] == f"Bearer {server.key}"
+
+
+async def test_a_stream_whose_client_left_is_cancelled(start: Start, caller: Caller) -> None:
+    async with ReplicateServer() as server:
+        params = {"model": LLAMA, "api_base": f"{server.origin}/v1", "api_key": server.key}
+        await start([("m", params)], general_settings={"meterhouse": {"client_disconnect": "cancel"}})
+        server.always = Behaviour(text="word " * 200, chunk_delay_s=0.02)
+        answer = caller.send({"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]})
+        await asyncio.wait_for(answer.begun.wait(), 5)
+        caller.leave(answer)
+        fact = await caller.fact_to_come(answer)
+        assert (fact.client_left, fact.interrupted) == (True, "cancelled")
+        await until(lambda: server.cancelled == ["p-1"])
+
+
+async def test_a_prediction_that_is_over_is_not_cancelled(server: ReplicateServer, caller: Caller) -> None:
+    await caller.ask("m")
+    await caller.stream("m")
+    server.end = "failed"
+    await caller.ask("m")
+    assert server.cancelled == []
+
+
+async def test_a_cancellation_that_is_refused_changes_nothing(server: ReplicateServer, caller: Caller) -> None:
+    server.polls = 1_000
+    server.next(Behaviour(), Behaviour(delay_s=0.5), Behaviour(status=500))
+    slow = await caller.ask("m", timeout_s=0.2)
+    assert slow.failure is not None
+    assert slow.failure["status"] == 504
 
 
 def test_a_conversation_is_written_down_and_a_single_turn_is_not() -> None:

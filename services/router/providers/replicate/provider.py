@@ -87,17 +87,19 @@ class _Prediction:
         self._request = request
         self._stream = stream
         self._streamed = False
+        self._over = False
         self._id = ""
 
     def after(self, body: bytes) -> Step | None:
         prediction = prediction_in(body)
         self._id = str(prediction.get("id") or self._id)
+        self._over = prediction["status"] not in _RUNNING
         urls = prediction.get("urls")
         stream = urls.get("stream") if isinstance(urls, dict) else None
         if self._stream and not self._streamed and isinstance(stream, str):
             self._streamed = True
             return Step(HttpCall(stream, self._headers_to(stream), b"", "GET"), streams=True)
-        return Step(self._get(), wait_s=POLL_S) if prediction["status"] in _RUNNING else None
+        return None if self._over else Step(self._get(), wait_s=POLL_S)
 
     def after_stream(self) -> Step:
         return Step(self._get())
@@ -111,6 +113,12 @@ class _Prediction:
         text = "".join(str(part) for part in prediction_in(body).get("output") or ())
         lines = b"".join(b"data: " + line.encode() + b"\n" for line in text.split("\n"))
         return (b"event: output\n" + lines + b"\n" if text else b"") + b"event: done\ndata: {}\n\n" + last_event(body)
+
+    def cancelling(self) -> HttpCall | None:
+        if self._over or not self._id:
+            return None
+        request = self._request
+        return HttpCall(f"{request.base}/predictions/{quote(self._id, safe='')}/cancel", request.headers, b"")
 
     def _get(self) -> HttpCall:
         request = self._request
