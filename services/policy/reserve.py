@@ -95,7 +95,7 @@ class Reserve:
         if charges.budgeted or (limits and counts_tokens(limits)):
             assert partition is not None, "it is served here"
             ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
-            if unpriced and charges.budgeted and not self._rules.allow_unpriced:
+            if unpriced and charges.limited and not self._rules.allow_unpriced:
                 self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
                 return
             need = self._asking.need(request, ask) if limits else need

@@ -21,6 +21,7 @@ class Charge(NamedTuple):
     anchor: float = 0.0
     increase: int = 0  # on top of the limit
     increase_until_ms: int = 0
+    tracked: bool = False  # held and counted as if it had a limit, for a soft budget
 
     def limit_at(self, now_ms: int) -> int | None:
         if self.limit is None or not self.increase or now_ms >= self.increase_until_ms:
@@ -31,23 +32,25 @@ class Charge(NamedTuple):
 class Charges(NamedTuple):
     """All of `must` must have room, the key's account first; and one of the `providers` where there are any.
 
-    `budgeted`: one of them has a limit, so that the request needs a hold. `spread`: some of them are at home in other
-    partitions than the key's.
+    `budgeted`: one of them is limited or tracked, so that the request needs a hold. `spread`: some of them are at home
+    in other partitions than the key's. `limited`: one of them has a limit.
     """
 
     must: tuple[Charge, ...]
     providers: tuple[Charge, ...] = ()
     budgeted: bool = False
     spread: bool = False
+    limited: bool = False
 
 
 def charges_of(must: tuple[Charge, ...], providers: tuple[Charge, ...] = ()) -> Charges:
-    home = must[0].home
+    home, limited = must[0].home, any(charge.limit is not None for charge in (*must, *providers))
     return Charges(
         must,
         providers,
-        bool(providers) or any(charge.limit is not None for charge in must),
+        limited or bool(providers) or any(charge.tracked for charge in must),
         any(charge.home != home for charge in must) or any(charge.home != home for charge in providers),
+        limited,
     )
 
 

@@ -162,11 +162,16 @@ def fold_at_borrower(entry: Borrowed | Returned, account: Account, credits: Cred
 
 def usable(account: Account, credit: Credit | None, pattern: str, now_ms: int) -> int:
     """Return what a borrower may still hold now: nothing once the window has ended, or was set to end elsewhere."""
-    if credit is None or credit.window != account.window or account.duration != pattern:
-        return 0
-    if account.ends_ms and now_ms >= account.ends_ms:
+    if credit is None or not is_current(account, credit, pattern, now_ms):
         return 0
     return max(0, credit.limit - account.spent - account.held)
+
+
+def is_current(account: Account, credit: Credit, pattern: str, now_ms: int) -> bool:
+    """Return whether what a borrower counts now belongs to the window that home has told it."""
+    if credit.window != account.window or account.duration != pattern:
+        return False
+    return not account.ends_ms or now_ms < account.ends_ms
 
 
 def idle(account: Account, credit: Credit) -> int:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.policy.budgets.charges import Charge, Charges, charges_of, pattern_of
+from services.policy.budgets.soft import soft_window, whole_window
 from shared import subjects
 from shared.calls import Caller
 from shared.holders import (
@@ -32,7 +33,7 @@ KNOWN_MAX = 100_000
 
 
 class TreeRules(NamedTuple):
-    """What the configuration says about budgets. `providers` by provider."""
+    """What the configuration says about budgets. `providers` by provider; `soft` by account, its limit soft."""
 
     partitions: int
     global_budget: Window | None = None
@@ -40,6 +41,7 @@ class TreeRules(NamedTuple):
     end_user_budget: Window | None = None  # of those without an entry
     user_budget_on_team_keys: bool = False
     timezone: str = "UTC"  # of windows that do not say one
+    soft: Mapping[str, Window] = {}
 
 
 class _Known(NamedTuple):
@@ -61,9 +63,14 @@ class BudgetTree:
         self._generation = 0
         self._known: dict[str, _Known] = {}
         self._global: tuple[Charge, ...] = ()
-        if rules.global_budget is not None:
+        if rules.global_budget is not None or GLOBAL_ACCOUNT in rules.soft:
             self._global = (self._of_config("global", "", rules.global_budget),)
-        self._providers = {name: self._of_config("provider", name, window) for name, window in rules.providers.items()}
+        heads = [account.partition(":") for account in rules.soft]
+        tracked = [name for kind, _, name in heads if kind == "provider"]
+        self._providers = {
+            name: self._of_config("provider", name, rules.providers.get(name))
+            for name in dict.fromkeys((*rules.providers, *tracked))
+        }
 
     @property
     def budgets_providers(self) -> bool:
@@ -139,9 +146,8 @@ class BudgetTree:
         name = f"Key={key.key_alias or 'key'} ({key.key_name})"
         windows = key.budgets or self._shared(key.budget_id)
         main = next((window for window in windows if _is_main(window)), None)
-        zone, rolling = key.extra.get("budget_timezone") or "", bool(key.extra.get("budget_rolling"))
         limit = key.max_budget_pico
-        own = Window(0, key.budget_duration or "", key.budget_anchor, timezone=zone, rolling=rolling)
+        own = whole_window({**key.extra, "budget_duration": key.budget_duration, "budget_anchor": key.budget_anchor})
         if main is not None:
             limit, own = main.limit_pico, main
         increase, until_ms = key.increase_pico, int(key.increase_until * 1000)
@@ -178,13 +184,18 @@ class BudgetTree:
     def _limited(
         self, kind: HolderKind, holder_id: str, name: str, model: str | None = None, group: str = ""
     ) -> Iterator[Charge]:
-        """Yield the accounts that have a limit; with `model`, only those that count calls to it."""
+        """Yield the accounts that have a limit or a soft budget; with `model`, only those that count calls to it."""
         holder = self._holders.get(_entry_name(kind, holder_id))
         if holder is None:
             return
-        for window in holder.budgets or self._shared(holder.budget_id):
+        windows = holder.budgets or self._shared(holder.budget_id)
+        for window in windows:
             if model is None or window.model in ("", model, group):
                 yield self._charge(kind, holder_id, name, window, holder.tenant, holder)
+        if not any(_is_main(window) for window in windows):
+            soft = soft_window(holder, self._shared_holder(holder.budget_id))
+            if soft is not None:
+                yield self._charge(kind, holder_id, name, soft, holder.tenant)._replace(limit=None, tracked=True)
 
     def _of_end_user(self, end_user: str, model: str, group: str) -> Iterable[Charge]:
         found = tuple(self._limited("end_user", end_user, end_user, model, group))
@@ -194,8 +205,11 @@ class BudgetTree:
         return (self._charge("end_user", end_user, end_user, default, home_of("end_user", end_user)),)
 
     def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
-        shared = self._holders.get(_entry_name("budget", budget_id)) if budget_id else None
+        shared = self._shared_holder(budget_id)
         return shared.budgets if shared is not None else ()
+
+    def _shared_holder(self, budget_id: str | None) -> Holder | None:
+        return self._holders.get(_entry_name("budget", budget_id)) if budget_id else None
 
     def _charge(
         self, kind: AccountKind, holder_id: str, name: str, window: Window, tenant: str, holder: Holder | None = None
@@ -213,14 +227,17 @@ class BudgetTree:
             int(holder.increase_until * 1000) if holder is not None else 0,
         )
 
-    def _of_config(self, kind: str, name: str, window: Window) -> Charge:
+    def _of_config(self, kind: str, name: str, limited: Window | None) -> Charge:
+        """Without a limit it is tracked, for the soft budget it must have then."""
         account, tenant = (
             (GLOBAL_ACCOUNT, GLOBAL_ACCOUNT)
             if kind == "global"
             else (account_of("provider", name), home_of_provider(name))
         )
-        pattern = self._pattern(window)
-        return Charge(account, window.limit_pico, self._home(tenant), kind, name, "", pattern, window.anchor)
+        window = limited or self._rules.soft[account]
+        limit = limited.limit_pico if limited is not None else None
+        pattern, tracked = self._pattern(window), limited is None
+        return Charge(account, limit, self._home(tenant), kind, name, "", pattern, window.anchor, tracked=tracked)
 
     def _unlimited(self, provider: str) -> Charge:
         return Charge(account_of("provider", provider), None, -1, "provider", provider)

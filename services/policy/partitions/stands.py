@@ -17,6 +17,9 @@ PROVIDER_WAIT_MS = 1_000
 in milliseconds.
 """
 
+TRACKED_WAIT_MS = 1_000
+"""How long a request waits at most to learn the window of a soft budget, which refuses nobody."""
+
 _UNUSED = Account()
 _NO_ROOM = Stand(Account(), 0)
 
@@ -84,7 +87,7 @@ class Stands:
         accounts = self._books.accounts
         charged = list(charges.must[1:])
         for place_of, charge in enumerate(charges.providers):
-            if charge.limit is not None and place_of not in placed.excluded:
+            if (charge.limit is not None or charge.tracked) and place_of not in placed.excluded:
                 charged.append(charge)
         return tuple(
             Share(charge.account, account.window if (account := accounts.get(charge.account)) is not None else 1)
@@ -153,6 +156,8 @@ class Stands:
         ask = wanted.ask
         least = min(amount, ask.input_pico + ask.output_pico_per_token * ask.n)
         for charge in charges:
+            if charge.tracked and charge.home != self._number and self._must_learn(charge, wanted, amount, now_ms):
+                in_the_way = in_the_way or InTheWay(charge)
             if charge.home == self._number or charge.limit is None:
                 continue
             if self._borrower.room(charge, now_ms) >= amount:
@@ -164,6 +169,14 @@ class Stands:
             in_the_way = in_the_way or InTheWay(charge)
         return in_the_way
 
+    def _must_learn(self, charge: Charge, wanted: Wanted, amount: int, now_ms: int) -> bool:
+        """Return whether to wait until the home of a tracked account has told its window; not where nobody answers."""
+        if self._borrower.knows(charge, now_ms):
+            return False
+        give_up_ms = min(wanted.give_up_ms, now_ms + TRACKED_WAIT_MS)
+        self._borrower.ask(Need(charge, amount, amount, True, give_up_ms))
+        return not self._borrower.is_unanswered(charge.account)
+
     def _alternative(
         self, charge: Charge, wanted: Wanted, amount: int, now_ms: int, *, alone: bool
     ) -> Stand | InTheWay:
@@ -171,6 +184,8 @@ class Stands:
 
         What others only hold of it is waited for, as of any account, where no other provider is to be had.
         """
+        if charge.tracked and charge.home != self._number and self._must_learn(charge, wanted, amount, now_ms):
+            return InTheWay(charge)
         if charge.limit is None or charge.home == self._number:
             return self.stand(charge, now_ms)
         if self._borrower.room(charge, now_ms) >= amount:

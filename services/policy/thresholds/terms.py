@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, cast, get_args
 
+from services.policy.budgets.soft import soft_budget_of, soft_window
 from services.policy.budgets.tree import TreeRules
 from shared import subjects
 from shared.holders import GLOBAL_ACCOUNT, Holder, HolderKind, Window, account_of, entry_name, home_of, home_of_provider
@@ -39,8 +40,7 @@ class Directory:
     def terms_of(self, account: str, now: float) -> Terms | None:
         """Return the terms of an account at `now` (seconds since 1970), None where nothing is to be told of it."""
         if account == GLOBAL_ACCOUNT:
-            window = self._rules.global_budget
-            return _of_config("global", "", GLOBAL_ACCOUNT, window) if window else None
+            return self._of_config(account, "global", "", GLOBAL_ACCOUNT, self._rules.global_budget)
         head = _HEAD.fullmatch(account)
         if head is None:
             key = self._keys.get(account)
@@ -51,7 +51,7 @@ class Directory:
             return self._of_key(account, key, now) if key else None
         if kind == "provider":
             window = self._rules.providers.get(holder_id)
-            return _of_config(kind, holder_id, home_of_provider(holder_id), window) if window else None
+            return self._of_config(account, kind, holder_id, home_of_provider(holder_id), window)
         if kind not in get_args(HolderKind):
             return None
         return self._of_holder(account, cast(HolderKind, kind), holder_id, now)
@@ -73,7 +73,7 @@ class Directory:
             key.token,
             key.tenant,
             None if limit is None else limit + increase,
-            key.soft_budget_pico if is_main else None,
+            soft_budget_of(key, self._shared_holder(key.budget_id)) if is_main else None,
             key.key_alias or "",
             (window.duration if window else key.budget_duration) or "",
             window.model if window else "",
@@ -87,21 +87,24 @@ class Directory:
         if holder is None:
             default = self._rules.end_user_budget if kind == "end_user" else None
             is_main = account == account_of(kind, holder_id)
-            return _of_config(kind, holder_id, home_of(kind, holder_id), default) if default and is_main else None
+            tenant = home_of(kind, holder_id)
+            return self._of_config(account, kind, holder_id, tenant, default) if default and is_main else None
         windows = holder.budgets or self._shared(holder.budget_id)
         window = next((one for one in windows if account_of(kind, holder.id, one) == account), None)
         is_main = account == account_of(kind, holder.id)
         if window is None and not is_main:
             return None
         increase = holder.increase_pico if now < holder.increase_until else 0
+        shared = self._shared_holder(holder.budget_id)
+        shown = window or soft_window(holder, shared)
         return Terms(
             kind,
             holder.id,
             holder.tenant,
             None if window is None else window.limit_pico + increase,
-            holder.soft_budget_pico if is_main else None,
+            soft_budget_of(holder, shared) if is_main else None,
             holder.alias or "",
-            window.duration if window else "",
+            shown.duration if shown else "",
             window.model if window else "",
             (holder.id if kind == "user" else holder.user_id) or "",
             (holder.id if kind == "team" else holder.team_id) or "",
@@ -118,9 +121,16 @@ class Directory:
         return found
 
     def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
-        shared = self._holders.get(entry_name("budget", budget_id)) if budget_id else None
+        shared = self._shared_holder(budget_id)
         return shared.budgets if shared is not None else ()
 
+    def _shared_holder(self, budget_id: str | None) -> Holder | None:
+        return self._holders.get(entry_name("budget", budget_id)) if budget_id else None
 
-def _of_config(kind: str, holder: str, tenant: str, window: Window) -> Terms:
-    return Terms(kind, holder, tenant, window.limit_pico, duration=window.duration)
+    def _of_config(self, account: str, kind: str, holder: str, tenant: str, hard: Window | None) -> Terms | None:
+        soft = self._rules.soft.get(account)
+        shown = hard or soft
+        if shown is None:
+            return None
+        limit, soft_limit = hard.limit_pico if hard else None, soft.limit_pico if soft else None
+        return Terms(kind, holder, tenant, limit, soft_limit, duration=shown.duration)

@@ -5,8 +5,13 @@ from typing import Literal
 from pydantic import Field
 
 from shared.config.sections.section import Section
-from shared.config.sections.values import Count, Names, Number, Percent, Seconds, Text
+from shared.config.sections.values import Count, Duration, Names, Number, Percent, Seconds, Text, Usd
 from shared.interrupted import CAP_S, Mode
+
+
+class SoftBudget(Section):
+    soft_budget: Usd = Field(description="USD a window past which somebody is told; nobody is refused.")
+    time_period: Duration = Field("1d", description="The window; where the provider has a budget, that one's counts.")
 
 
 class MeterhouseSettings(Section):
@@ -59,6 +64,12 @@ class MeterhouseSettings(Section):
     )
     budget_thresholds: tuple[Percent, ...] = Field(
         (50, 80, 100), description="Percentages of a hard budget that are told when spend reaches them."
+    )
+    global_soft_budget: Usd | None = Field(
+        None, description="USD of the whole gateway past which somebody is told, in `litellm_settings.budget_duration`."
+    )
+    provider_soft_budgets: dict[str, SoftBudget] = Field(
+        default_factory=dict, description="The same by provider: `{openai: {soft_budget: 80, time_period: 1d}}`."
     )
     ledger_flush_ms: Count = Field(500, ge=1, description="Milliseconds the ledger gathers facts before an insert.")
 

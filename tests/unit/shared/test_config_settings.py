@@ -132,6 +132,8 @@ def test_our_own_settings_have_the_documented_defaults() -> None:
         "price_refresh_url": None,
         "hold_grace_s": 30,
         "budget_thresholds": (50, 80, 100),
+        "global_soft_budget": None,
+        "provider_soft_budgets": {},
         "ledger_flush_ms": 500,
     }
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from services.policy.budgets.soft import soft_budget_of, whole_window
 from services.policy.control.window_answer import reset_at, window_answer
 from shared.control import AccountFigures, HolderAnswer
-from shared.holders import Holder, Window, account_of
+from shared.holders import Holder, account_of
 
 
 def accounts_of(entries: Iterable[Holder]) -> Iterator[tuple[str, str]]:
@@ -26,13 +27,10 @@ def answer_of(
     """
     counted = _is_counted(entry, shared)
     main = figures.get(account_of(entry.kind, entry.id)) if counted else None
-    extra = entry.extra
-    zone, rolling = extra.get("budget_timezone") or "", bool(extra.get("budget_rolling"))
-    whole = Window(0, extra.get("budget_duration") or "", extra.get("budget_anchor") or 0.0, "", zone, rolling)
     return HolderAnswer(
         entry,
         main,
-        budget_reset_at=reset_at(whole, main, now, timezone),
+        budget_reset_at=reset_at(whole_window(entry.extra), main, now, timezone),
         windows=tuple(window_answer(entry.kind, entry.id, one, figures, now, timezone) for one in entry.budgets),
         shared=shared,
         counted=counted,
@@ -42,6 +40,8 @@ def answer_of(
 def _is_counted(entry: Holder, shared: Holder | None) -> bool:
     """Users, customers and tags are counted where they have a budget alone; what others spend is known without one."""
     if entry.kind in ("organization", "team", "member"):
+        return True
+    if soft_budget_of(entry, shared) is not None:
         return True
     windows = entry.budgets or (shared.budgets if shared is not None else ())
     return any(not one.model and not one.listed for one in windows)

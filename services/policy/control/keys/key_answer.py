@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from services.policy.budgets.soft import whole_window
 from services.policy.control.window_answer import reset_at, window_answer
 from shared.control import AccountFigures, KeyAnswer
-from shared.holders import Window, account_of
+from shared.holders import account_of
 from shared.keys import Key
 
 
@@ -20,8 +21,9 @@ def accounts_of(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
 def answer_of(entry: Key, figures: Mapping[str, AccountFigures], now: float, timezone: str) -> KeyAnswer:
     """`figures` are by account; one that is missing is not known. `timezone` is of windows that do not say one."""
     main = figures.get(entry.token)
-    zone, rolling = entry.extra.get("budget_timezone") or "", bool(entry.extra.get("budget_rolling"))
-    whole = Window(0, entry.budget_duration or "", entry.budget_anchor, "", zone, rolling)
+    whole = whole_window(
+        {**entry.extra, "budget_duration": entry.budget_duration, "budget_anchor": entry.budget_anchor}
+    )
     return KeyAnswer(
         entry,
         main,

@@ -15,7 +15,7 @@ from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Standing
 from services.policy.budgets.charges import Charge
-from services.policy.budgets.loans import AHEAD_REQUESTS, Borrowed, LoanEntry, Returned, idle, usable
+from services.policy.budgets.loans import AHEAD_REQUESTS, Borrowed, LoanEntry, Returned, idle, is_current, usable
 from services.policy.partitions.journal.journal_writer import Then
 from services.policy.partitions.loans.loan_messages import (
     Ask,
@@ -136,6 +136,11 @@ class Borrower:
         if account is None:
             return 0
         return usable(account, self._books.credits.get(charge.account), charge.pattern, now_ms)
+
+    def knows(self, charge: Charge, now_ms: int) -> bool:
+        """Whether what is counted in the account now will be told to its home."""
+        account, credit = self._books.accounts.get(charge.account), self._books.credits.get(charge.account)
+        return account is not None and credit is not None and is_current(account, credit, charge.pattern, now_ms)
 
     def limit(self, charge: Charge) -> int | None:
         """Return what may be spent of the account in all where the home has no more; None where it may have."""
