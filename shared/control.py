@@ -70,6 +70,7 @@ ControlVerb = Literal[
     "tag_unblock",
     "tag_info",
     "tag_list",
+    "provider_budgets",
 ]
 
 
@@ -106,6 +107,17 @@ class AccountFigures(msgspec.Struct, frozen=True):
     held_pico: int
     window_start: float | None = None
     window_end: float | None = None
+
+
+class ProviderAnswer(msgspec.Struct, frozen=True):
+    """A provider's budget in its present window. Pico-dollars; `reset_at` in seconds since 1970."""
+
+    provider: str
+    duration: str
+    limit_pico: int | None
+    soft_pico: int | None
+    figures: AccountFigures | None  # None: nobody could say them
+    reset_at: float | None
 
 
 class WindowAnswer(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ class AdminGateway:
     keys: KvView[Key]
     holders: KvView[Holder]
     spent: dict[str, Any] = field(default_factory=dict)
+    silent: bool = False  # nobody says what was spent
 
     async def call(self, method: str, path: str, *, sender: str = MASTER, **named: Any) -> httpx.Response:
         return await self.client.request(method, path, headers={"Authorization": f"Bearer {sender}"}, **named)
@@ -73,6 +74,8 @@ async def admin_gateway(bus: Bus, config: Config | None = None) -> AsyncIterator
 
         async def owner(message: Message) -> bytes:
             nothing = {"spend_pico": 0, "held_pico": 0, "window_start": None, "window_end": None}
+            if gateway.silent:
+                return b"{}"
             asked = msgspec.json.decode(message.data)["accounts"]
             return msgspec.json.encode({account: gateway.spent.get(account, nothing) for account in asked})
 

@@ -11,6 +11,7 @@ from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.organizations.routes import organization_routes
 from services.edge.admin.others.budgets import budget_routes
 from services.edge.admin.others.customers import customer_routes
+from services.edge.admin.others.providers import provider_routes
 from services.edge.admin.others.tags import tag_routes
 from services.edge.admin.own_view import WaitUntilSeen
 from services.edge.admin.teams.routes import team_routes
@@ -30,3 +31,4 @@ def management_routes(
     yield customer_routes(bus, spend, identify, holder_seen)
     yield budget_routes(bus, identify, holder_seen)
     yield tag_routes(bus, identify, holder_seen)
+    yield provider_routes(bus, identify)

@@ -9,6 +9,7 @@ from services.policy.control.mirror import Mirror
 from services.policy.control.organizations.commands import Organizations
 from services.policy.control.organizations.members import OrganizationMembers
 from services.policy.control.others.commands import Standalone
+from services.policy.control.providers import ProviderBudgets
 from services.policy.control.store.aggregates import Aggregates
 from services.policy.control.store.recorder import EventRecorder
 from services.policy.control.teams.commands import Teams
@@ -45,3 +46,4 @@ class ControlPlane:
         self.budgets = Standalone(self.holders, "budget")
         self.customers = Standalone(self.holders, "end_user")
         self.tags = Standalone(self.holders, "tag")
+        self.providers = ProviderBudgets(bus, config, clock=clock)

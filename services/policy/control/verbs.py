@@ -136,7 +136,9 @@ _STANDALONE = {
     **_standalone("tag", lambda plane: plane.tags),
 }
 
-VERBS = {**_KEYS, **_TEAMS, **_USERS, **_ORGANIZATIONS, **_STANDALONE}
+_PROVIDERS: dict[str, Answer] = {"provider_budgets": lambda plane, _body, _: plane.providers.list_all()}
+
+VERBS = {**_KEYS, **_TEAMS, **_USERS, **_ORGANIZATIONS, **_STANDALONE, **_PROVIDERS}
 
 FOR_ANYBODY = frozenset({"key_info", "team_info", "user_info", "organization_info"})
 """Edge lets a key ask for itself and its own alone."""
