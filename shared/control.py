@@ -20,6 +20,8 @@ ControlVerb = Literal[
     "key_info",
     "key_find",
     "key_list",
+    "key_regenerate",
+    "key_reset_spend",
     "team_new",
     "team_update",
     "team_models_add",
@@ -120,6 +122,25 @@ class ProviderAnswer(msgspec.Struct, frozen=True):
     reset_at: float | None
 
 
+class CorrectAccount(msgspec.Struct, frozen=True):
+    """What the owner of an account's partition is told at `subjects.correct`: `shared.holders.Correction` of it.
+
+    The answer is `{"stored": true}` once it counts.
+    """
+
+    account: str
+    serial: int
+    pico: int
+    adds: bool = False
+
+
+class SpendWasReset(msgspec.Struct, frozen=True):
+    """A key whose spend was set, and what it was before. Pico-dollars."""
+
+    answer: "KeyAnswer"
+    previous_pico: int
+
+
 class WindowAnswer(msgspec.Struct, frozen=True):
     """What is spent in one window, and when the next one begins; None where it is not known, or where none does."""
 
@@ -143,11 +164,12 @@ class GeneratedKey(msgspec.Struct, frozen=True):
     answer: KeyAnswer
 
 
-class DeletedKey(msgspec.Struct, frozen=True):
-    """`name` is the key, token or alias by which its deletion was asked."""
+class DeletedKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`name` is the key, token or alias by which its deletion was asked; `secrets` what its entry was under, too."""
 
     name: str
     token: str
+    secrets: tuple[str, ...] = ()
 
 
 class KeyQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -41,6 +41,17 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     model_tpm: dict[str, int] = {}
 
 
+class Correction(msgspec.Struct, frozen=True, array_like=True):
+    """What the control plane has said of an account's spend, pico-dollars: it counts once, however often it is read.
+
+    A later one has a higher `serial`. `adds`: it comes to what is counted, instead of taking its place.
+    """
+
+    serial: int
+    pico: int
+    adds: bool = False
+
+
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """`version` counts its events. Money in pico-dollars, times in seconds since 1970, UTC."""
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.holders import Limits, Window
+from shared.holders import Correction, Limits, Window
 
 Priority = Literal["high", "normal", "low"]
 """Which of the requests that wait for a limit go first."""
@@ -19,9 +19,13 @@ MASTER_KEY_ID = "litellm_proxy_master_key"
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """`version` counts the key's events. Money in pico-dollars, times in seconds since 1970, UTC."""
+    """`version` counts the key's events. Money in pico-dollars, times in seconds since 1970, UTC.
 
-    token: str  # SHA-256 of the key, hex
+    `token` is what all is counted by, and stays when the key gets another secret. The bucket has the entry under it,
+    and the same once more under the SHA-256 of each other secret that counts.
+    """
+
+    token: str  # SHA-256 of the key's first secret, hex
     version: int
     tenant: str  # whose partition decides for this key: organisation, else team, else the token; never changes
     key_name: str  # "sk-...abcd", safe to show
@@ -52,10 +56,28 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     budget_id: str | None = None  # a shared budget that fills in what is not said here
     max_wait_s: float = 0.0  # how long a request may wait for a limit before it is refused
     priority: Priority = "normal"
+    secret: str = ""  # SHA-256 of its present secret; "": the token
+    retired: tuple[tuple[str, float], ...] = ()  # former secrets that count yet, and until when
+    rotations: int = 0
+    rotated_at: float | None = None
+    correction: Correction | None = None
     key_type: str = "default"
     permissions: dict[str, Any] = {}
     config: dict[str, Any] = {}
     extra: dict[str, Any] = {}  # fields of LiteLLM's API that are kept and shown but have no effect yet
+
+
+def accepts(key: Key, secret: str, now: float) -> bool:
+    """Return whether `secret`, the SHA-256 of what a client sent, is one of `key`'s at `now`."""
+    if secret == (key.secret or key.token):
+        return True
+    return any(secret == former and now < until for former, until in key.retired)
+
+
+def entry_names(key: Key) -> tuple[str, ...]:
+    """Return under which names the bucket has the key."""
+    names = (key.token, key.secret or key.token, *[secret for secret, _ in key.retired])
+    return tuple(dict.fromkeys(names))
 
 
 def token_of(key: str) -> str:

@@ -64,6 +64,11 @@ def account(partition: int) -> str:
     return f"cmd.account.{partition}"
 
 
+def correct(partition: int) -> str:
+    """Where the owner of a partition hears what the control plane says of an account's spend."""
+    return f"cmd.correct.{partition}"
+
+
 def release(partition: int) -> str:
     """Where the owner of a partition hears of holds whose requests never reached a router."""
     return f"cmd.release.{partition}"

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -82,7 +83,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     await bodies.start()
     exchanges = Exchanges(bus, pulse, silence_s=own.admission_timeout_s)
     await exchanges.start()
-    identities = Identities(keys.entries, master_key)
+    identities = Identities(keys.entries, master_key, time.time)
     names = _names(config, holders.entries)
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
     table = Table()

@@ -34,7 +34,7 @@ from shared.access import refusal_of_key
 from shared.bus import Bus
 from shared.errors import GatewayError
 from shared.heartbeat import Pulse
-from shared.keys import Key
+from shared.keys import Key, entry_names
 
 WaitUntilSeen = Callable[[str, int], Awaitable[None]]
 
@@ -72,7 +72,8 @@ def build_app(
         if key is None:
             return Actor(key_id(key), is_admin=True, user_id="default_user_id")
         role = names.access.role_of(key)
-        return Actor(key.token, role == "proxy_admin", key.user_id or "", key.team_id or "", role or "unknown")
+        secrets = entry_names(key)[1:]
+        return Actor(key.token, role == "proxy_admin", key.user_id or "", key.team_id or "", role or "unknown", secrets)
 
     @app.exception_handler(GatewayError)
     async def failed(_: Request, failure: Exception) -> JSONResponse:
@@ -102,7 +103,7 @@ def build_app(
     ledger = Ledger(bus, pulse)
     for routes in management_routes(bus, ledger, identify, wait_until_seen, wait_until_holder_seen):
         app.include_router(routes)
-    app.include_router(spend_routes(bus, ledger, identify, max_budget_usd=max_budget_usd))
+    app.include_router(spend_routes(bus, ledger, identify, max_budget_usd=max_budget_usd, token=identities.token))
 
     @app.get("/metrics/", tags=["health"], summary="Prometheus metrics; needs a key")
     async def read_metrics(request: Request) -> Response:

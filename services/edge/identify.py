@@ -1,11 +1,11 @@
 """Who calls: the key out of the headers, and what is known of it."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from shared.errors import AuthenticationFailed
-from shared.keys import MASTER_KEY_ID, Key, token_of
+from shared.keys import MASTER_KEY_ID, Key, accepts, as_token, token_of
 
 _BARE_KEY_HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key")
 
@@ -48,8 +48,10 @@ def with_key_of_query(headers: dict[bytes, bytes], query: bytes) -> dict[bytes, 
 class Identities:
     """Turns a key into whom it belongs to: the master, or a virtual key of the view."""
 
-    def __init__(self, keys: Mapping[str, Key], master_key: str) -> None:
+    def __init__(self, keys: Mapping[str, Key], master_key: str, clock: Callable[[], float]) -> None:
+        """`clock` tells the time in seconds since 1970, for keys that have had several secrets."""
         self._keys = keys
+        self._clock = clock
         self._master_token = token_of(master_key)
 
     def of(self, key: str) -> Key | None:
@@ -62,7 +64,7 @@ class Identities:
         if hmac.compare_digest(token, self._master_token):
             return None
         found = self._keys.get(token)
-        if found is not None:
+        if found is not None and (not found.secret or accepts(found, token, self._clock())):
             return found
         if not key.startswith("sk-"):
             raise AuthenticationFailed("LiteLLM Virtual Key expected. Received=****, expected to start with 'sk-'.")
@@ -72,6 +74,12 @@ class Identities:
             type="token_not_found_in_db",
             param="key",
         )
+
+    def token(self, name: str) -> str:
+        """Return the token of a key that is given as itself, or as the SHA-256 of one of its secrets."""
+        secret = as_token(name)
+        found = self._keys.get(secret)
+        return secret if found is None else found.token
 
 
 def key_id(key: Key | None) -> str:

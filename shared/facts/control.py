@@ -113,4 +113,39 @@ class KeyDeleted(OfKey):
     v: Literal[1] = 1
 
 
-CONTROL_FACTS: tuple[type[Fact], ...] = (KeyGenerated, KeyUpdated, KeyBlocked, KeyUnblocked, KeyDeleted)
+class KeyRegenerated(OfKey):
+    """It has another secret, whose end `key_name` shows; `key`, by which all is counted, stays.
+
+    The secret before counts until `grace_until_ms` (0: no more). `rotations` counts its secrets after the first.
+    """
+
+    KIND: ClassVar[str] = "key.regenerated"
+
+    kind: Literal["key.regenerated"] = "key.regenerated"
+    v: Literal[1] = 1
+    rotations: int
+    grace_until_ms: int = 0
+    changed: tuple[str, ...] = ()
+    terms: KeyTerms
+
+
+class KeySpendReset(OfKey):
+    """What its budget counts in the present window was set. What it ever spent stays what it was. Pico-dollars."""
+
+    KIND: ClassVar[str] = "key.spend_reset"
+
+    kind: Literal["key.spend_reset"] = "key.spend_reset"
+    v: Literal[1] = 1
+    spend_pico: int
+    previous_pico: int
+
+
+CONTROL_FACTS: tuple[type[Fact], ...] = (
+    KeyGenerated,
+    KeyUpdated,
+    KeyBlocked,
+    KeyUnblocked,
+    KeyDeleted,
+    KeyRegenerated,
+    KeySpendReset,
+)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
+from services.policy.budgets.accounts import Adjusted, Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
 from services.policy.budgets.loans import Assumed, Borrowed, Credit, Lent, Loan, Repaid, Returned
 from services.policy.limits.counters import Counter, Reservation, Stopped, Taken
 from services.policy.limits.sliding import Sliding
@@ -68,6 +68,10 @@ SAID = {
             Returned("user:ann", 3, 2, 5, 7),
         ],
     ),
+    "group_of_corrections": journal.Group(OWNER, AT_MS, [Adjusted("team:team-frontend", 4, 17, -2000000000001)]),
+    "snapshot_of_corrections": journal.Snapshot(
+        OWNER, AT_MS, Books({"team:team-frontend": Account(spent=7, corrected=17)}, facts_seq=48213)
+    ),
     "snapshot_of_loans": journal.Snapshot(
         OWNER,
         AT_MS,
@@ -123,7 +127,7 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
     assert journal.decode((SAMPLES / f"{name}.json").read_bytes()) == SAID[name]
 
 
-@pytest.mark.parametrize("name", ["group_of_many_accounts", "group_of_loans", "group_of_limits"])
+@pytest.mark.parametrize("name", [f"group_of_{what}" for what in ("many_accounts", "loans", "limits", "corrections")])
 def test_a_group_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
     assert isinstance(said, journal.Group)
@@ -131,7 +135,7 @@ def test_a_group_is_written_as_its_sample(name: str) -> None:
     assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes())
 
 
-@pytest.mark.parametrize("name", ["snapshot_of_loans", "snapshot_of_limits"])
+@pytest.mark.parametrize("name", ["snapshot_of_loans", "snapshot_of_limits", "snapshot_of_corrections"])
 def test_a_snapshot_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
     assert isinstance(said, journal.Snapshot)

@@ -750,8 +750,8 @@ async def test_a_list_filters_sorts_and_pages(bus: Bus, config: Config) -> None:
 async def test_an_entry_that_cannot_be_read_is_left_out_of_a_list(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
     await put(bus, subjects.KEYS_BUCKET, "broken", b"{}")
-    await put(bus, subjects.KEYS_BUCKET, "again", encode_key(made.answer.entry))
-    assert (await plane.list_keys(KeyQuery())).total == 2
+    await put(bus, subjects.KEYS_BUCKET, "later-secret", encode_key(made.answer.entry))
+    assert (await plane.list_keys(KeyQuery())).total == 1, "an entry is one key, under however many names it is"
 
 
 async def ask(bus: Bus, verb: str, body: Any, *, admin: bool = True) -> dict[str, Any]:

@@ -472,13 +472,13 @@ async def test_a_control_plane_that_does_not_answer_is_a_504(bus: Bus, monkeypat
 async def test_the_documentation_describes_every_field(gateway: Gateway, bus: Bus) -> None:
     document = build_app(bus, gateway.view).openapi()
     schemas = document["components"]["schemas"]
-    for name in ("GenerateKey", "UpdateKey", "OneKey", "SomeKeys"):
+    for name in ("GenerateKey", "UpdateKey", "OneKey", "SomeKeys", "RegenerateKey", "ResetSpend"):
         for property_name, described in schemas[name]["properties"].items():
             assert described.get("description"), (name, property_name)
     assert {path for path in document["paths"] if "key" in path} == {
         *("/key/generate", "/key/info", "/key/update", "/key/bulk_update", "/key/delete", "/key/block"),
         *("/key/unblock", "/key/list", "/key/aliases", "/key/health", "/v2/key/info"),
-        "/key/service-account/generate",
+        *("/key/service-account/generate", "/key/regenerate", "/key/{key}/reset_spend"),
     }
 
 

@@ -11,13 +11,17 @@ from shared.keys import as_token
 
 @dataclass(frozen=True)
 class Actor:
-    """`key_token` is the token of the key that was sent, `user_id` what stands in `created_by`, `team_id` the key's."""
+    """`key_token` is the token of the key that was sent, `user_id` what stands in `created_by`, `team_id` the key's.
+
+    `secrets` are what else that key is known by: the SHA-256s of its later secrets.
+    """
 
     key_token: str
     is_admin: bool
     user_id: str
     team_id: str = ""
     role: str = "unknown"
+    secrets: tuple[str, ...] = ()
 
 
 Dependency = Callable[[Request], Awaitable[Actor]]
@@ -54,5 +58,5 @@ def dependencies(identify: Identify) -> tuple[Dependency, Dependency]:
 
 def require_own_key(actor: Actor, key: str) -> None:
     """Raise AccessDenied unless `actor` may read `key`, given as itself or as its token."""
-    if not actor.is_admin and as_token(key) != actor.key_token:
+    if not actor.is_admin and as_token(key) not in (actor.key_token, *actor.secrets):
         raise AccessDenied(f"You are not allowed to access this key's info. Your role={actor.role}", type="auth_error")

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from services.edge.admin.values import Row, iso, usd
 from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of, window_terms_of
-from shared.control import GeneratedKey, KeyAnswer
+from shared.control import GeneratedKey, KeyAnswer, SpendWasReset
 from shared.keys import Key
 
 _BUDGET_NAMESPACE = UUID("3e5b7c1a-94a2-5d5c-8f0d-0a4f2c9b7711")
@@ -109,6 +109,23 @@ def generated_row(made: GeneratedKey) -> Row:
         "created_by": key.created_by,
         "updated_at": iso(key.updated_at, "Z"),
         "updated_by": key.updated_by,
+    }
+
+
+def regenerated_row(made: GeneratedKey) -> Row:
+    """POST /key/regenerate: as /key/generate, and what the key has spent by now."""
+    return {**generated_row(made), "spend": _spend(made.answer)["spend"]}
+
+
+def reset_row(done: SpendWasReset) -> Row:
+    """POST /key/{key}/reset_spend."""
+    answer = done.answer
+    return {
+        "key_hash": answer.entry.token,
+        "spend": usd(answer.figures.spend_pico if answer.figures else None),
+        "previous_spend": usd(done.previous_pico),
+        "max_budget": usd(answer.entry.max_budget_pico),
+        "budget_reset_at": iso(answer.budget_reset_at, "Z"),
     }
 
 
@@ -214,10 +231,10 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
         "updated_by": key.updated_by,
         "settings_updated_at": iso(key.updated_at, utc) if key.version > 1 else None,
         "last_active": None,
-        "rotation_count": 0,
+        "rotation_count": key.rotations,
         "auto_rotate": bool(extra.get("auto_rotate")),
         "rotation_interval": extra.get("rotation_interval"),
-        "last_rotation_at": None,
+        "last_rotation_at": iso(key.rotated_at, utc),
         "key_rotation_at": None,
         "budget_limits": budget_limits_of(answer, "+00:00"),
         **dict.fromkeys(("litellm_budget_table", "litellm_organization_table", "litellm_project_table")),
@@ -228,13 +245,14 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
 
 
 def _spend(answer: KeyAnswer) -> Row:
-    """`spend` is of the current window; `total_spend` is known as long as that is the first one."""
+    """`spend` is of the current window; `total_spend` is known as long as that is the first one and was never set."""
     figures = answer.figures
     if figures is None:
         return {"spend": None, "total_spend": None, "spend_unavailable": True}
+    is_all = figures.window_start is None and answer.entry.correction is None
     return {
         "spend": usd(figures.spend_pico),
-        "total_spend": usd(figures.spend_pico if figures.window_start is None else None),
+        "total_spend": usd(figures.spend_pico if is_all else None),
     }
 
 

@@ -13,18 +13,29 @@ from services.edge.admin.key_rows import (
     generated_row,
     info_row,
     listed_row,
+    regenerated_row,
+    reset_row,
     unblocked_row,
     updated_row,
     v2_info_row,
 )
 from services.edge.admin.own_view import GONE, WaitUntilSeen
-from services.edge.admin.requests import GenerateKey, ListKeys, OneKey, SomeKeys, UpdateKey, UpdateKeys
+from services.edge.admin.requests import (
+    GenerateKey,
+    ListKeys,
+    OneKey,
+    RegenerateKey,
+    ResetSpend,
+    SomeKeys,
+    UpdateKey,
+    UpdateKeys,
+)
 from services.edge.admin.validation import PlainFaults
 from services.edge.admin.values import as_json
 from shared.bus import Bus
-from shared.control import ControlVerb, DeletedKey, GeneratedKey, KeyAnswer, KeyPage
+from shared.control import ControlVerb, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, SpendWasReset
 from shared.errors import GatewayError, InvalidRequest, NotFound
-from shared.keys import as_token
+from shared.keys import as_token, entry_names
 
 BULK_MAX = 500
 
@@ -39,14 +50,18 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
 
     async def changed(verb: ControlVerb, actor: Actor, body: dict[str, Any]) -> KeyAnswer:
         answer = await command(bus, verb, actor, body, KeyAnswer)
-        await wait_until_seen(answer.entry.token, answer.entry.version)
+        await seen(answer)
         return answer
+
+    async def seen(answer: KeyAnswer) -> None:
+        for name in entry_names(answer.entry):
+            await wait_until_seen(name, answer.entry.version)
 
     @routes.post("/key/generate", summary="Make a key")
     async def generate(fields: GenerateKey, actor: Manager) -> Response:
         """Make a key, or take one of your own. It is shown once; only its SHA-256 is kept."""
         made = await command(bus, "key_generate", actor, fields.model_dump(exclude_unset=True), GeneratedKey)
-        await wait_until_seen(made.answer.entry.token, made.answer.entry.version)
+        await seen(made.answer)
         return as_json(generated_row(made))
 
     @routes.post("/key/service-account/generate", summary="Make a key of a team that is no user's")
@@ -60,7 +75,7 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
             )
         body = fields.model_dump(exclude_unset=True, exclude={"user_id"})
         made = await command(bus, "key_generate", actor, body, GeneratedKey)
-        await wait_until_seen(made.answer.entry.token, made.answer.entry.version)
+        await seen(made.answer)
         return as_json(generated_row(made))
 
     @routes.get("/key/info", summary="A key's limits and spend")
@@ -117,7 +132,8 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
         """Delete those that exist. A deleted key never comes back."""
         deleted = await command(bus, "key_delete", actor, _named(some), list[DeletedKey])
         for one in deleted:
-            await wait_until_seen(one.token, GONE)
+            for name in (one.token, *one.secrets):
+                await wait_until_seen(name, GONE)
         gone = {one.name for one in deleted}
         names = some.keys or some.key_aliases or []
         return as_json({"deleted_keys": [name for name in names if name in gone or as_token(name) in gone]})
@@ -129,6 +145,37 @@ def key_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
     @routes.post("/key/unblock", summary="Serve a blocked key again")
     async def unblock(one: OneKey, actor: Manager) -> Response:
         return as_json(unblocked_row(await changed("key_unblock", actor, {"key": as_token(one.key)})))
+
+    @routes.post("/key/regenerate", summary="Give a key another secret")
+    @routes.post("/key/{key}/regenerate", include_in_schema=False)
+    async def regenerate(actor: Manager, fields: RegenerateKey | None = None, key: str | None = None) -> Response:
+        """Exchange what a client sends for another, which is shown once. What is spent, budgets and limits go on."""
+        given = fields.model_dump(exclude_unset=True) if fields is not None else {}
+        if given.pop("new_master_key", None) is not None:
+            raise InvalidRequest(
+                "The master key is not changed by a call: set general_settings.master_key and restart the gateway.",
+                param="new_master_key",
+                type="bad_request_error",
+            )
+        named = key if key is not None else given.get("key")
+        if named is None and given.get("key_alias") is None:
+            raise InvalidRequest(
+                "No key given. Name it in the path (/key/{key}/regenerate), by key, or by key_alias.",
+                param="key",
+                type="bad_request_error",
+            )
+        body = {**given, "key": as_token(named)} if named is not None else given
+        made = await command(bus, "key_regenerate", actor, body, GeneratedKey)
+        await seen(made.answer)
+        return as_json(regenerated_row(made))
+
+    @routes.post("/key/{key}/reset_spend", summary="Set what a key has spent of its budget")
+    async def reset_spend(key: str, fields: ResetSpend, actor: Manager) -> Response:
+        """Set what counts against its budget in the present window; the spend logs keep all that was ever spent."""
+        body = {"key": as_token(key), "reset_to": fields.reset_to}
+        done = await command(bus, "key_reset_spend", actor, body, SpendWasReset)
+        await seen(done.answer)
+        return as_json(reset_row(done))
 
     @routes.get("/key/list", summary="Keys, filtered, in pages")
     async def list_keys(query: Annotated[ListKeys, Query()], actor: Manager) -> Response:

@@ -119,6 +119,19 @@ class UpdateKey(KeyFields):
         return self
 
 
+class RegenerateKey(KeyFields):
+    """What is given changes with the secret; the rest stays."""
+
+    key: Text = Field(None, description="The key, or its SHA-256. Without it, key_alias names the key.")
+    new_key: Text = Field(None, description="A secret of your own: sk- and at least 16 characters.")
+    grace_period: Text = Field(None, description="How long the former secret counts yet: 24h, 7d; at once else.")
+    new_master_key: Any = Field(None, description="Refused: the master key stands in the configuration.")
+
+
+class ResetSpend(BaseModel):
+    reset_to: Any = Field(description="USD that count as spent from now on: 0, or at most what counts now.")
+
+
 class UpdateKeys(BaseModel):
     keys: list[UpdateKey] = Field(description="Up to 500 updates; each is made or fails by itself.")
 

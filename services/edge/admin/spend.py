@@ -1,5 +1,6 @@
 """What was spent and asked for: LiteLLM's /spend, /global and daily activity routes, answered by ledger."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -39,10 +40,18 @@ _ACTIVITIES: dict[str, QueryName] = {
 }
 
 
-def spend_routes(bus: Bus, ledger: Ledger, identify: Identify, *, max_budget_usd: float) -> APIRouter:
+def spend_routes(
+    bus: Bus,
+    ledger: Ledger,
+    identify: Identify,
+    *,
+    max_budget_usd: float,
+    token: Callable[[str], str] = as_token,
+) -> APIRouter:
     """Return the routes. All figures come from stored facts, half a second old at most while ledger keeps up.
 
-    `max_budget_usd` is the global budget, 0 where there is none.
+    `max_budget_usd` is the global budget, 0 where there is none. `token` is that of the key which is given as itself,
+    or as the SHA-256 of one of its secrets.
     """
     routes = APIRouter(route_class=PlainFaults, tags=["spend"])
     caller, manager = dependencies(identify)
@@ -65,7 +74,7 @@ def spend_routes(bus: Bus, ledger: Ledger, identify: Identify, *, max_budget_usd
 
         A key sees its own requests and its user's.
         """
-        key = as_token(api_key) if api_key else ""
+        key = token(api_key) if api_key else ""
         wanted = _seen_by(
             actor,
             request.url.path,
@@ -110,7 +119,7 @@ def spend_routes(bus: Bus, ledger: Ledger, identify: Identify, *, max_budget_usd
         dates = date_range(start_date, end_date)
         if dates == DateRange(None, None):
             dates = last_days(GLOBAL_DAYS, datetime.now(UTC))
-        only = (as_token(api_key),) if api_key else ()
+        only = (token(api_key),) if api_key else ()
         return _json(await ledger.ask(_REPORTS[request.url.path], _within(dates, keys=only, limit=limit)))
 
     for path in _REPORTS:
@@ -145,7 +154,7 @@ def spend_routes(bus: Bus, ledger: Ledger, identify: Identify, *, max_budget_usd
             actor,
             request.url.path,
             date_range(start_date, end_date, required=True),
-            keys=tuple(as_token(name) for name in _names(api_key)),
+            keys=tuple(token(name) for name in _names(api_key)),
             users=_names(user_id),
             teams=_names(team_ids),
             organizations=_names(organization_ids),

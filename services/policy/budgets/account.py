@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, omit_defaults=True):
     """`spent` and `held` in pico-dollars, of the current window alone. `ends_ms` is 0 where nothing resets it."""
 
     window: int = 1
@@ -12,3 +12,4 @@ class Account(msgspec.Struct):
     duration: str = ""
     spent: int = 0
     held: int = 0
+    corrected: int = 0  # the last correction that counts in it

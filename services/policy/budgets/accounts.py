@@ -92,6 +92,15 @@ class Opened(msgspec.Struct, tag="opened", frozen=True):
     duration: str
 
 
+class Adjusted(msgspec.Struct, tag="adjusted", frozen=True):
+    """Journal: the control plane has said what was spent. `by` is what that comes to: sums fold in any order."""
+
+    account: str
+    window: int
+    serial: int
+    by: int
+
+
 class Expired(msgspec.Struct, tag="expired", frozen=True):
     """Journal: nobody settled a hold in time; it counts as spent."""
 
@@ -105,7 +114,7 @@ class Released(msgspec.Struct, tag="released", frozen=True):
     request: str
 
 
-Entry = Held | Opened | Expired | Released | LoanEntry | Taken | Stopped
+Entry = Held | Opened | Adjusted | Expired | Released | LoanEntry | Taken | Stopped
 
 
 class Settled(NamedTuple):
@@ -163,6 +172,11 @@ class Books(msgspec.Struct):
                     self.loans.pop(name, None)
                 account.window, account.starts_ms, account.ends_ms = window, starts_ms, ends_ms
                 account.duration = duration
+            case Adjusted(name, window, serial, by):
+                account = self.account(name)
+                if serial > account.corrected:
+                    account.corrected = serial
+                    account.spent += by if window == account.window else 0
             case Expired(request, at_ms):
                 overdue = self.holds.pop(request, None)
                 if overdue is not None:

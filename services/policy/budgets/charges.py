@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared.holders import Window
+from shared.holders import Correction, Window
 
 
 class Charge(NamedTuple):
@@ -22,6 +22,7 @@ class Charge(NamedTuple):
     increase: int = 0  # on top of the limit
     increase_until_ms: int = 0
     tracked: bool = False  # held and counted as if it had a limit, for a soft budget
+    correction: Correction | None = None  # what the control plane has said of its spend
 
     def limit_at(self, now_ms: int) -> int | None:
         if self.limit is None or not self.increase or now_ms >= self.increase_until_ms:

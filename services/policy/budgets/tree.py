@@ -151,7 +151,19 @@ class BudgetTree:
         if main is not None:
             limit, own = main.limit_pico, main
         increase, until_ms = key.increase_pico, int(key.increase_until * 1000)
-        yield Charge(key.token, limit, home, "key", name, "", self._pattern(own), own.anchor, increase, until_ms)
+        yield Charge(
+            key.token,
+            limit,
+            home,
+            "key",
+            name,
+            "",
+            self._pattern(own),
+            own.anchor,
+            increase,
+            until_ms,
+            correction=key.correction,
+        )
         for window in windows:
             if _is_main(window):
                 continue

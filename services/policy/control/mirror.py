@@ -19,8 +19,20 @@ SEEN_WITHIN_S = 2.0
 
 
 class Mirror(Generic[T]):
-    def __init__(self, bus: Bus, bucket: str, decode: Callable[[bytes], T], view: KvView[T] | None = None) -> None:
-        """`view` is the process's own mirror of the bucket; without one, the bucket is read for each question."""
+    def __init__(
+        self,
+        bus: Bus,
+        bucket: str,
+        decode: Callable[[bytes], T],
+        view: KvView[T] | None = None,
+        *,
+        own_name: Callable[[T], str] | None = None,
+    ) -> None:
+        """`view` is the process's own mirror of the bucket; without one, the bucket is read for each question.
+
+        `own_name` says under which name an entry counts, where the bucket has the same one under others too.
+        """
+        self._own_name = own_name
         self._bus = bus
         self._bucket = bucket
         self._decode = decode
@@ -36,7 +48,9 @@ class Mirror(Generic[T]):
             if self._view is None:
                 return await self._read()
             await self._catch_up(self._view)
-            return self._view.entries.values()
+            if self._own_name is None:
+                return self._view.entries.values()
+            return [entry for name, entry in self._view.entries.items() if self._own_name(entry) == name]
         except BusError as error:
             raise OperationalError(f"{self._bucket} could not be read: {error}") from error
 
@@ -52,11 +66,14 @@ class Mirror(Generic[T]):
 
     async def _read(self) -> list[T]:
         found = []
+        prefix = len(kv_subject(self._bucket, ""))
         for message in await read(self._bus, kv_stream(self._bucket), at_most=None):
             if is_removal(message):
                 continue
             try:
-                found.append(self._decode(message.data))
+                entry = self._decode(message.data)
+                if self._own_name is None or self._own_name(entry) == message.subject[prefix:]:
+                    found.append(entry)
             except msgspec.DecodeError as error:
                 log.error("an entry cannot be read", subject=message.subject, error=str(error))
         return found

@@ -34,7 +34,7 @@ class ControlPlane:
     ) -> None:
         """`keys` and `holders` are the process's own mirrors; without them lists read the buckets."""
         aggregates = Aggregates(EventRecorder(bus))
-        all_keys = Mirror(bus, subjects.KEYS_BUCKET, decode_key, keys)
+        all_keys = Mirror(bus, subjects.KEYS_BUCKET, decode_key, keys, own_name=lambda key: key.token)
         all_holders = Mirror(bus, subjects.HOLDERS_BUCKET, decode_holder, holders)
         self.keys = KeyCommands(bus, config, all_keys, clock=clock)
         self.holders = Holders(bus, config, aggregates, all_holders, clock=clock)

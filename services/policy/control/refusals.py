@@ -50,6 +50,6 @@ def no_such_key() -> NotFound:
     return NotFound("Key not found.", param="key")
 
 
-def already_there(*, deleted: bool) -> InvalidRequest:
+def already_there(*, deleted: bool, field: str = "key") -> InvalidRequest:
     state = "existed and was deleted; a deleted key never comes back" if deleted else "already exists"
-    return InvalidRequest(f"This key {state}. Choose another value.", param="key", type="bad_request_error")
+    return InvalidRequest(f"This key {state}. Choose another value.", param=field, type="bad_request_error")

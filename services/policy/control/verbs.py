@@ -58,6 +58,10 @@ _KEYS: dict[str, Answer] = {
     "key_unblock": lambda plane, body, actor: plane.keys.unblock(_name(body, "key"), by=actor.id),
     "key_info": lambda plane, body, _: plane.keys.info(_name(body, "key")),
     "key_find": lambda plane, body, _: plane.keys.find(_names(body, "keys"), _names(body, "key_aliases")),
+    "key_regenerate": lambda plane, body, actor: plane.keys.regenerate(body, by=actor.id),
+    "key_reset_spend": lambda plane, body, actor: plane.keys.reset_spend(
+        _name(body, "key"), body.get("reset_to"), by=actor.id
+    ),
     "key_list": lambda plane, body, _: plane.keys.list_keys(_query(body, KeyQuery)),
 }
 _TEAMS: dict[str, Answer] = {

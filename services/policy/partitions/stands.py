@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Opened, Share
+from services.policy.budgets.accounts import Adjusted, Books, Opened, Share
 from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place, tokens_within
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.resets import due
 from services.policy.partitions.decision import Denied, Wanted
 from services.policy.partitions.journal.journal_writer import Then
 from services.policy.partitions.loans.borrowing import Borrower, Need
+from shared.holders import Correction
 
 PROVIDER_WAIT_MS = 1_000
 """How long one of several providers is looked at for what others borrowed of its budget and do not need: they answer
@@ -34,7 +35,11 @@ class Stands:
     """All calls come from one event loop."""
 
     def __init__(
-        self, number: int, books: Books, borrower: Borrower, write: Callable[[Opened, Then | None], None]
+        self,
+        number: int,
+        books: Books,
+        borrower: Borrower,
+        write: Callable[[Opened | Adjusted, Then | None], None],
     ) -> None:
         """`write` applies and journals."""
         self._number = number
@@ -80,7 +85,16 @@ class Stands:
             if opened is not None:
                 self._write(opened, None)
                 account = self._books.account(charge.account)
+        if charge.correction is not None and charge.correction.serial > account.corrected:
+            account = self.correct(charge.account, charge.correction)
         return Stand(account, charge.limit_at(now_ms))
+
+    def correct(self, name: str, correction: Correction, then: Then | None = None) -> Account:
+        """Count what the control plane has said of an account at home here. One that counts already is left."""
+        account = self._books.account(name)
+        by = correction.pico if correction.adds else correction.pico - account.spent
+        self._write(Adjusted(name, account.window, correction.serial, by), then)
+        return account
 
     def shares(self, charges: Charges, placed: Placed) -> tuple[Share, ...]:
         """Return where a hold is placed besides the key's account; providers without a limit are not counted."""

@@ -50,7 +50,7 @@ def app() -> FastAPI:
     return build_app(
         bus,
         Pulse(bus),
-        Identities({entry.token: entry for entry in KEYS}, "sk-master"),
+        Identities({entry.token: entry for entry in KEYS}, "sk-master", float),
         ModelNames(
             ModelGroups(deployment(name, group=name) for name in ("gpt-4", "a/b")), {}, set(), HolderAccess({}, {})
         ),

@@ -2,11 +2,12 @@
 
 import hashlib
 
+import msgspec
 import pytest
 
 from services.edge.identify import Identities, key_id, key_in
 from shared.errors import AuthenticationFailed
-from shared.keys import MASTER_KEY_ID, Key
+from shared.keys import MASTER_KEY_ID, Key, token_of
 
 MASTER = "sk-master"
 
@@ -85,30 +86,34 @@ def test_an_authorization_header_without_bearer_is_refused(value: bytes) -> None
 )
 def test_what_is_not_written_like_a_key_is_refused_without_repeating_it(headers: dict[bytes, bytes]) -> None:
     with pytest.raises(AuthenticationFailed, match=r"Received=\*\*\*\*, expected to start with 'sk-'") as caught:
-        Identities({}, MASTER).of(key_in(headers, b"x-own"))
+        Identities({}, MASTER, now).of(key_in(headers, b"x-own"))
     assert "hello" not in caught.value.message
 
 
 def test_a_key_that_is_no_ascii_is_unknown_not_a_failure() -> None:
-    identities = Identities({}, MASTER)
+    identities = Identities({}, MASTER, now)
     with pytest.raises(AuthenticationFailed, match="Unable to find token"):
         identities.of(key_in({b"authorization": b"Bearer sk-\xff\xe9"}))
 
 
 def test_a_virtual_key_is_found_by_its_hash() -> None:
     key = virtual_key("sk-1")
-    identities = Identities({key.token: key}, MASTER)
+    identities = Identities({key.token: key}, MASTER, now)
     assert identities.of("sk-1") is key
     assert key_id(key) == key.token
 
 
+def now() -> float:
+    return 1_795_435_200.0
+
+
 def test_the_master_key_belongs_to_nobody() -> None:
-    assert Identities({}, MASTER).of(MASTER) is None
+    assert Identities({}, MASTER, now).of(MASTER) is None
     assert key_id(None) == MASTER_KEY_ID
 
 
 def test_a_master_key_may_be_written_in_any_way() -> None:
-    identities = Identities({}, "correct horse battery staple")
+    identities = Identities({}, "correct horse battery staple", now)
     assert identities.of(key_in({b"authorization": b"Bearer correct horse battery staple"})) is None
     with pytest.raises(AuthenticationFailed):
         identities.of("correct horse")
@@ -117,7 +122,7 @@ def test_a_master_key_may_be_written_in_any_way() -> None:
 def test_an_unknown_key_is_refused_naming_no_more_than_its_end_and_hash() -> None:
     secret = "sk-0123456789abcdef"
     with pytest.raises(AuthenticationFailed) as caught:
-        Identities({}, MASTER).of(secret)
+        Identities({}, MASTER, now).of(secret)
     failure = caught.value
     assert (failure.status, failure.type, failure.param) == (401, "token_not_found_in_db", "key")
     assert secret not in failure.message
@@ -127,12 +132,12 @@ def test_an_unknown_key_is_refused_naming_no_more_than_its_end_and_hash() -> Non
 def test_the_hash_of_a_key_is_not_a_key() -> None:
     key = virtual_key("sk-1")
     with pytest.raises(AuthenticationFailed):
-        Identities({key.token: key}, MASTER).of(key_in({b"authorization": b"Bearer " + key.token.encode()}))
+        Identities({key.token: key}, MASTER, now).of(key_in({b"authorization": b"Bearer " + key.token.encode()}))
 
 
 def test_a_key_that_appears_later_is_known_at_once() -> None:
     entries: dict[str, Key] = {}
-    identities = Identities(entries, MASTER)
+    identities = Identities(entries, MASTER, now)
     with pytest.raises(AuthenticationFailed):
         identities.of("sk-1")
     key = virtual_key("sk-1")
@@ -141,3 +146,20 @@ def test_a_key_that_appears_later_is_known_at_once() -> None:
     del entries[key.token]
     with pytest.raises(AuthenticationFailed):
         identities.of("sk-1")
+
+
+def test_a_key_is_known_by_its_present_secret_and_by_former_ones_while_they_count() -> None:
+    second, third = token_of("sk-2"), token_of("sk-3")
+    first = virtual_key("sk-1")
+    key = msgspec.structs.replace(first, secret=third, retired=((second, 100.0),))
+    clock = [99.0]
+    identities = Identities(dict.fromkeys((key.token, second, third), key), MASTER, lambda: clock[0])
+    assert identities.of("sk-3") is identities.of("sk-2") is key
+    for name in ("sk-1", "sk-2", "sk-3", third):
+        assert identities.token(name) == first.token
+    assert identities.token("sk-4") == token_of("sk-4")
+    with pytest.raises(AuthenticationFailed):
+        identities.of("sk-1")
+    clock[0] = 100.0
+    with pytest.raises(AuthenticationFailed):
+        identities.of("sk-2")

@@ -11,6 +11,7 @@ from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import (
     DAY_MS,
     LOST_KEPT_MS,
+    Adjusted,
     Books,
     Expired,
     Held,
@@ -80,6 +81,12 @@ def figures(books: Books) -> tuple[int, int]:
         ([Held(hold("a")), Opened("key", 2, NOON, NOON + 1, "1d"), Released("a")], 0, 0),
         ([Held(hold("a")), Expired("a", NOON), Opened("key", 2, NOON, NOON + 1, "1d"), settled("a", 30)], 0, 0),
         ([Opened("key", 2, NOON, NOON + 1, "1d"), Held(hold("a", window=2)), settled("a", 30)], 30, 0),
+        # a correction counts once, in its window alone, whatever is settled before or after
+        ([Held(hold("a")), settled("a", 30), Adjusted("key", 1, 7, -20), Adjusted("key", 1, 7, -20)], 10, 0),
+        ([Held(hold("a")), Adjusted("key", 1, 7, -20), settled("a", 30)], 10, 0),
+        ([Adjusted("key", 1, 7, 50), Adjusted("key", 1, 6, 900), Adjusted("key", 1, 8, -50)], 0, 0),
+        ([Opened("key", 2, NOON, NOON + 1, "1d"), Adjusted("key", 1, 7, 50)], 0, 0),
+        ([Adjusted("key", 1, 7, 50), Opened("key", 2, NOON, NOON + 1, "1d")], 0, 0),
         # an end that only moves takes nothing away
         ([Held(hold("a")), settled("a", 30), Opened("key", 1, 0, NOON + 1, "1h")], 30, 0),
         # unheld costs belong to the window their request was admitted in
@@ -191,6 +198,7 @@ class Life:
         self.duration = "1h"
         self.anchor = NOON / 1000
         self.requests: dict[str, dict[str, Any]] = {}
+        self.corrections: list[Adjusted] = []
         self.group: list[bytes] = []
 
     def write(self, entry: Any) -> None:
@@ -235,6 +243,13 @@ class Life:
         end = (name, "key", request["held"], request["cost"], request["admitted_ms"], self.now_ms)
         self.facts.append(Settled(*end, also, request["provider"]))
 
+    def correct(self, to: int) -> None:
+        """Set what the key has spent, as far as it is known by now."""
+        account = self.books.account("key")
+        made = Adjusted("key", account.window, len(self.corrections) + 1, to - account.spent)
+        self.corrections.append(made)
+        self.write(made)
+
     def repeat(self, name: str) -> None:
         again = [fact for fact in self.facts if isinstance(fact, Settled) and fact.request == name and fact.held]
         self.facts += again[:1]
@@ -278,6 +293,7 @@ class Life:
         """What the present window has spent and holds, every fact known."""
         spent = held = 0
         window = self.books.account(account).window
+        spent += sum(one.by for one in self.corrections if (one.account, one.window) == (account, window))
         for request in self.requests.values():
             if request["windows"][account] != window or request["state"] == "released":
                 continue
@@ -314,6 +330,7 @@ steps = st.one_of(
     st.tuples(st.just("expire"), numbers),
     st.tuples(st.just("release"), numbers),
     st.tuples(st.just("read"), st.integers(1, 5)),
+    st.tuples(st.just("correct"), st.integers(0, 1_000)),
     st.tuples(st.just("pass"), st.sampled_from([1, 60_000, 20 * 60_000, HOUR_MS, 25 * HOUR_MS, -1_000])),
     st.tuples(st.just("duration"), st.sampled_from(["", "1h", "30m", "1d", "7d"])),
     st.tuples(st.just("commit")),
@@ -335,6 +352,8 @@ def lived(script: list[tuple[Any, ...]]) -> Life:
                     life.duration, life.anchor = arguments[0], life.now_ms / 1000
             case "read":
                 life.read(arguments[0])
+            case "correct":
+                life.correct(arguments[0])
             case "commit" | "snapshot" | "half_a_snapshot":
                 getattr(life, action)()
             case _:

@@ -14,6 +14,7 @@ import structlog
 from eventsourcing.domain import BaseAggregate
 
 from services.policy.control.attempts import moment, until_alone
+from services.policy.control.corrections import count_correction, spend_to_reset
 from services.policy.control.figures import figures_of_accounts
 from services.policy.control.holders.kinds import SharedBudget, Team
 from services.policy.control.keys.alias_changes import alias_changes
@@ -22,6 +23,7 @@ from services.policy.control.keys.key_answer import accounts_of, answer_of
 from services.policy.control.keys.key_entry import entry_of
 from services.policy.control.keys.key_list import in_order, matching, page_of
 from services.policy.control.keys.key_secret import check_is_a_key, new_key, shown_name
+from services.policy.control.keys.key_secret_use import KeySecretUse
 from services.policy.control.keys.key_terms import changes_of, terms_of
 from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.mirror import Mirror
@@ -29,12 +31,13 @@ from services.policy.control.projection.key_projection import show
 from services.policy.control.refusals import already_there, as_client_errors, no_such_key
 from services.policy.control.store.aggregates import Aggregates
 from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.terms.amounts import expiry_of
 from shared import subjects
 from shared.bus import Bus, BusError
 from shared.config import Config
-from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery
-from shared.errors import NotFound
-from shared.keys import Key, as_token, decode_key, token_of
+from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery, SpendWasReset
+from shared.errors import NotFound, Unavailable
+from shared.keys import Key, as_token, decode_key, entry_names, token_of
 
 log = structlog.get_logger()
 
@@ -55,9 +58,10 @@ class KeyCommands:
         """`mirror` has all keys for lists; without one, a list reads the bucket."""
         self._bus = bus
         self._config = config
-        self._mirror = mirror or Mirror(bus, subjects.KEYS_BUCKET, decode_key)
+        self._mirror = mirror or Mirror(bus, subjects.KEYS_BUCKET, decode_key, own_name=lambda key: key.token)
         self._clock = clock
         self._timezone = config.litellm_settings.timezone
+        self._partitions = config.general_settings.meterhouse.partitions
         self._aggregates = Aggregates(EventRecorder(bus))
 
     async def generate(self, fields: Mapping[str, Any], *, by: str) -> GeneratedKey:
@@ -90,7 +94,9 @@ class KeyCommands:
                 by=by,
                 at=moment(now),
             )
-            await self._save(made, *await alias_changes(self._aggregates, made, None, made.alias, moment(now)))
+            others = await alias_changes(self._aggregates, made, None, made.alias, moment(now))
+            used = [] if own is None else [KeySecretUse.issue(token, token, at=moment(now))]
+            await self._save(made, *others, *used)
             return made
 
         made = await self._until_alone(attempt)
@@ -114,6 +120,64 @@ class KeyCommands:
 
         return await self._told(entry_of(await self._until_alone(attempt)))
 
+    async def regenerate(self, fields: Mapping[str, Any], *, by: str) -> GeneratedKey:
+        """Give the key that `fields` name another secret, which is told once; and change what else they say.
+
+        The one before counts for `grace_period` longer. Budgets, limits and spend go on: they belong to the token.
+        """
+        given = dict(fields)
+        own, grace = given.pop("new_key", None), given.pop("grace_period", None)
+        secret = new_key() if own is None else check_is_a_key(own, field="new_key")
+        if secret == self._config.general_settings.master_key:
+            raise already_there(deleted=False, field="new_key")
+        now, token = self._clock(), token_of(secret)
+        grace_until = expiry_of("grace_period", grace, now) if grace else 0.0
+
+        async def attempt() -> VirtualKey:
+            key, others = await self._named(given)
+            if own is not None:
+                await self._check_is_new(token, field="new_key")
+            changes, alias = changes_of(others, key.terms, now=now), key.alias
+            await self._check_budget(changes.get("budget_id"))
+            key.regenerate(
+                secret=token,
+                key_name=shown_name(secret),
+                grace_until=grace_until,
+                changes=changes,
+                by=by,
+                at=moment(now),
+            )
+            changed = await alias_changes(self._aggregates, key, alias, key.alias, moment(now))
+            await self._save(key, KeySecretUse.issue(token, key.token, at=moment(now)), *changed)
+            return key
+
+        changed = await self._until_alone(attempt)
+        return GeneratedKey(secret, await self._told(entry_of(changed)))
+
+    async def reset_spend(self, key: str, reset_to: Any, *, by: str) -> SpendWasReset:
+        """Set what the key's budget counts in its present window, to at most what it counts now."""
+        before = await self.info(key)
+        if before.figures is None:
+            raise Unavailable("Nobody says at the moment what the key has spent. Try again.", retry_after_s=1)
+        previous = before.figures.spend_pico
+        spend = spend_to_reset(reset_to, previous, before.entry.max_budget_pico)
+        now = self._clock()
+
+        async def attempt() -> VirtualKey:
+            found = await self._existing(as_token(key))
+            found.reset_spend(spend, previous_pico=previous, by=by, at=moment(now))
+            await self._save(found)
+            return found
+
+        entry = entry_of(await self._until_alone(attempt))
+        assert entry.correction is not None
+        if not await count_correction(self._bus, entry.tenant, entry.token, entry.correction, self._partitions):
+            raise Unavailable(
+                "It is stored, and counts with the key's next request; the owner of its budget does not answer now.",
+                retry_after_s=1,
+            )
+        return SpendWasReset(await self._told(entry), previous)
+
     async def block(self, key: str, *, by: str) -> KeyAnswer:
         return await self._change(key, lambda found, at: found.block(by=by, at=at))
 
@@ -125,10 +189,10 @@ class KeyCommands:
         deleted = []
         for named in [*({"key": key} for key in keys), *({"key_alias": alias} for alias in aliases)]:
             try:
-                token = await self._delete(named, by)
+                gone = entry_of(await self._delete(named, by))
             except NotFound:
                 continue
-            deleted.append(DeletedKey(next(iter(named.values())), token))
+            deleted.append(DeletedKey(next(iter(named.values())), gone.token, entry_names(gone)[1:]))
         if not deleted:
             raise NotFound("No keys found")
         return deleted
@@ -188,7 +252,7 @@ class KeyCommands:
 
         return await self._told(entry_of(await self._until_alone(attempt)))
 
-    async def _delete(self, named: Mapping[str, str], by: str) -> str:
+    async def _delete(self, named: Mapping[str, str], by: str) -> VirtualKey:
         now = self._clock()
 
         async def attempt() -> VirtualKey:
@@ -197,7 +261,7 @@ class KeyCommands:
             await self._save(key, *await alias_changes(self._aggregates, key, key.alias, None, moment(now)))
             return key
 
-        return (await self._until_alone(attempt)).token
+        return await self._until_alone(attempt)
 
     async def _until_alone(self, attempt: Callable[[], Awaitable[VirtualKey]]) -> VirtualKey:
         """Try until nobody else changed the same aggregates in between; then show the key as it became."""
@@ -218,6 +282,9 @@ class KeyCommands:
 
     async def _existing(self, token: str) -> VirtualKey:
         key = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
+        if key is None:
+            used = await self._aggregates.load(KeySecretUse, KeySecretUse.id_of(token))
+            key = await self._aggregates.load(VirtualKey, VirtualKey.id_of(used.token)) if used else None
         if key is None or key.is_deleted:
             raise no_such_key()
         return key
@@ -247,10 +314,12 @@ class KeyCommands:
         if found is None or found.is_deleted:
             raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
 
-    async def _check_is_new(self, token: str) -> None:
+    async def _check_is_new(self, token: str, field: str = "key") -> None:
         known = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
         if known is not None:
-            raise already_there(deleted=known.is_deleted)
+            raise already_there(deleted=known.is_deleted, field=field)
+        if await self._aggregates.load(KeySecretUse, KeySecretUse.id_of(token)) is not None:
+            raise already_there(deleted=False, field=field)
 
     async def _told(self, entry: Key) -> KeyAnswer:
         return (await self._all_told([entry]))[0]
@@ -261,8 +330,7 @@ class KeyCommands:
         return [answer_of(entry, figures, now, self._timezone) for entry in found]
 
     async def _figures(self, keys: Sequence[Key], now: float) -> dict[str, AccountFigures]:
-        partitions = self._config.general_settings.meterhouse.partitions
-        return await figures_of_accounts(self._bus, accounts_of(keys), partitions=partitions, now=now)
+        return await figures_of_accounts(self._bus, accounts_of(keys), partitions=self._partitions, now=now)
 
     def _newborn(self, entry: Key, now: float) -> KeyAnswer:
         """Nothing can have been spent of it yet."""

@@ -17,6 +17,8 @@ from shared.facts.control import (
     KeyBlocked,
     KeyDeleted,
     KeyGenerated,
+    KeyRegenerated,
+    KeySpendReset,
     KeyTerms,
     KeyUnblocked,
     KeyUpdated,
@@ -62,6 +64,20 @@ def _updated(event: VirtualKey.Updated, entry: Key, head: dict[str, Any]) -> OfK
     return KeyUpdated(**head, changed=tuple(changed), terms=_terms(entry))
 
 
+def _regenerated(event: VirtualKey.Regenerated, entry: Key, head: dict[str, Any]) -> OfKey:
+    return KeyRegenerated(
+        **head,
+        rotations=entry.rotations,
+        grace_until_ms=round(event.grace_until * 1000),
+        changed=tuple(sorted(event.changes.keys() - _NOT_NAMED)),
+        terms=_terms(entry),
+    )
+
+
+def _spend_reset(event: VirtualKey.SpendReset, _: Key, head: dict[str, Any]) -> OfKey:
+    return KeySpendReset(**head, spend_pico=event.spend_pico, previous_pico=event.previous_pico)
+
+
 def _terms(entry: Key) -> KeyTerms:
     return KeyTerms(
         models=entry.models,
@@ -93,5 +109,7 @@ _FACTS: dict[type[Any], Callable[[Any, Key, dict[str, Any]], OfKey]] = {
     VirtualKey.Updated: _updated,
     VirtualKey.Blocked: lambda _event, _entry, head: KeyBlocked(**head),
     VirtualKey.Unblocked: lambda _event, _entry, head: KeyUnblocked(**head),
+    VirtualKey.Regenerated: _regenerated,
+    VirtualKey.SpendReset: _spend_reset,
     VirtualKey.Deleted: lambda _event, _entry, head: KeyDeleted(**head),
 }

@@ -31,9 +31,10 @@ def _matches(key: Key, query: KeyQuery, now: float) -> bool:
         (query.organization_id, key.organization_id),
         (query.project_id, key.extra.get("project_id")),
         (query.agent_id, key.extra.get("agent_id")),
-        (query.key_hash, key.token),
     )
     if any(wanted is not None and wanted != value for wanted, value in exact):
+        return False
+    if query.key_hash is not None and query.key_hash not in (key.token, key.secret):
         return False
     if query.access_group_id is not None and query.access_group_id not in (key.extra.get("access_group_ids") or ()):
         return False

@@ -13,7 +13,7 @@ def new_key() -> str:
     return f"sk-{secrets.token_urlsafe(16)}"
 
 
-def check_is_a_key(key: object) -> str:
+def check_is_a_key(key: object, *, field: str = "key") -> str:
     """Return `key` if it can be used as one.
 
     Raises:
@@ -25,7 +25,7 @@ def check_is_a_key(key: object) -> str:
         message = "Invalid key format. A key has 16 to 512 printable ASCII characters without spaces. Received: ****"
     else:
         return key
-    raise InvalidRequest(message, param="key", type="bad_request_error")
+    raise InvalidRequest(message, param=field, type="bad_request_error")
 
 
 def shown_name(key: str) -> str:

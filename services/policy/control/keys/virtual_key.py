@@ -68,6 +68,42 @@ class VirtualKey(BaseAggregate[UUID]):
             aggregate.terms = {**aggregate.terms, "blocked": False}
             aggregate.updated_by = self.by
 
+    class Regenerated(Event):
+        """It has another secret; the one before counts until `grace_until` (seconds since 1970), 0: no more.
+
+        `secret` is the new one's SHA-256. The key's token stays: all that is counted by it goes on.
+        """
+
+        TOPIC = "VirtualKey.Regenerated"
+        secret: str
+        key_name: str
+        grace_until: float
+        changes: Terms
+        by: str
+
+        def apply(self, aggregate: "VirtualKey") -> None:
+            now = self.timestamp.timestamp()
+            known = [*aggregate.retired, (aggregate.secret, self.grace_until)]
+            aggregate.retired = [(secret, until) for secret, until in known if until > now]
+            aggregate.withdrawn = [secret for secret, until in known if until <= now]
+            aggregate.secret, aggregate.key_name = self.secret, self.key_name
+            aggregate.rotations, aggregate.rotated_on = aggregate.rotations + 1, self.timestamp
+            terms = {**aggregate.terms, **self.changes}
+            aggregate.terms = {field: value for field, value in terms.items() if value is not None}
+            aggregate.updated_by = self.by
+
+    class SpendReset(Event):
+        """Its spend in the present window was set: what its budget counts, not what was ever spent. Pico-dollars."""
+
+        TOPIC = "VirtualKey.SpendReset"
+        spend_pico: int
+        previous_pico: int
+        by: str
+
+        def apply(self, aggregate: "VirtualKey") -> None:
+            aggregate.correction = (self.originator_version, self.spend_pico)
+            aggregate.updated_by = self.by
+
     class Deleted(Event):
         """It is gone for good; the same key can never be generated again."""
 
@@ -86,6 +122,12 @@ class VirtualKey(BaseAggregate[UUID]):
         self.created_by = by
         self.updated_by = by
         self.is_deleted = False
+        self.secret = token  # SHA-256 of its present secret
+        self.retired: list[tuple[str, float]] = []  # former ones that count yet, and until when
+        self.withdrawn: list[str] = []  # those that ceased to count with the last change of secrets
+        self.rotations = 0
+        self.rotated_on: datetime | None = None
+        self.correction: tuple[int, int] | None = None  # the version that set its spend, and to what
 
     @staticmethod
     def id_of(token: str) -> UUID:
@@ -121,6 +163,25 @@ class VirtualKey(BaseAggregate[UUID]):
         self.check_is_not_deleted()
         if self.terms.get("blocked") is not False:
             self.trigger_event(self.Unblocked, timestamp=at, by=by)
+
+    def regenerate(
+        self, *, secret: str, key_name: str, grace_until: float, changes: Terms, by: str, at: datetime
+    ) -> None:
+        """Give it another secret, and `changes` with it."""
+        self.check_is_not_deleted()
+        self.trigger_event(
+            self.Regenerated,
+            timestamp=at,
+            secret=secret,
+            key_name=key_name,
+            grace_until=grace_until,
+            changes=changes,
+            by=by,
+        )
+
+    def reset_spend(self, spend_pico: int, *, previous_pico: int, by: str, at: datetime) -> None:
+        self.check_is_not_deleted()
+        self.trigger_event(self.SpendReset, timestamp=at, spend_pico=spend_pico, previous_pico=previous_pico, by=by)
 
     def delete(self, *, by: str, at: datetime) -> None:
         self.check_is_not_deleted()

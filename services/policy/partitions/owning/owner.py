@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from services.policy.budgets.accounts import Lost, Whom
+from services.policy.partitions.correcting import correct
 from services.policy.partitions.journal.journal_reader import read_journal
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.owning.ownership import Leases
@@ -133,6 +134,7 @@ class Owner:
                 self._serve_requests,
                 self._serve_releases,
                 self._serve_accounts,
+                self._serve_corrections,
                 self._serve_reports,
                 self._serve_takes,
             ):
@@ -266,6 +268,14 @@ class Owner:
             return msgspec.json.encode(answer)
 
         return await self._bus.serve(subjects.account(number), tell)
+
+    async def _serve_corrections(self, number: int, partition: Partition) -> int:
+        async def on_correction(message: Message) -> bytes:
+            with contextlib.suppress(BusError, TimeoutError):
+                await self._settlements.catch_up(ACCOUNT_WAIT_S)
+            return await correct(partition, message.data)
+
+        return await self._bus.serve(subjects.correct(number), on_correction)
 
     def _tick(self) -> None:
         now_ms = _now_ms()
