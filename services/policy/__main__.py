@@ -31,6 +31,7 @@ from services.policy.settings import PolicySettings
 from services.policy.thresholds.terms import Directory
 from services.policy.thresholds.told import decode_told
 from services.policy.thresholds.watch import ThresholdWatch
+from services.policy.windows.keeper import WindowKeeper
 from shared import subjects
 from shared.bodies import BodyHolder
 from shared.bus import Bus, KvView, Outbox, prepare_streams
@@ -123,9 +124,9 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     await leases.start()
     told = KvView(bus, subjects.TOLD_BUCKET, decode_told)
     await told.start()
-    watch = ThresholdWatch(
-        bus, outbox, told, Directory(keys.entries, holders.entries, tree_rules_of(config)), own.budget_thresholds
-    )
+    directory = Directory(keys.entries, holders.entries, tree_rules_of(config))
+    watch = ThresholdWatch(bus, outbox, told, directory, own.budget_thresholds)
+    windows = WindowKeeper(bus, outbox, directory)
     hooks = hooks_of(config, os.environ)
     for problem in hooks.problems:
         log.warning(problem)
@@ -137,6 +138,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
             tasks.create_task(owner.run()),
             tasks.create_task(projector.run()),
             tasks.create_task(watch.run(partitions, leases.holds)),
+            tasks.create_task(windows.run(partitions, leases.holds)),
             tasks.create_task(notifier.run(lambda: owner.serves(0))),
             tasks.create_task(replies.remind()),
             tasks.create_task(beat(bus, "policy", owner.lacks, waiting=lambda: partitions.waiting)),

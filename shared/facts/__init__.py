@@ -3,13 +3,14 @@
 A published version never changes; fields may be added with a default, anything else is a new version.
 """
 
-from shared.facts.budget import BudgetThresholdCrossed
+from shared.facts.budget import BudgetReset, BudgetThresholdCrossed
 from shared.facts.completion import Attempt, CompletionFinished, CompletionLost, PriceUsed
 from shared.facts.header import Fact, encode_fact
 from shared.facts.request import RequestAdmitted, RequestDenied, RequestReceived
 
 __all__ = [
     "Attempt",
+    "BudgetReset",
     "BudgetThresholdCrossed",
     "CompletionFinished",
     "CompletionLost",

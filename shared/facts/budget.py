@@ -33,3 +33,32 @@ class BudgetThresholdCrossed(Fact):
     team_id: str = ""
     organization_id: str = ""
     partition: int
+
+
+class BudgetReset(Fact):
+    """A window of a budget has ended and the next one begun: told once for each, when its owner notices.
+
+    `spend_pico` is what the ended window, `window`, had spent by then, `held_pico` what requests in flight may still
+    cost at most: they count in it, too. `limit_pico` is the limit as it is now, None where there is none.
+    """
+
+    KIND: ClassVar[str] = "budget.reset"
+
+    kind: Literal["budget.reset"] = "budget.reset"
+    v: Literal[1] = 1
+    account: str
+    holder_kind: str  # key, team, member, user, organization, end_user, tag, provider, global
+    holder: str  # its id; of a key its token (SHA-256)
+    alias: str = ""
+    spend_pico: int
+    held_pico: int
+    limit_pico: int | None
+    window: int
+    window_start_ms: int = 0  # 0: when it was first spent from
+    window_end_ms: int  # the boundary
+    duration: str = ""
+    model: str = ""  # of a budget for one model
+    user_id: str = ""
+    team_id: str = ""
+    organization_id: str = ""
+    partition: int

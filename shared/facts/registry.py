@@ -3,7 +3,7 @@
 import msgspec
 from pydantic import ValidationError
 
-from shared.facts.budget import BudgetThresholdCrossed
+from shared.facts.budget import BudgetReset, BudgetThresholdCrossed
 from shared.facts.completion import CompletionFinished, CompletionLost
 from shared.facts.control import CONTROL_FACTS
 from shared.facts.header import Fact
@@ -17,7 +17,7 @@ REQUEST_FACTS: tuple[type[Fact], ...] = (
     CompletionFinished,
     CompletionLost,
 )
-ALL_FACTS: tuple[type[Fact], ...] = (*REQUEST_FACTS, *CONTROL_FACTS, *HOLDER_FACTS, BudgetThresholdCrossed)
+ALL_FACTS: tuple[type[Fact], ...] = (*REQUEST_FACTS, *CONTROL_FACTS, *HOLDER_FACTS, BudgetThresholdCrossed, BudgetReset)
 
 
 class UnreadableFact(ValueError):

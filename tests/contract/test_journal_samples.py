@@ -6,7 +6,22 @@ import msgspec
 import pytest
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Adjusted, Books, Expired, Held, Hold, Lost, Opened, Released, Share, Whom
+from services.policy.budgets.accounts import (
+    Adjusted,
+    Books,
+    Closed,
+    Expired,
+    Forgotten,
+    Held,
+    Hold,
+    Lost,
+    Opened,
+    Released,
+    Reset,
+    ResetTold,
+    Share,
+    Whom,
+)
 from services.policy.budgets.loans import Assumed, Borrowed, Credit, Lent, Loan, Repaid, Returned
 from services.policy.limits.counters import Counter, Reservation, Stopped, Taken
 from services.policy.limits.sliding import Sliding
@@ -43,6 +58,7 @@ RUNNING_NO_MORE = Taken(
 )
 MINUTE = Sliding(60000, 10, 3, 1047, 1, [1795435140000, 1795435199990, AT_MS], [4, 2, 1], [900, 7, 1040])
 DAY = Sliding(86400000, 60000, 1, 1040, 0, [AT_MS], [1], [1040])
+CLOSED = Closed(4, 1795392000000, 1795478400000, 250000000000, 1350000000)
 SAID = {
     "group": journal.Group(
         OWNER,
@@ -67,6 +83,18 @@ SAID = {
             Borrowed("user:ann", 3, 6, 99, 1795392000000, 1795478400000, "1d"),
             Returned("user:ann", 3, 2, 5, 7),
         ],
+    ),
+    "group_of_resets": journal.Group(
+        OWNER,
+        AT_MS,
+        [
+            Opened(KEY, 5, 1795478400000, 1795564800000, "1d", CLOSED),
+            ResetTold(f"4:{KEY}"),
+            Forgotten("end_user:customer-7"),
+        ],
+    ),
+    "snapshot_of_resets": journal.Snapshot(
+        OWNER, AT_MS, Books(facts_seq=48213, resets={f"4:{KEY}": Reset(KEY, CLOSED)})
     ),
     "group_of_corrections": journal.Group(OWNER, AT_MS, [Adjusted("team:team-frontend", 4, 17, -2000000000001)]),
     "snapshot_of_corrections": journal.Snapshot(
@@ -127,7 +155,9 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
     assert journal.decode((SAMPLES / f"{name}.json").read_bytes()) == SAID[name]
 
 
-@pytest.mark.parametrize("name", [f"group_of_{what}" for what in ("many_accounts", "loans", "limits", "corrections")])
+@pytest.mark.parametrize(
+    "name", [f"group_of_{what}" for what in ("many_accounts", "loans", "limits", "corrections", "resets")]
+)
 def test_a_group_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
     assert isinstance(said, journal.Group)
@@ -135,7 +165,9 @@ def test_a_group_is_written_as_its_sample(name: str) -> None:
     assert msgspec.json.decode(written) == msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes())
 
 
-@pytest.mark.parametrize("name", ["snapshot_of_loans", "snapshot_of_limits", "snapshot_of_corrections"])
+@pytest.mark.parametrize(
+    "name", ["snapshot_of_loans", "snapshot_of_limits", "snapshot_of_corrections", "snapshot_of_resets"]
+)
 def test_a_snapshot_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
     assert isinstance(said, journal.Snapshot)

@@ -82,14 +82,28 @@ class Held(msgspec.Struct, tag="held", frozen=True):
     hold: Hold
 
 
-class Opened(msgspec.Struct, tag="opened", frozen=True):
-    """Journal: an account's window began, or only its end moved (same `window`): then what is spent stays."""
+class Closed(msgspec.Struct, array_like=True, frozen=True):
+    """A window that was left for the next one, as it stood then: `held`, in flight, still counts in it."""
+
+    window: int
+    starts_ms: int
+    ends_ms: int
+    spent: int
+    held: int
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True):
+    """Journal: an account's window began, or only its end moved (same `window`): then what is spent stays.
+
+    `closed` is the window that it takes the place of, where there is to be told of it.
+    """
 
     account: str
     window: int
     starts_ms: int
     ends_ms: int
     duration: str
+    closed: Closed | None = None
 
 
 class Adjusted(msgspec.Struct, tag="adjusted", frozen=True):
@@ -99,6 +113,18 @@ class Adjusted(msgspec.Struct, tag="adjusted", frozen=True):
     window: int
     serial: int
     by: int
+
+
+class ResetTold(msgspec.Struct, tag="reset_told", frozen=True):
+    """Journal: the fact of a reset is stored."""
+
+    reset: str
+
+
+class Forgotten(msgspec.Struct, tag="forgotten", frozen=True):
+    """Journal: an account in which nothing counts any more. The number of its window is not used again."""
+
+    account: str
 
 
 class Expired(msgspec.Struct, tag="expired", frozen=True):
@@ -114,7 +140,7 @@ class Released(msgspec.Struct, tag="released", frozen=True):
     request: str
 
 
-Entry = Held | Opened | Adjusted | Expired | Released | LoanEntry | Taken | Stopped
+Entry = Held | Opened | Adjusted | ResetTold | Forgotten | Expired | Released | LoanEntry | Taken | Stopped
 
 
 class Settled(NamedTuple):
@@ -143,6 +169,13 @@ class Lost(msgspec.Struct, array_like=True, frozen=True):
     told: bool = False
 
 
+class Reset(msgspec.Struct, array_like=True, frozen=True):
+    """A window that was left, and of which no fact tells yet."""
+
+    account: str
+    closed: Closed
+
+
 class Books(msgspec.Struct):
     """All accounts of a partition, and what is used of limits. `facts_seq`: every fact up to it is folded in."""
 
@@ -155,6 +188,7 @@ class Books(msgspec.Struct):
     counters: dict[str, Counter] = {}
     taken: dict[str, Taken] = {}
     taken_ms: int = 0  # when something was last taken
+    resets: dict[str, Reset] = {}
 
     def apply(self, entry: Entry) -> None:
         """Fold one journal entry."""
@@ -163,13 +197,14 @@ class Books(msgspec.Struct):
                 if hold.request in self.holds:
                     return
                 self.holds[hold.request] = hold
-                for account in self._still(hold):
-                    account.held += hold.amount
-            case Opened(name, window, starts_ms, ends_ms, duration):
+                self._place(hold)
+            case Opened(name, window, starts_ms, ends_ms, duration, closed):
                 account = self.account(name)
                 if window != account.window:
                     account.spent = account.held = 0
                     self.loans.pop(name, None)
+                    if closed is not None:
+                        self.resets[f"{closed.window}:{name}"] = Reset(name, closed)
                 account.window, account.starts_ms, account.ends_ms = window, starts_ms, ends_ms
                 account.duration = duration
             case Adjusted(name, window, serial, by):
@@ -177,6 +212,11 @@ class Books(msgspec.Struct):
                 if serial > account.corrected:
                     account.corrected = serial
                     account.spent += by if window == account.window else 0
+            case ResetTold(reset):
+                self.resets.pop(reset, None)
+            case Forgotten(name):
+                for known in (self.accounts, self.loans, self.credits):
+                    known.pop(name, None)
             case Expired(request, at_ms):
                 overdue = self.holds.pop(request, None)
                 if overdue is not None:
@@ -249,7 +289,7 @@ class Books(msgspec.Struct):
     def records(self) -> int:
         """How much there is to write down."""
         money = len(self.accounts) + len(self.holds) + len(self.lost) + len(self.loans) + len(self.credits)
-        return money + len(self.counters) + len(self.taken)
+        return money + len(self.counters) + len(self.taken) + len(self.resets)
 
     def account(self, name: str) -> Account:
         account = self.accounts.get(name)
@@ -273,6 +313,15 @@ class Books(msgspec.Struct):
         for request in [name for name, lost in self.lost.items() if lost.at_ms < now_ms - LOST_KEPT_MS - DAY_MS]:
             del self.lost[request]
 
+    def _place(self, hold: Hold) -> None:
+        account = self.account(hold.account)
+        if account.window == hold.window:
+            account.held += hold.amount
+        for share in hold.also:
+            account = self.account(share.account)
+            if account.window == share.window:
+                account.held += hold.amount
+
     def _take_off(self, hold: Hold) -> None:
         for account in self._still(hold):
             account.held -= hold.amount
@@ -280,21 +329,21 @@ class Books(msgspec.Struct):
     def _count(self, hold: Hold, settled: Settled, *, instead_of: int) -> None:
         """Of the providers that might have served a request, only the one that did is paid."""
         spent = settled.cost - instead_of
-        account = self.account(hold.account)
-        if account.window == hold.window:
+        account = self.accounts.get(hold.account)
+        if account is not None and account.window == hold.window:
             account.spent += spent
         for share in hold.also:
-            account = self.account(share.account)
-            if account.window == share.window:
+            account = self.accounts.get(share.account)
+            if account is not None and account.window == share.window:
                 unpaid = share.account.startswith(PROVIDER) and share.account != PROVIDER + settled.provider
                 account.spent += -instead_of if unpaid else spent
 
     def _still(self, hold: Hold) -> Iterator[Account]:
         """Yield those of its accounts that are still in the window the hold was placed in."""
-        account = self.account(hold.account)
-        if account.window == hold.window:
+        account = self.accounts.get(hold.account)
+        if account is not None and account.window == hold.window:
             yield account
         for share in hold.also:
-            account = self.account(share.account)
-            if account.window == share.window:
+            account = self.accounts.get(share.account)
+            if account is not None and account.window == share.window:
                 yield account

@@ -217,6 +217,10 @@ class Partition:
         self.lender.tick(now_ms)
         self.borrower.tick(now_ms)
 
+    def note(self, entry: Entry) -> None:
+        """Write down what no request asked for."""
+        self._write(entry)
+
     def standing(self, account: str) -> Account:
         return self.books.accounts.get(account) or Account()
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, cast, get_args
 
-from services.policy.budgets.soft import soft_budget_of, soft_window
+from services.policy.budgets.charges import pattern_of
+from services.policy.budgets.soft import soft_budget_of, soft_window, whole_window
 from services.policy.budgets.tree import TreeRules
 from shared import subjects
 from shared.holders import GLOBAL_ACCOUNT, Holder, HolderKind, Window, account_of, entry_name, home_of, home_of_provider
@@ -27,6 +28,8 @@ class Terms(NamedTuple):
     user_id: str = ""
     team_id: str = ""
     organization_id: str = ""
+    pattern: str = ""  # how its windows follow each other, as `charges.pattern_of` has it
+    anchor: float = 0.0
 
 
 class Directory:
@@ -68,6 +71,8 @@ class Directory:
         is_main = account == key.token
         if limit is None and not is_main:
             return None
+        dated = {**key.extra, "budget_duration": key.budget_duration, "budget_anchor": key.budget_anchor}
+        shown = window or whole_window(dated)
         return Terms(
             "key",
             key.token,
@@ -75,11 +80,13 @@ class Directory:
             None if limit is None else limit + increase,
             soft_budget_of(key, self._shared_holder(key.budget_id)) if is_main else None,
             key.key_alias or "",
-            (window.duration if window else key.budget_duration) or "",
-            window.model if window else "",
+            shown.duration,
+            shown.model,
             key.user_id or "",
             key.team_id or "",
             key.organization_id or "",
+            self._pattern(shown),
+            shown.anchor,
         )
 
     def _of_holder(self, account: str, kind: HolderKind, holder_id: str, now: float) -> Terms | None:
@@ -96,7 +103,7 @@ class Directory:
             return None
         increase = holder.increase_pico if now < holder.increase_until else 0
         shared = self._shared_holder(holder.budget_id)
-        shown = window or soft_window(holder, shared)
+        shown = window or soft_window(holder, shared) or Window(0)
         return Terms(
             kind,
             holder.id,
@@ -104,11 +111,13 @@ class Directory:
             None if window is None else window.limit_pico + increase,
             soft_budget_of(holder, shared) if is_main else None,
             holder.alias or "",
-            shown.duration if shown else "",
-            window.model if window else "",
+            shown.duration,
+            shown.model,
             (holder.id if kind == "user" else holder.user_id) or "",
             (holder.id if kind == "team" else holder.team_id) or "",
             (holder.id if kind == "organization" else holder.organization_id) or "",
+            self._pattern(shown),
+            shown.anchor,
         )
 
     def _holder(self, kind: HolderKind, holder_id: str) -> Holder | None:
@@ -133,4 +142,8 @@ class Directory:
         if shown is None:
             return None
         limit, soft_limit = hard.limit_pico if hard else None, soft.limit_pico if soft else None
-        return Terms(kind, holder, tenant, limit, soft_limit, duration=shown.duration)
+        pattern = self._pattern(shown)
+        return Terms(kind, holder, tenant, limit, soft_limit, duration=shown.duration, pattern=pattern)
+
+    def _pattern(self, window: Window) -> str:
+        return pattern_of(window, self._rules.timezone)

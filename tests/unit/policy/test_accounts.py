@@ -14,15 +14,17 @@ from services.policy.budgets.accounts import (
     Adjusted,
     Books,
     Expired,
+    Forgotten,
     Held,
     Hold,
     Lost,
     Opened,
     Released,
+    ResetTold,
     Settled,
     Share,
 )
-from services.policy.budgets.resets import due
+from services.policy.budgets.resets import due, is_forgettable
 from services.policy.partitions.journal import journal
 
 HOUR_MS = 3_600_000
@@ -180,7 +182,14 @@ def test_overdue_are_the_holds_whose_time_has_come() -> None:
 COUNTED = ("key", "team:t")
 """Those that count what is spent without a hold, too."""
 
-OTHERS = {"team:t": "1d", "team@1h:t": "1h", "user:u": "5h rolling", "provider:p": "30m", "provider:q": ""}
+OTHERS = {
+    "end_user:e": "30m",
+    "team:t": "1d",
+    "team@1h:t": "1h",
+    "user:u": "5h rolling",
+    "provider:p": "30m",
+    "provider:q": "",
+}
 """The accounts besides the key's that each request is counted in, and how their windows follow each other."""
 
 
@@ -249,6 +258,18 @@ class Life:
         made = Adjusted("key", account.window, len(self.corrections) + 1, to - account.spent)
         self.corrections.append(made)
         self.write(made)
+
+    def sweep(self) -> None:
+        """As policy does beside the requests: forget who is gone, open what is due, and note what is told."""
+        for name, account in list(self.books.accounts.items()):
+            if is_forgettable(name, account, None, self.now_ms):
+                self.write(Forgotten(name))
+            elif account.ends_ms and self.now_ms >= account.ends_ms:
+                opened = due(name, account, self.patterns().get(name, ""), self.anchor, self.now_ms)
+                if opened is not None and "rolling" not in opened.duration:
+                    self.write(opened)
+        for key in list(self.books.resets)[:1]:
+            self.write(ResetTold(key))
 
     def repeat(self, name: str) -> None:
         again = [fact for fact in self.facts if isinstance(fact, Settled) and fact.request == name and fact.held]
@@ -319,7 +340,7 @@ def fold(books: Books, fact: Settled | str) -> None:
 def known(books: Books) -> tuple[Any, ...]:
     """All that is in the books; an account nobody used is none."""
     accounts = {name: account for name, account in books.accounts.items() if account != Account()}
-    return accounts, books.holds, books.lost
+    return accounts, books.holds, books.lost, books.resets
 
 
 numbers = st.integers(0, 30)
@@ -336,6 +357,7 @@ steps = st.one_of(
     st.tuples(st.just("commit")),
     st.tuples(st.just("snapshot")),
     st.tuples(st.just("half_a_snapshot")),
+    st.tuples(st.just("sweep")),
 )
 
 
@@ -354,7 +376,7 @@ def lived(script: list[tuple[Any, ...]]) -> Life:
                 life.read(arguments[0])
             case "correct":
                 life.correct(arguments[0])
-            case "commit" | "snapshot" | "half_a_snapshot":
+            case "commit" | "snapshot" | "half_a_snapshot" | "sweep":
                 getattr(life, action)()
             case _:
                 name = f"r{arguments[0]}"

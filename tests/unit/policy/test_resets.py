@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Opened
-from services.policy.budgets.resets import due
+from services.policy.budgets.accounts import Closed, Opened
+from services.policy.budgets.loans import Credit
+from services.policy.budgets.resets import KEPT_AFTER_MS, due, is_forgettable
 
 
 def ms(text: str) -> int:
@@ -14,6 +16,7 @@ def ms(text: str) -> int:
 
 
 SET = "2026-11-20 15:20"
+NOON = ms("2026-11-23 12:00")
 TODAY = Account(window=3, starts_ms=ms("2026-11-23"), ends_ms=ms("2026-11-24"), duration="1d", spent=70, held=20)
 ENDLESS = Account(window=3, starts_ms=ms("2026-11-23"), spent=70)
 
@@ -92,7 +95,17 @@ def test_a_window_is_opened_when_its_time_has_come(
         assert opened is None
         return
     number, starts, ends, told = expected
-    assert opened == Opened("key", number, ms(starts) if starts else 0, ms(ends) if ends else 0, told)
+    assert opened is not None
+    assert replace(opened, closed=None) == Opened(
+        "key", number, ms(starts) if starts else 0, ms(ends) if ends else 0, told
+    )
+    if number == account.window:
+        assert opened.closed is None
+    else:
+        closed = opened.closed
+        assert closed is not None
+        assert closed == Closed(account.window, account.starts_ms, closed.ends_ms, account.spent, account.held)
+        assert account.starts_ms < closed.ends_ms <= opened.starts_ms
 
 
 def test_what_was_opened_is_not_opened_again() -> None:
@@ -102,3 +115,34 @@ def test_what_was_opened_is_not_opened_again() -> None:
     account.window, account.starts_ms, account.ends_ms = opened.window, opened.starts_ms, opened.ends_ms
     account.duration = opened.duration
     assert due("key", account, "1d", ms(SET) / 1000, ms("2026-11-23 10:00")) is None
+
+
+def test_an_end_user_of_whom_nothing_is_known_begins_a_window_that_was_never_there() -> None:
+    now = ms("2026-11-23 10:00")
+    opened = due("end_user:eve", Account(), "1d", ms(SET) / 1000, now)
+    assert opened == Opened("end_user:eve", now // 1000, ms("2026-11-23"), ms("2026-11-24"), "1d")
+    known = Account(window=3, starts_ms=ms("2026-11-22"), ends_ms=ms("2026-11-23"), duration="1d", spent=5)
+    again = due("end_user:eve", known, "1d", ms(SET) / 1000, now)
+    assert again is not None
+    assert again.window == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "credit", "forgettable"),
+    [
+        ("end_user:eve", Account(7, 0, NOON, "1d", spent=0), None, True),
+        ("end_user~gpt@1h:eve", Account(7, 0, NOON, "1d", spent=0), None, True),
+        ("end_user:eve", Account(7, 0, NOON, "1d", spent=5), None, False),
+        ("end_user:eve", Account(7, 0, NOON, "1d", held=5), None, False),
+        ("end_user:eve", Account(7, 0, NOON + 1, "1d"), None, False),
+        ("end_user:eve", Account(1, 0, 0, "", spent=0), None, False),
+        ("team:t", Account(7, 0, NOON, "1d", spent=0), None, False),
+        # what was borrowed and spent is its home's to count, once home knows of it
+        ("end_user:eve", Account(7, 0, NOON, "1d", spent=5), Credit(7, 1, lent=9, told=5), True),
+        ("end_user:eve", Account(7, 0, NOON, "1d", spent=5), Credit(7, 1, lent=9, told=4), False),
+    ],
+)
+def test_an_account_is_forgotten_when_nothing_counts_in_it_any_more(
+    name: str, account: Account, credit: Credit | None, forgettable: bool
+) -> None:
+    assert is_forgettable(name, account, credit, NOON + KEPT_AFTER_MS) is forgettable

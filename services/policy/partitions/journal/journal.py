@@ -48,6 +48,7 @@ class _WrittenBooks(msgspec.Struct, omit_defaults=True):
     counters: dict[str, msgspec.Raw] = {}
     taken: dict[str, msgspec.Raw] = {}
     taken_ms: int = 0
+    resets: dict[str, msgspec.Raw] = {}
 
 
 class _WrittenSnapshot(msgspec.Struct, tag="snapshot", frozen=True):
@@ -86,7 +87,7 @@ def encode_snapshot(owner: str, at_ms: int, books: Books, *, bytes_max: int = ME
 
 
 def _empty(books: Books) -> _WrittenBooks:
-    return _WrittenBooks({}, {}, {}, {}, {}, books.facts_seq, {}, {}, books.taken_ms)
+    return _WrittenBooks({}, {}, {}, {}, {}, books.facts_seq, {}, {}, books.taken_ms, {})
 
 
 def decode(message: bytes) -> Group | Snapshot:
@@ -125,7 +126,7 @@ class Replay:
 
 
 def _records(books: Books) -> Iterator[tuple[str, str, bytes]]:
-    for kind in ("accounts", "holds", "lost", "loans", "credits", "counters", "taken"):
+    for kind in ("accounts", "holds", "lost", "loans", "credits", "counters", "taken", "resets"):
         for name, record in getattr(books, kind).items():
             yield kind, name, _encode(record)
 
@@ -140,4 +141,5 @@ def _joined(parts: Sequence[Snapshot]) -> Books:
         books.credits |= part.books.credits
         books.counters |= part.books.counters
         books.taken |= part.books.taken
+        books.resets |= part.books.resets
     return books

@@ -173,6 +173,11 @@ class Borrower:
             if account in self._recalled_ms:
                 self._give_back(account, now_ms)
 
+    def forget(self, account: str) -> None:
+        """Nothing counts in it any more, here or at home."""
+        for known in (self._touched_ms, self._told_ms, self._untold, self._standings, self._recalled_ms, self._kept):
+            known.pop(account, None)
+
     def ask(self, need: Need) -> None:
         """See that there is more, or that it is known that there is none; one question at a time for an account."""
         name = need.charge.account
