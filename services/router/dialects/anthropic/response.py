@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.anthropic.citations import text_blocks
 from shared.usage import Usage
 
 _STOP_REASONS = {
@@ -55,7 +56,7 @@ def thinking_blocks(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def _texts(answer: dict[str, Any]) -> list[dict[str, Any]]:
     content = answer.get("content") or answer.get("refusal")
     if isinstance(content, str):
-        return [{"type": "text", "text": content}] if content else []
+        return text_blocks(content, answer) if content else []
     parts = content if isinstance(content, list) else ()
     return [{"type": "text", "text": part["text"]} for part in parts if isinstance(part.get("text"), str)]
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.anthropic.citations import citation
 from services.router.dialects.anthropic.response import stop_of, to_message, usage_shown
 from services.router.dialects.outlet import chunks_in
+from services.router.providers.answers.annotations import cited_in
 from shared.usage import Usage
 
 _NOTHING = {"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
@@ -28,6 +30,8 @@ class MessageOutlet:
         self._open = ""  # the kind of the block that is open: text, thinking, or the place of a tool's call
         self._index = -1
         self._places: dict[int, int] = {}  # of the tools' calls among the blocks
+        self._own_citations = False
+        self._cited: set[tuple[str, str]] = set()  # by the block that is open
         self._end: dict[str, Any] = {}  # the choice that told how it ended
 
     def whole(self, completion: dict[str, Any], usage: Usage) -> bytes:
@@ -81,8 +85,25 @@ class MessageOutlet:
         if isinstance(text, str) and text:
             self._block("text", {"type": "text", "text": ""}, out)
             self._piece({"type": "text_delta", "text": text}, out)
+        self._cite(delta, out)
         for call in delta.get("tool_calls") or ():
             self._call(call, out)
+
+    def _cite(self, delta: dict[str, Any], out: list[bytes]) -> None:
+        """Citations belong to the block of text that is open. Anthropic's own say more than what chat makes of them."""
+        own = (delta.get("provider_specific_fields") or {}).get("citation")
+        if isinstance(own, dict) and "cited_text" in own:
+            self._own_citations = True
+            self._block("text", {"type": "text", "text": "", "citations": []}, out)
+            self._piece({"type": "citations_delta", "citation": own}, out)
+            return
+        if self._own_citations or self._open != "text":
+            return
+        for cited in cited_in(delta.get("annotations"), 0):
+            if (cited.url, cited.title) in self._cited:
+                continue  # of another place in the block, whose text has gone
+            self._cited.add((cited.url, cited.title))
+            self._piece({"type": "citations_delta", "citation": citation(cited)}, out)
 
     def _thought(self, block: dict[str, Any], out: list[bytes]) -> None:
         if block.get("type") == "redacted_thinking":
@@ -117,6 +138,7 @@ class MessageOutlet:
             return
         self._close(out)
         self._open = kind
+        self._cited.clear()
         self._index += 1
         out.append(_event({"type": "content_block_start", "index": self._index, "content_block": block}))
 

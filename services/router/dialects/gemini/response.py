@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.gemini.grounding import grounding_of
 from services.router.dialects.gemini.thoughts import sealed
 from shared.usage import Usage
 
@@ -18,7 +19,10 @@ def to_answer(completion: dict[str, Any], usage: Usage, *, model: str) -> dict[s
     for place, choice in enumerate(completion.get("choices") or ()):
         message = choice.get("message") or {}
         parts = thought_parts(message) + text_parts(message) + call_parts(message.get("tool_calls") or ())
-        candidates.append(candidate(parts, choice.get("index", place), choice.get("finish_reason") or "stop"))
+        shown = candidate(parts, choice.get("index", place), choice.get("finish_reason") or "stop")
+        content = message.get("content")
+        grounding = grounding_of(content, message.get("annotations")) if isinstance(content, str) else None
+        candidates.append(shown if grounding is None else {**shown, "groundingMetadata": grounding})
     return answer(candidates, completion.get("id"), model, usage)
 
 

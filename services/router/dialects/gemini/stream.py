@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.gemini.grounding import grounding_of
 from services.router.dialects.gemini.response import answer, call_parts, candidate, text_parts, thought_parts, to_answer
 from services.router.dialects.outlet import chunks_in
 from shared.usage import Usage
@@ -36,15 +37,14 @@ class CandidatesOutlet:
                 delta = choice.get("delta") or {}
                 one.add(delta.get("tool_calls") or ())
                 one.think(delta.get("thinking_blocks") or ())
+                one.cite(delta)
                 parts = thought_parts({**delta, "thinking_blocks": None}) + text_parts(delta)
                 if parts:
                     out.append(self._event([candidate(parts, index)], None))
         return b"".join(out)
 
     def closing(self, usage: Usage) -> bytes:
-        candidates = [
-            candidate(one.last_parts(), index, one.finish or "stop") for index, one in sorted(self._choices.items())
-        ]
+        candidates = [one.last(index) for index, one in sorted(self._choices.items())]
         return self._event(candidates or [candidate([], 0, "stop")], usage)
 
     def _event(self, candidates: list[dict[str, Any]], usage: Usage | None) -> bytes:
@@ -56,6 +56,13 @@ class _Choice:
         self.finish: str | None = None
         self._calls: dict[int, dict[str, Any]] = {}
         self._blocks: list[dict[str, Any]] = []
+        self._text: list[str] = []
+        self._annotations: list[Any] = []
+
+    def cite(self, delta: dict[str, Any]) -> None:
+        if isinstance(delta.get("content"), str):
+            self._text.append(delta["content"])
+        self._annotations += delta.get("annotations") or ()
 
     def add(self, pieces: Any) -> None:
         for piece in pieces:
@@ -78,6 +85,12 @@ class _Choice:
                 if piece.get("signature"):
                     last["signature"] = piece["signature"]
 
-    def last_parts(self) -> list[dict[str, Any]]:
-        """Return what was kept until the end: signatures of thoughts whose texts have gone, and calls."""
+    def last(self, index: int) -> dict[str, Any]:
+        """Return the candidate with what was kept until the end: calls, and what the text cites."""
+        shown = candidate(self._last_parts(), index, self.finish or "stop")
+        grounding = grounding_of("".join(self._text), self._annotations)
+        return shown if grounding is None else {**shown, "groundingMetadata": grounding}
+
+    def _last_parts(self) -> list[dict[str, Any]]:
+        """Return signatures of thoughts whose texts have gone, and calls."""
         return thought_parts({"thinking_blocks": self._blocks}) + call_parts(self._calls.values())

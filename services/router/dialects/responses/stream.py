@@ -10,6 +10,7 @@ import orjson
 
 from services.router.dialects.outlet import chunks_in
 from services.router.dialects.responses.response import (
+    annotations_of,
     call_item,
     empty_response,
     ended,
@@ -81,8 +82,18 @@ class ResponseOutlet:
             text = delta.get(name)
             if isinstance(text, str) and text:
                 self._text(name, text, out)
+        self._cite(delta, out)
         for call in delta.get("tool_calls") or ():
             self._call(call, out)
+
+    def _cite(self, delta: dict[str, Any], out: list[bytes]) -> None:
+        item = self._open
+        if not isinstance(item, _Message) or item.refuses:
+            return
+        for annotation in annotations_of(delta):
+            fields = {"content_index": 0, "annotation_index": len(item.annotations), "annotation": annotation}
+            item.annotations.append(annotation)
+            out.append(self._piece(item, "response.output_text.annotation.added", **fields))
 
     def _text(self, name: str, text: str, out: list[bytes]) -> None:
         refuses = name == "refusal"
@@ -150,6 +161,7 @@ class _Item:
 class _Message(_Item):
     def __init__(self, refuses: bool) -> None:
         self.refuses = refuses
+        self.annotations: list[dict[str, Any]] = []
 
     def shown(self, status: str) -> dict[str, Any]:
         return message_item(f"msg_{self.ids}", [self._part()] if self.text else [], status)
@@ -164,7 +176,9 @@ class _Message(_Item):
         return [(kind, {"content_index": 0, **text}), done]
 
     def _part(self) -> dict[str, Any]:
-        return {"type": "refusal", "refusal": self.text} if self.refuses else text_part(self.text)
+        if self.refuses:
+            return {"type": "refusal", "refusal": self.text}
+        return text_part(self.text, list(self.annotations))
 
 
 class _Thought(_Item):

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.anthropic.citations import annotations_of
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.tool_calls import tool_call
 from services.router.providers.anthropic.usage import openai_usage, usage_of
@@ -32,19 +33,25 @@ def to_completion(message: dict[str, Any], *, model: str, created: int) -> dict[
     texts: list[str] = []
     thoughts: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     own: dict[str, Any] = {}
+    length = 0
     for block in message.get("content") or ():
         kind = block.get("type")
         if kind == "text":
             text = block.get("text") or ""
             texts.append(text)
             if citations := block.get("citations"):
-                cited = [{**citation, "supported_text": text} for citation in citations]
+                annotations += annotations_of(citations, length, length + len(text))
+                place = {"supported_text": text, "supported_from": length}  # the second is ours, to find it again by
+                cited = [{**citation, **place} for citation in citations]
                 own.setdefault("citations", []).append(cited)
+            length += len(text)
         elif kind in ("thinking", "redacted_thinking"):
             thoughts.append(block)
         elif kind == "tool_use" and block.get("name") == ANSWER_TOOL:
             texts.append(orjson.dumps(block.get("input") or {}).decode())
+            length += len(texts[-1])
         elif kind == "tool_use":
             calls.append(tool_call(block))
         else:
@@ -56,6 +63,8 @@ def to_completion(message: dict[str, Any], *, model: str, created: int) -> dict[
     if thoughts:
         answer["reasoning_content"] = "".join(block.get("thinking") or "" for block in thoughts)
         answer["thinking_blocks"] = thoughts
+    if annotations:
+        answer["annotations"] = annotations
     if (explanation := refusal_of(message)) is not None:
         answer["refusal"] = explanation
     if message.get("container") is not None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.annotations import StreamedCitations
 from services.router.providers.answers.broken_answer import ProviderStreamError
+from services.router.providers.anthropic.citations import annotations_of
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.response import finish_reason_of, refusal_of, result_field
 from services.router.providers.anthropic.usage import openai_usage
@@ -30,6 +32,7 @@ class StreamTranslator:
         self._calls = 0
         self._thoughts = -1  # place of the thought being streamed among the thoughts
         self._results: dict[str, int] = {}
+        self._citations = StreamedCitations(annotations_of)
         self._opened = False
         self._ended = False
         self.finished = False
@@ -109,14 +112,19 @@ class StreamTranslator:
         if kind == "signature_delta":
             return self._signature(delta.get("signature"))
         if kind == "citations_delta":
+            self._citations.cite(delta.get("citation"))
             return [self._chunk({"provider_specific_fields": {"citation": delta.get("citation")}})]
         return []
 
     def _block_stop(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         tool = self._tools.get(event.get("index", -1))
         if tool is None or tool.has_arguments:
-            return []
+            return self._cited()
         return self._arguments(tool, orjson.dumps(tool.input).decode())  # {} unless it came whole at the start
+
+    def _cited(self) -> list[dict[str, Any]]:
+        annotations = self._citations.block_ends()
+        return [self._chunk({"annotations": annotations})] if annotations else []
 
     def _end(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         self._report(event.get("usage"))
@@ -137,7 +145,10 @@ class StreamTranslator:
         return [{**self._head, "choices": [], "usage": openai_usage(usage)}]
 
     def _text(self, text: object) -> list[dict[str, Any]]:
-        return [self._chunk({"content": text})] if text else []
+        if not isinstance(text, str) or not text:
+            return []
+        self._citations.text(text)
+        return [self._chunk({"content": text})]
 
     def _thought(self, thought: object) -> list[dict[str, Any]]:
         return [self._thinking({"type": "thinking", "thinking": thought}, thought)] if thought else []
@@ -159,7 +170,7 @@ class StreamTranslator:
             return []
         tool.has_arguments = True
         if tool.call is None:
-            return [self._chunk({"content": fragment})]
+            return self._text(fragment)
         return [self._chunk({"tool_calls": [{"index": tool.call, "function": {"arguments": fragment}}]})]
 
     def _report(self, usage: object) -> None:

@@ -6,6 +6,8 @@ a grounded request is billed, from 3 on each query).
 
 from typing import Any
 
+from services.router.providers.answers.annotations import url_citation
+
 
 def annotations_of(candidate: dict[str, Any], text: str) -> list[dict[str, Any]]:
     """Return url_citation annotations of `text`; Gemini counts its places in bytes, OpenAI in characters."""
@@ -21,9 +23,7 @@ def annotations_of(candidate: dict[str, Any], text: str) -> list[dict[str, Any]]
         for place in support.get("groundingChunkIndices") or ():
             web = chunks[place].get("web") if 0 <= place < len(chunks) else None
             if isinstance(web, dict):
-                citation = {"url": web.get("uri", ""), "title": web.get("title", "")}
-                citation |= {"start_index": start, "end_index": end}
-                annotations.append({"type": "url_citation", "url_citation": citation})
+                annotations.append(url_citation(web.get("uri", ""), web.get("title", ""), start, end))
     return annotations
 
 

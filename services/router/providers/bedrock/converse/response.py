@@ -10,6 +10,7 @@ import orjson
 
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.usage import openai_usage
+from services.router.providers.bedrock.converse.citations import annotations_of
 from shared.usage import Usage
 
 _FINISH_REASONS = {
@@ -29,6 +30,7 @@ def to_completion(answer: dict[str, Any], head: dict[str, Any], usage: Usage | N
     thoughts: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
     images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     own: dict[str, Any] = {}
     for block in answer["output"]["message"].get("content") or ():
         if "text" in block:
@@ -39,6 +41,8 @@ def to_completion(answer: dict[str, Any], head: dict[str, Any], usage: Usage | N
             _tool_use(block["toolUse"], texts, calls, own)
         elif "citationsContent" in block:
             text = "".join(part.get("text", "") for part in block["citationsContent"].get("content") or ())
+            length = sum(len(text) for text in texts)
+            annotations += annotations_of(block["citationsContent"].get("citations"), length, length + len(text))
             texts.append(text)
             cited = [
                 {**citation, "supported_text": text} for citation in block["citationsContent"].get("citations") or ()
@@ -56,6 +60,8 @@ def to_completion(answer: dict[str, Any], head: dict[str, Any], usage: Usage | N
         message["thinking_blocks"] = thoughts
     if images:
         message["images"] = images
+    if annotations:
+        message["annotations"] = annotations
     own |= end_fields(answer)
     if own:
         message["provider_specific_fields"] = own

@@ -5,10 +5,12 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Conv
 
 from typing import Any
 
+from services.router.providers.answers.annotations import StreamedCitations
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.anthropic.usage import openai_usage
 from services.router.providers.aws.event_stream import EXCEPTION
+from services.router.providers.bedrock.converse.citations import annotations_of
 from services.router.providers.bedrock.converse.response import end_fields, finish_reason_of, image_of, to_completion
 from services.router.providers.bedrock.failures import stream_error
 from shared.usage import Usage, usage_from_bedrock
@@ -33,6 +35,7 @@ class ConverseTranslator:
         self._argued: set[int] = set()  # content blocks of calls that had arguments
         self._thoughts: dict[int, int] = {}  # by content block: its place among the thoughts
         self._images = 0
+        self._citations = StreamedCitations(annotations_of)
         self._opened = False
         self._stopped = False
 
@@ -78,12 +81,13 @@ class ConverseTranslator:
 
     def _delta(self, place: int, delta: dict[str, Any]) -> list[dict[str, Any]]:
         if delta.get("text"):
-            return [self._chunk({"content": delta["text"]})]
+            return self._text(delta["text"])
         if "toolUse" in delta:
             return self._arguments(place, delta["toolUse"].get("input"))
         if "reasoningContent" in delta:
             return self._thought(place, delta["reasoningContent"])
         if "citation" in delta:
+            self._citations.cite(delta["citation"])
             return [self._chunk({"provider_specific_fields": {"citation": delta["citation"]}})]
         if "image" in delta:
             image = {"index": self._images, **image_of({"format": "png", **delta["image"]})}
@@ -97,7 +101,7 @@ class ConverseTranslator:
         self._argued.add(place)
         index = self._calls[place]
         if index is None:
-            return [self._chunk({"content": fragment})]
+            return self._text(str(fragment))
         return [self._chunk({"tool_calls": [{"index": index, "function": {"arguments": fragment}}]})]
 
     def _thought(self, place: int, content: dict[str, Any]) -> list[dict[str, Any]]:
@@ -115,8 +119,13 @@ class ConverseTranslator:
 
     def _block_stop(self, place: int) -> list[dict[str, Any]]:
         if self._calls.get(place) is None or place in self._argued:
-            return []
+            annotations = self._citations.block_ends()
+            return [self._chunk({"annotations": annotations})] if annotations else []
         return self._arguments(place, "{}")  # a call without arguments
+
+    def _text(self, text: str) -> list[dict[str, Any]]:
+        self._citations.text(text)
+        return [self._chunk({"content": text})]
 
     def _stop(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         if self._stopped:
