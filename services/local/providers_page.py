@@ -44,7 +44,7 @@ def _own(each: Supported) -> str:
 
 
 def _compatible(each: Supported) -> str:
-    takes = ", ".join(f"`{name}`" for name in each.settings)
+    takes = "; ".join(filter(None, (", ".join(f"`{name}`" for name in each.settings), each.note)))
     return f"| {_name(each)} | {_key(each)} | {_address(each)} | {takes} | {_calls(each)} |"
 
 

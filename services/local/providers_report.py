@@ -36,6 +36,7 @@ def provider_lines(name: str) -> list[str]:
         ("needs", ", ".join(found.needs) or "nothing more"),
         ("takes", ", ".join(("api_key", "api_base", *found.settings))),
         ("calls", ", ".join(found.calls)),
+        *([("note", found.note)] if found.note else []),
         ("other names", ", ".join(found.other_names) or "none"),
         ("documentation", found.docs),
     ]

@@ -38,6 +38,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     settings: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ("chat",)
     developer_role: bool = False
+    note: str = ""
 
 
 class BadRow(Exception):

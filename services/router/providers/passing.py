@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import structlog
 
 from services.router.providers.answers.broken_answer import BrokenAnswer
 from services.router.providers.answers.rejection import Rejected
+from services.router.providers.answers.translated_json import Read, TranslatedJson
 from services.router.providers.anthropic.provider import AnthropicAnswer
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
 from services.router.providers.gemini.provider import listener_for
@@ -20,7 +21,7 @@ from services.router.providers.openai.responses_usage import ResponsesListener
 from services.router.providers.openai.transcription import TranscriptionAnswer
 from shared.deployments import Deployment
 from shared.pass_through import NO_MODEL
-from shared.usage import Usage
+from shared.usage import Usage, usage_from_pages
 
 log = structlog.get_logger()
 
@@ -165,6 +166,11 @@ class PassedAnswer(OwnForm):
 
 _PASSED_BACK = ("retry-after", "content-disposition", "location", "request-id", "openai-processing-ms")
 
+
+def _pages_read(answer: Any) -> Read:
+    return Read(answer, usage_from_pages(answer))
+
+
 _LISTENERS: tuple[tuple[re.Pattern[str], Callable[[str], AnswerReader]], ...] = (
     (re.compile(r"/completions$"), lambda _: OpenAIAnswer("", include_usage=True)),
     (re.compile(r"/embeddings$"), lambda _: JsonAnswer("", "data")),
@@ -172,6 +178,7 @@ _LISTENERS: tuple[tuple[re.Pattern[str], Callable[[str], AnswerReader]], ...] = 
     (re.compile(r"/images/(generations|edits)$"), lambda _: ImagesAnswer()),
     (re.compile(r"/audio/tra\w+$"), lambda _: TranscriptionAnswer("json", b"")),
     (re.compile(r"/re-?rank$"), lambda _: RerankAnswer("")),
+    (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read)),
     (re.compile(r"/messages$"), lambda _: AnthropicAnswer("", True, created=0)),
     (re.compile(r":(stream)?[gG]enerateContent$"), listener_for),
 )

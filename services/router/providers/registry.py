@@ -21,6 +21,7 @@ from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.replicate.provider import Replicate
 from services.router.providers.sagemaker.provider import SageMaker
 from services.router.providers.simulated import SIMULATED_URL
+from services.router.providers.snowflake import Snowflake
 from services.router.providers.supported import ALIASES
 from services.router.providers.vectors.token_vectors import JINA, VOYAGE, TokenVectors
 from services.router.providers.vertex.provider import Vertex
@@ -62,6 +63,7 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["codestral"] = Mistral(load_rows()["codestral"], environ)
     providers["mistral"] = Mistral(load_rows()["mistral"], environ)
     providers["replicate"] = Replicate(environ)
+    providers["snowflake"] = Snowflake(load_rows()["snowflake"], environ)
     providers["voyage"] = TokenVectors(VOYAGE, environ)
     providers["watsonx"] = Watsonx(environ)
     for alias, name in ALIASES.items():

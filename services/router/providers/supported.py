@@ -9,10 +9,12 @@ from services.router.providers.compatible import Call, load_rows
 
 ALIASES = {
     "ai21": "ai21_chat",
+    "azure_text": "azure",
     "cohere_chat": "cohere",
     "custom_openai": "openai",
     "ollama_chat": "ollama",
     "openai_like": "openai",
+    "sagemaker_nova": "sagemaker_chat",
     "text-completion-openai": "openai",
     "vertex_ai_beta": "vertex_ai",
 }
@@ -36,6 +38,7 @@ class Supported(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     settings: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ("chat",)
     other_names: tuple[str, ...] = ()
+    note: str = ""
 
 
 def supported_providers() -> tuple[Supported, ...]:
@@ -61,6 +64,7 @@ def _compatible(name: str) -> Supported:
         needs=() if row.base_url else ("api_base",),
         settings=row.settings,
         calls=row.calls,
+        note=row.note,
         other_names=_aliases(name),
     )
 

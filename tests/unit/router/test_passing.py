@@ -125,3 +125,13 @@ def test_an_error_is_passed_on_and_not_listened_to() -> None:
     reader = heard("/v1/chat/completions", b'{"usage":{"prompt_tokens":4}}', status=429)
     assert (reader.usage, reader.status, reader.is_billed) == (None, 429, False)
     assert (reader.more_headers, reader.stream_type) == ((("retry-after", "3"),), "application/json")
+
+
+def test_pages_that_were_read_are_heard() -> None:
+    _, reader, *_ = sent("mistral", "/v1/ocr")
+    assert isinstance(reader, PassedAnswer)
+    reader.begin(200, {"content-type": "application/json"}.get)
+    answer = {"pages": [], "model": "mistral-ocr-latest", "usage_info": {"pages_processed": 3, "doc_size_bytes": 9}}
+    assert reader.feed(orjson.dumps(answer)) == orjson.dumps(answer)
+    reader.end()
+    assert reader.usage == Usage(pages=3)

@@ -343,3 +343,21 @@ def test_what_anthropic_lacks_is_refused_or_dropped_as_configured() -> None:
         provider.prepare(provider_call(body), deployment(**CLAUDE))
     call, _ = provider.prepare(provider_call(body, drop_params=True), deployment(**CLAUDE))
     assert b"logit_bias" not in call.body
+
+
+@pytest.mark.parametrize(
+    ("key", "sent", "kind"),
+    [
+        ("pat/tok", "tok", "PROGRAMMATIC_ACCESS_TOKEN"),
+        ("eyJ.eyJ.sig", "eyJ.eyJ.sig", None),
+        ("ver:1-hint:x", None, None),
+    ],
+)
+def test_snowflake_is_told_of_a_programmatic_access_token(key: str, sent: str | None, kind: str | None) -> None:
+    of = deployment(
+        provider="snowflake", model="claude-4-sonnet", api_key=key, api_base="https://a.snowflakecomputing.com/api/v2"
+    )
+    request, _ = load_providers({})["snowflake"].prepare(provider_call({"model": "m", "messages": []}), of)
+    assert request.url == "https://a.snowflakecomputing.com/api/v2/cortex/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {sent or key}"
+    assert request.headers.get("x-snowflake-authorization-token-type") == kind
