@@ -10,26 +10,12 @@ from services.router.providers.anthropic.output_format import ANSWER_TOOL, answe
 from services.router.providers.anthropic.sampling import sampling_of, stop_sequences_of
 from services.router.providers.anthropic.thinking import budget_of, is_thinking, thinking_of
 from services.router.providers.anthropic.tools import choice_of, tools_of
+from services.router.providers.chat.neutral import asked_for, foreign, lacking
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "seed": (),
-    "audio": (),
-    "prediction": (),
-    "moderation": (),
-    "functions": (),
-    "function_call": (),
-}
-"""OpenAI's parameters that Anthropic lacks, each with the values that ask for nothing."""
-
+_WITHOUT_COUNTERPART = lacking(
+    *("n", "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "verbosity", "seed"),
+    *("prediction", "moderation"),
+)
 _HINTS = frozenset({"stream_options", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
 """They change nothing in the answer (stream_options is the gateway's), so leaving them out is right."""
 
@@ -62,6 +48,7 @@ _TRANSLATED = frozenset(
 
 _SERVICE_TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _PERSONAL = re.compile(r".*@.*|\+?[\d\s().-]{7,}")  # a mail address or a telephone number
+_KNOWN = frozenset((*_TRANSLATED, *_WITHOUT_COUNTERPART, *_HINTS))
 
 
 def to_messages(body: dict[str, Any], *, model: str, drop_params: bool, default_max_tokens: int) -> dict[str, Any]:
@@ -73,13 +60,9 @@ def to_messages(body: dict[str, Any], *, model: str, drop_params: bool, default_
         UnsupportedParameter: Anthropic has no counterpart; with `drop_params` such fields are left out instead.
         InvalidField: the body is malformed there.
     """
-    unsupported = {
-        name: ""
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    }
+    unsupported = dict.fromkeys(asked_for(body, _WITHOUT_COUNTERPART), "")
     abilities = abilities_of(model)
-    request = {name: value for name, value in body.items() if _is_foreign(name) and value is not None}
+    request = foreign(body, _KNOWN)
     system, turns = split_conversation(body.get("messages"))
     limit = _limit(body)
     thinking, effort = thinking_of(body, abilities, limit, unsupported)
@@ -109,10 +92,6 @@ def to_messages(body: dict[str, Any], *, model: str, drop_params: bool, default_
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Anthropic ({model})")
     return request
-
-
-def _is_foreign(name: str) -> bool:
-    return name not in _TRANSLATED and name not in _WITHOUT_COUNTERPART and name not in _HINTS
 
 
 def _limit(body: dict[str, Any]) -> int | None:

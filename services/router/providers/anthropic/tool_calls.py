@@ -8,6 +8,7 @@ import orjson
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.content import with_cache_control
+from services.router.providers.chat.functions import call_of
 from services.router.providers.thought_ids import split_thought
 
 _REFUSED_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
@@ -45,35 +46,6 @@ def tool_call(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tool_use(call: object, path: str) -> dict[str, Any]:
-    if not isinstance(call, dict):
-        raise InvalidField(path, "must be an object with id and function.")
-    if call.get("type", "function") != "function":
-        raise InvalidField(f"{path}.type", "must be function: Anthropic has no other calls of a client's tools.")
-    call_id, function = call.get("id"), call.get("function")
-    if not isinstance(call_id, str) or not call_id:
-        raise InvalidField(f"{path}.id", "must be a string.")
-    if not isinstance(function, dict):
-        raise InvalidField(f"{path}.function", "must be an object with name and arguments.")
-    name = function.get("name")
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be the name of the tool called.")
-    block = {
-        "type": "tool_use",
-        "id": wire_id(call_id),
-        "name": name,
-        "input": _arguments(function.get("arguments"), f"{path}.function.arguments"),
-    }
-    return with_cache_control(block, call)
-
-
-def _arguments(given: object, path: str) -> dict[str, Any]:
-    if given is None or given == "":
-        return {}  # a call without arguments
-    if isinstance(given, str):
-        try:
-            given = orjson.loads(given)
-        except orjson.JSONDecodeError as failure:
-            raise InvalidField(path, f"must be JSON: {failure}.") from failure
-    if not isinstance(given, dict):
-        raise InvalidField(path, "must be a JSON object.")
-    return given
+    told = call_of(call, path, provider="Anthropic")
+    block = {"type": "tool_use", "id": wire_id(told.id), "name": told.name, "input": told.arguments}
+    return with_cache_control(block, call) if isinstance(call, dict) else block

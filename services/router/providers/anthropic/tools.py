@@ -10,6 +10,7 @@ from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
 from services.router.providers.anthropic.content import with_cache_control
 from services.router.providers.anthropic.json_schema import supported_schema
+from services.router.providers.chat.functions import function_of
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
 _SEARCHES = {"low": 1, "medium": 5, "high": 10}
@@ -53,22 +54,15 @@ def choice_of(
 
 
 def _function(tool: dict[str, Any], path: str, abilities: Abilities) -> dict[str, Any]:
-    function = tool.get("function")
-    if not isinstance(function, dict):
-        raise InvalidField(f"{path}.function", "must be an object with a name.")
-    name, parameters = function.get("name"), function.get("parameters")
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be a string.")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise InvalidField(f"{path}.function.parameters", "must be a JSON schema of an object.")
-    schema = {"type": "object", **(parameters or {"properties": {}})}
-    translated: dict[str, Any] = {"name": name, "input_schema": schema}
-    if isinstance(function.get("description"), str):
-        translated["description"] = function["description"]
-    if function.get("strict") is True and abilities.structured_output:
+    function = function_of(tool, path)
+    schema = {"type": "object", **(function.parameters or {"properties": {}})}
+    translated: dict[str, Any] = {"name": function.name, "input_schema": schema}
+    if function.description is not None:
+        translated["description"] = function.description
+    if function.strict and abilities.structured_output:
         translated |= {"input_schema": supported_schema(schema), "strict": True}
     translated |= {field: tool[field] for field in _OWN_FIELDS if tool.get(field) is not None}
-    return with_cache_control(with_cache_control(translated, function), tool)
+    return with_cache_control(with_cache_control(translated, function.fields), tool)
 
 
 def _web_search(options: object) -> dict[str, Any]:

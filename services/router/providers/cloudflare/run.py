@@ -10,14 +10,14 @@ import orjson
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.completions import Completions
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import HINTS
 from services.router.providers.chat_body import max_tokens_of, number_in
 from shared.ids import new_id
 from shared.usage import Usage, usage_from_openai
 
 _SAME = ("temperature", "top_p", "top_k", "seed", "repetition_penalty", "frequency_penalty", "presence_penalty")
 _OWN = ("lora", "raw", "prompt", "functions")
-_HINTS = frozenset({"stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
-_KNOWN = _HINTS | {"model", "messages", "stream", "tools", "response_format", "max_tokens", "max_completion_tokens"}
+_KNOWN = HINTS | {"model", "messages", "stream", "tools", "response_format", "max_tokens", "max_completion_tokens"}
 _NEUTRAL: dict[str, tuple[object, ...]] = {"n": (1,), "tool_choice": ("auto",), "logprobs": (False,)}
 
 

@@ -3,34 +3,20 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.cohere.conversation import messages_of
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "parallel_tool_calls": (True,),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "service_tier": ("auto", "default"),
-    "audio": (),
-    "prediction": (),
-    "web_search_options": (),
-    "functions": (),
-    "function_call": (),
-}
-"""OpenAI's parameters that Cohere lacks, each with the values that ask for nothing."""
-
-_HINTS = frozenset({"stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
-"""They change nothing in the answer, so leaving them out is right."""
-
+_WITHOUT_COUNTERPART = lacking(
+    *("n", "top_logprobs", "logit_bias", "parallel_tool_calls", "verbosity", "service_tier", "prediction"),
+    "web_search_options",
+)
 _SAME = ("temperature", "seed", "frequency_penalty", "presence_penalty")
 _TRANSLATED = frozenset(
     {"model", "messages", "max_tokens", "max_completion_tokens", "stop", "top_p", "top_k", "stream", "tools"}
     | {"tool_choice", "response_format", "reasoning_effort", "thinking", "logprobs", *_SAME}
 )
+_KNOWN = frozenset((*_TRANSLATED, *_WITHOUT_COUNTERPART, *HINTS))
 
 
 def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, Any]:
@@ -40,12 +26,8 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
         UnsupportedParameter: Cohere has no counterpart; with `drop_params` such fields are left out instead.
         InvalidField: the body is malformed there.
     """
-    unsupported = {
-        name: ""
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    }
-    own = {name: value for name, value in body.items() if _is_foreign(name) and value is not None}
+    unsupported = dict.fromkeys(asked_for(body, _WITHOUT_COUNTERPART), "")
+    own = foreign(body, _KNOWN)
     request: dict[str, Any] = {**own, "model": model, "messages": messages_of(body.get("messages"))}
     for name, value in (
         ("max_tokens", max_tokens_of(body)),
@@ -67,10 +49,6 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Cohere ({model})")
     return request
-
-
-def _is_foreign(name: str) -> bool:
-    return name not in _TRANSLATED and name not in _WITHOUT_COUNTERPART and name not in _HINTS
 
 
 def _tools(body: dict[str, Any], unsupported: dict[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.functions import call_of
 from services.router.providers.gemini.content import Parts
 from services.router.providers.thought_ids import split_thought, with_thought
 
@@ -53,23 +54,12 @@ def own_id(call_id: str) -> str | None:
 
 
 def _function_call(call: object, path: str, names: dict[str, str]) -> dict[str, Any]:
-    if not isinstance(call, dict):
-        raise InvalidField(path, "must be an object with id and function.")
-    if call.get("type", "function") != "function":
-        raise InvalidField(f"{path}.type", "must be function: Gemini has no other calls of a client's tools.")
-    call_id, function = call.get("id"), call.get("function")
-    if not isinstance(call_id, str) or not call_id:
-        raise InvalidField(f"{path}.id", "must be a string.")
-    if not isinstance(function, dict):
-        raise InvalidField(f"{path}.function", "must be an object with name and arguments.")
-    name = function.get("name")
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be the name of the tool called.")
-    names[split_thought(call_id)[0]] = name
-    own: dict[str, Any] = {"name": name, "args": _arguments(function.get("arguments"), f"{path}.function.arguments")}
-    if (given := own_id(call_id)) is not None:
+    told = call_of(call, path, provider="Gemini")
+    names[split_thought(told.id)[0]] = told.name
+    own: dict[str, Any] = {"name": told.name, "args": told.arguments}
+    if (given := own_id(told.id)) is not None:
         own["id"] = given
-    signature = _signature(call, call_id)
+    signature = _signature(call if isinstance(call, dict) else {}, told.id)
     return {"functionCall": own, "thoughtSignature": signature} if signature else {"functionCall": own}
 
 
@@ -81,16 +71,3 @@ def _signature(call: dict[str, Any], call_id: str) -> str | None:
         if isinstance(given, str) and given:
             return given
     return split_thought(call_id)[1]
-
-
-def _arguments(given: object, path: str) -> dict[str, Any]:
-    if given is None or given == "":
-        return {}
-    if isinstance(given, str):
-        try:
-            given = orjson.loads(given)
-        except orjson.JSONDecodeError as failure:
-            raise InvalidField(path, f"must be JSON: {failure}.") from failure
-    if not isinstance(given, dict):
-        raise InvalidField(path, "must be a JSON object.")
-    return given

@@ -3,20 +3,14 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import NEUTRAL, asked_for
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.conversation import split_conversation
 from services.router.providers.gemini.generation import generation_config
 from services.router.providers.gemini.tools import choice_of, tools_of
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "logit_bias": ({},),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "prediction": (),
-    "moderation": (),
-    "functions": (),
-    "function_call": (),
-}
+_LACKED = ("logit_bias", "store", "verbosity", "prediction", "moderation", "functions", "function_call")
+_WITHOUT_COUNTERPART = {name: NEUTRAL[name] for name in _LACKED}
 """OpenAI's parameters that Gemini lacks, each with the values that ask for nothing."""
 
 _HINTS = frozenset(
@@ -79,11 +73,7 @@ def to_generate_content(body: dict[str, Any], *, model: str, drop_params: bool) 
         UnsupportedParameter: Gemini has no counterpart; with `drop_params` such fields are left out instead.
         InvalidField: the body is malformed there.
     """
-    unsupported = {
-        name: ""
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    }
+    unsupported = dict.fromkeys(asked_for(body, _WITHOUT_COUNTERPART), "")
     abilities = abilities_of(model)
     system, turns = split_conversation(body.get("messages"), abilities)
     request: dict[str, Any] = {"contents": turns}

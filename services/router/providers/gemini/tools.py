@@ -6,6 +6,7 @@ Sources: https://ai.google.dev/gemini-api/docs/function-calling, https://ai.goog
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.functions import function_of
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.json_schema import json_schema, old_schema
 
@@ -70,17 +71,11 @@ def choice_of(body: dict[str, Any], tools: list[dict[str, Any]], unsupported: di
 
 
 def _function(tool: dict[str, Any], path: str, abilities: Abilities) -> dict[str, Any]:
-    function = tool.get("function")
-    if not isinstance(function, dict):
-        raise InvalidField(f"{path}.function", "must be an object with a name.")
-    name, parameters = function.get("name"), function.get("parameters")
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be a string.")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise InvalidField(f"{path}.function.parameters", "must be a JSON schema of an object.")
-    declared: dict[str, Any] = {"name": name}
-    if isinstance(function.get("description"), str):
-        declared["description"] = function["description"]
+    function = function_of(tool, path)
+    parameters = function.parameters
+    declared: dict[str, Any] = {"name": function.name}
+    if function.description is not None:
+        declared["description"] = function.description
     if parameters and parameters.get("properties"):  # Gemini refuses an object without properties
         if abilities.json_schema:
             declared["parametersJsonSchema"] = {"type": "object", **json_schema(parameters)}

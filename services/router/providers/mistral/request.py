@@ -8,24 +8,13 @@ import re
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of
 from services.router.providers.thought_ids import split_thought
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "service_tier": ("auto", "default"),
-    "audio": (),
-    "web_search_options": (),
-    "functions": (),
-    "function_call": (),
-    "thinking": (),
-}
-_HINTS = frozenset({"stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
+_WITHOUT_COUNTERPART = lacking(
+    *("logprobs", "top_logprobs", "logit_bias", "verbosity", "service_tier", "web_search_options", "thinking"),
+)
 _PLACED = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "seed"})
 
 _MESSAGE_FIELDS = {
@@ -35,6 +24,7 @@ _MESSAGE_FIELDS = {
     "tool": ("content", "tool_call_id", "name"),
 }
 _CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
+_KNOWN = frozenset((*HINTS, *_PLACED, *_WITHOUT_COUNTERPART))
 
 
 def to_mistral(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, Any]:
@@ -43,15 +33,10 @@ def to_mistral(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[s
     Raises:
         UnsupportedParameter, InvalidField
     """
-    unsupported = [
-        name
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    ]
+    unsupported = asked_for(body, _WITHOUT_COUNTERPART)
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider=f"Mistral ({model})")
-    out = _HINTS | _PLACED | _WITHOUT_COUNTERPART.keys()
-    request = {name: value for name, value in body.items() if name not in out and value is not None}
+    request = foreign(body, _KNOWN)
     messages = body.get("messages")
     if not isinstance(messages, list):
         raise InvalidField("messages", "must be a list of messages.")

@@ -6,28 +6,14 @@ Sources: https://docs.ollama.com/api/chat, https://docs.ollama.com/modelfile#val
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import HINTS, asked_for, lacking
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.ollama.conversation import messages_of
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logit_bias": ({},),
-    "parallel_tool_calls": (True,),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "service_tier": ("auto", "default"),
-    "audio": (),
-    "prediction": (),
-    "web_search_options": (),
-    "functions": (),
-    "function_call": (),
-    "thinking": (),
-}
-"""OpenAI's parameters that Ollama lacks, each with the values that ask for nothing."""
-
-_HINTS = frozenset({"stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
-
+_WITHOUT_COUNTERPART = lacking(
+    *("n", "logit_bias", "parallel_tool_calls", "verbosity", "service_tier", "prediction", "web_search_options"),
+    "thinking",
+)
 _OPTIONS = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -59,12 +45,8 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
         UnsupportedParameter: Ollama has no counterpart; with `drop_params` such fields are left out instead.
         InvalidField: the body is malformed there.
     """
-    unsupported = {
-        name: ""
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    }
-    known = _TRANSLATED | _HINTS | _OWN_FIELDS | _OWN_OPTIONS | _WITHOUT_COUNTERPART.keys()
+    unsupported = dict.fromkeys(asked_for(body, _WITHOUT_COUNTERPART), "")
+    known = _TRANSLATED | HINTS | _OWN_FIELDS | _OWN_OPTIONS | _WITHOUT_COUNTERPART.keys()
     unsupported |= {name: "" for name, value in body.items() if name not in known and value is not None}
     own = {name: value for name, value in body.items() if name in _OWN_FIELDS and value is not None}
     request: dict[str, Any] = {

@@ -7,34 +7,17 @@ Source: https://replicate.com/meta/meta-llama-3-70b-instruct/api/schema
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 
-_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "response_format": ({"type": "text"},),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "service_tier": ("auto", "default"),
-    "audio": (),
-    "prediction": (),
-    "web_search_options": (),
-    "functions": (),
-    "function_call": (),
-    "thinking": (),
-}
-"""OpenAI's parameters that a prediction has no place for, each with the values that ask for nothing."""
-
-_HINTS = frozenset({"stream", "stream_options", "user", "safety_identifier", "prompt_cache_key"})
+_WITHOUT_COUNTERPART = lacking(
+    *("n", "logprobs", "top_logprobs", "logit_bias", "response_format", "tools", "tool_choice", "verbosity"),
+    *("service_tier", "prediction", "web_search_options", "thinking"),
+) | {"parallel_tool_calls": (True, False)}
 _NUMBERS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 _PLACED = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "stop", *_NUMBERS})
 _NAMES = {"user": "User", "assistant": "Assistant"}
+_KNOWN = frozenset(("stream", *HINTS, *_PLACED, *_WITHOUT_COUNTERPART))
 
 
 def to_input(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, Any]:
@@ -43,13 +26,10 @@ def to_input(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str
     Raises:
         UnsupportedParameter, InvalidField
     """
-    unsupported = [
-        name for name, neutral in _NEUTRAL.items() if body.get(name) is not None and body[name] not in neutral
-    ]
+    unsupported = asked_for(body, _WITHOUT_COUNTERPART)
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider=f"Replicate ({model})")
-    out = _HINTS | _PLACED | _NEUTRAL.keys()
-    sent = {name: value for name, value in body.items() if name not in out and value is not None}
+    sent = foreign(body, _KNOWN)
     sent |= _prompts(body.get("messages"))
     limit = max_tokens_of(body)
     if limit is not None:

@@ -8,19 +8,16 @@ from typing import Any
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.rejection import UnsupportedParameter
 from services.router.providers.bedrock.invoke.prompt import spoken
+from services.router.providers.chat.neutral import NEUTRAL, asked_for
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from shared.usage import Usage
 
 _NUMBERS = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "seed": "seed"}
-_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "response_format": ({"type": "text"},),
+_WITHOUT_COUNTERPART = {
+    name: NEUTRAL[name]
+    for name in ("n", "logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "tools", "tool_choice")
+} | {
+    "response_format": NEUTRAL["response_format"],
     "reasoning_effort": ("none",),
     "thinking": ({"type": "disabled"},),
 }
@@ -32,9 +29,7 @@ def to_text_generation(body: dict[str, Any], *, stream: bool, drop_params: bool)
     Raises:
         UnsupportedParameter, InvalidField
     """
-    unsupported = [
-        name for name, neutral in _NEUTRAL.items() if body.get(name) is not None and body[name] not in neutral
-    ]
+    unsupported = asked_for(body, _WITHOUT_COUNTERPART)
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider="SageMaker (text generation)")
     parameters: dict[str, Any] = {

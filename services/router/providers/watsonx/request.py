@@ -3,25 +3,14 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "parallel_tool_calls": (True,),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "service_tier": ("auto", "default"),
-    "audio": (),
-    "prediction": (),
-    "web_search_options": (),
-    "functions": (),
-    "function_call": (),
-    "thinking": (),
-}
-_HINTS = frozenset(
-    {"stream", "stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+_WITHOUT_COUNTERPART = lacking(
+    "parallel_tool_calls", "verbosity", "service_tier", "prediction", "web_search_options", "thinking"
 )
 _PLACED = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "tool_choice"})
+_KNOWN = frozenset(("stream", *HINTS, *_PLACED, *_WITHOUT_COUNTERPART))
 
 
 def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, Any]:
@@ -30,15 +19,10 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
     Raises:
         UnsupportedParameter, InvalidField
     """
-    unsupported = [
-        name
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    ]
+    unsupported = asked_for(body, _WITHOUT_COUNTERPART)
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider=f"watsonx.ai ({model})")
-    out = _HINTS | _PLACED | _WITHOUT_COUNTERPART.keys()
-    request = {name: value for name, value in body.items() if name not in out and value is not None}
+    request = foreign(body, _KNOWN)
     messages = body.get("messages")
     if not isinstance(messages, list):
         raise InvalidField("messages", "must be a list of messages.")

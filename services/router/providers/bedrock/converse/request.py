@@ -14,27 +14,12 @@ from services.router.providers.bedrock.converse.inference import (
 )
 from services.router.providers.bedrock.converse.tools import answer_tool, choice_of, stand_in, tools_of
 from services.router.providers.bedrock.model_id import ModelId
+from services.router.providers.chat.neutral import asked_for, foreign, lacking
 
-_WITHOUT_COUNTERPART: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "store": (False,),
-    "verbosity": ("medium",),
-    "seed": (),
-    "audio": (),
-    "prediction": (),
-    "moderation": (),
-    "functions": (),
-    "function_call": (),
-    "web_search_options": (),
-}
-"""OpenAI's parameters that Converse lacks, each with the values that ask for nothing."""
-
+_WITHOUT_COUNTERPART = lacking(
+    *("n", "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "verbosity", "seed"),
+    *("prediction", "moderation", "web_search_options"),
+)
 _HINTS = frozenset(
     {
         "stream_options",
@@ -85,6 +70,7 @@ OWN_FIELDS = frozenset(
 """Converse's own fields, which go through; an object is joined with the translated one, whose fields it wins over."""
 
 _TIERS = {"priority": "priority", "flex": "flex", "default": "default", "reserved": "reserved"}
+_KNOWN = frozenset((*_TRANSLATED, *_HINTS, *OWN_FIELDS, *_WITHOUT_COUNTERPART))
 
 
 def to_converse(body: dict[str, Any], model: ModelId, *, drop_params: bool) -> dict[str, Any]:
@@ -94,11 +80,7 @@ def to_converse(body: dict[str, Any], model: ModelId, *, drop_params: bool) -> d
         UnsupportedParameter: there is no counterpart; with `drop_params` such fields are left out instead.
         InvalidField: the body is malformed there.
     """
-    unsupported = {
-        name: ""
-        for name, neutral in _WITHOUT_COUNTERPART.items()
-        if body.get(name) is not None and body[name] not in neutral
-    }
+    unsupported = dict.fromkeys(asked_for(body, _WITHOUT_COUNTERPART), "")
     abilities = abilities_of(model)
     system, turns = split_conversation(body.get("messages"), abilities)
     own, effort = own_thinking(body, model, abilities, unsupported)
@@ -118,11 +100,7 @@ def to_converse(body: dict[str, Any], model: ModelId, *, drop_params: bool) -> d
             unsupported["service_tier"] = f"no tier {tier!r}"
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Bedrock ({model.id})")
-    own |= {
-        name: value
-        for name, value in body.items()
-        if value is not None and name not in _TRANSLATED | _HINTS | OWN_FIELDS and name not in _WITHOUT_COUNTERPART
-    }
+    own |= foreign(body, _KNOWN)
     if own:
         request["additionalModelRequestFields"] = own
     return joined(request, {name: value for name, value in body.items() if name in OWN_FIELDS and value is not None})

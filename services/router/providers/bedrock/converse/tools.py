@@ -10,6 +10,7 @@ from services.router.providers.anthropic.json_schema import supported_schema
 from services.router.providers.anthropic.output_format import ANSWER_TOOL
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.converse.content import cache_point
+from services.router.providers.chat.functions import function_of
 
 Tools = list[dict[str, Any]]
 
@@ -73,19 +74,12 @@ def stand_in(name: str) -> dict[str, Any]:
 
 
 def _spec(tool: dict[str, Any], path: str, abilities: Abilities) -> dict[str, Any]:
-    function = tool.get("function")
-    if not isinstance(function, dict):
-        raise InvalidField(f"{path}.function", "must be an object with a name.")
-    name, parameters = function.get("name"), function.get("parameters")
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be a string.")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise InvalidField(f"{path}.function.parameters", "must be a JSON schema of an object.")
-    schema = {"type": "object", **(parameters or {"properties": {}})}
-    spec: dict[str, Any] = {"name": name}
-    if isinstance(function.get("description"), str) and function["description"]:
-        spec["description"] = function["description"]
-    strict = function.get("strict") is True and abilities.structured_output
+    function = function_of(tool, path)
+    schema = {"type": "object", **(function.parameters or {"properties": {}})}
+    spec: dict[str, Any] = {"name": function.name}
+    if function.description:
+        spec["description"] = function.description
+    strict = function.strict and abilities.structured_output
     spec["inputSchema"] = {"json": supported_schema(schema) if strict else schema}
     if strict:
         spec["strict"] = True

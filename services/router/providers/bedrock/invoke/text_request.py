@@ -7,34 +7,19 @@ from typing import Any
 
 from services.router.providers.answers.rejection import UnsupportedParameter
 from services.router.providers.bedrock.invoke.prompt import llama_prompt, mistral_prompt, spoken, titan_prompt
+from services.router.providers.chat.neutral import asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 
-_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "store": (False,),
-    "seed": (),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "response_format": ({"type": "text"},),
-    "reasoning_effort": ("none",),
-    "thinking": ({"type": "disabled"},),
-    "audio": (),
-    "prediction": (),
-    "functions": (),
-    "function_call": (),
-    "web_search_options": (),
-}
+_WITHOUT_COUNTERPART = lacking(
+    *("n", "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "tools"),
+    *("tool_choice", "response_format", "prediction", "web_search_options"),
+) | {"reasoning_effort": ("none",), "thinking": ({"type": "disabled"},)}
 _HINTS = frozenset(
     {"model", "stream", "stream_options", "user", "parallel_tool_calls", "metadata", "safety_identifier"}
 )
 _TRANSLATED = frozenset({"messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop"})
 TEXT_FAMILIES = ("meta", "mistral", "cohere", "amazon")
+_KNOWN = frozenset((*_WITHOUT_COUNTERPART, *_HINTS, *_TRANSLATED))
 
 
 def to_text_model(body: dict[str, Any], family: str, *, drop_params: bool) -> dict[str, Any]:
@@ -44,9 +29,7 @@ def to_text_model(body: dict[str, Any], family: str, *, drop_params: bool) -> di
         UnsupportedParameter: it has no counterpart; with `drop_params` such fields are left out instead.
         InvalidField: the body is malformed there.
     """
-    unsupported = {
-        name: "" for name, neutral in _NEUTRAL.items() if body.get(name) is not None and body[name] not in neutral
-    }
+    unsupported = dict.fromkeys(asked_for(body, _WITHOUT_COUNTERPART), "")
     said = spoken(body.get("messages"))
     wanted = {
         "max": max_tokens_of(body),
@@ -62,12 +45,7 @@ def to_text_model(body: dict[str, Any], family: str, *, drop_params: bool) -> di
         raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Bedrock's InvokeModel ({family})")
     if family == "amazon":
         own = {"textGenerationConfig": own} if own else {}
-    foreign = {
-        name: value
-        for name, value in body.items()
-        if value is not None and name not in _NEUTRAL and name not in _HINTS | _TRANSLATED
-    }
-    return {**request, **own, **foreign}
+    return {**request, **own, **foreign(body, _KNOWN)}
 
 
 def _meta(said: list[tuple[str, str]]) -> tuple[dict[str, str], dict[str, Any]]:
