@@ -12,7 +12,7 @@ from services.router.providers.bedrock.provider import Bedrock
 from services.router.providers.cloudflare.provider import Cloudflare
 from services.router.providers.cohere.provider import Cohere
 from services.router.providers.compatible import CompatibleProvider, load_rows
-from services.router.providers.databricks import Databricks
+from services.router.providers.databricks.provider import Databricks
 from services.router.providers.gemini.provider import Gemini
 from services.router.providers.huggingface import HuggingFace
 from services.router.providers.mistral.provider import Mistral

@@ -361,3 +361,12 @@ def test_snowflake_is_told_of_a_programmatic_access_token(key: str, sent: str | 
     assert request.url == "https://a.snowflakecomputing.com/api/v2/cortex/v1/chat/completions"
     assert request.headers["authorization"] == f"Bearer {sent or key}"
     assert request.headers.get("x-snowflake-authorization-token-type") == kind
+
+
+@pytest.mark.parametrize("body", [b'{"thinking_blocks"', b'["thinking_blocks"]'])
+def test_a_body_that_cannot_be_read_is_told_by_its_own_reader(body: bytes) -> None:
+    of = deployment(
+        provider="databricks", model="databricks-claude-sonnet-4", api_base="https://w.example/serving-endpoints"
+    )
+    with pytest.raises(InvalidField):
+        load_providers({})["databricks"].prepare(provider_call(body), of)

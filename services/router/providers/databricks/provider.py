@@ -13,6 +13,7 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, Provide
 from services.router.providers.compatible import CompatibleProvider
 from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.credentials import address_or_none, key_or_none, sign_in_text
+from services.router.providers.databricks.thoughts import with_thoughts
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.signing_in import SignsIn
 from services.router.sign_in.tokens import Secret, TokenSignIn, databricks_token
@@ -27,6 +28,9 @@ class Databricks(OpenAICompatible, SignsIn):
         super().__init__(row, environ)
         self._sign_in = TokenSignIn(self._secret, databricks_token)
 
+    def takes(self, deployment: Deployment) -> frozenset[str]:
+        return frozenset({"thinking_blocks"}) if _thinks(deployment) else frozenset()
+
     async def sign_in(self, deployment: Deployment) -> None:
         if self._is_principal(deployment):
             await self._sign_in.ready(deployment)
@@ -36,8 +40,9 @@ class Databricks(OpenAICompatible, SignsIn):
             self._sign_in.drop(deployment)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
-        request, reader = super().prepare(call, deployment)
-        if call.call_type == CHAT and "claude" in deployment.model:  # it may think, and then its content has parts
+        thinks = call.call_type == CHAT and _thinks(deployment)
+        request, reader = super().prepare(with_thoughts(call) if thinks else call, deployment)
+        if thinks:  # then its content has parts
             reader = TranslatedAnswer(SseEvents(), PartsTranslator(call.model, include_usage=call.include_usage))
         if not self._is_principal(deployment):
             return request, reader
@@ -71,3 +76,8 @@ class Databricks(OpenAICompatible, SignsIn):
             )
         workspace = urlsplit(base)
         return Secret(f"{workspace.scheme}://{workspace.netloc}/oidc/v1/token", secret, user)
+
+
+def _thinks(deployment: Deployment) -> bool:
+    """Whether the model may answer in parts, thoughts among them."""
+    return "claude" in deployment.model

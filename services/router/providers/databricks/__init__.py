@@ -1,0 +1,1 @@
+"""Databricks: OpenAI's bodies, but for the thoughts of Claude's models, and tokens of service principals."""
