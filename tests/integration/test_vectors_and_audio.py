@@ -126,12 +126,19 @@ async def test_a_wrong_key_is_told() -> None:
     assert caught.value.status == 401
 
 
+EMBED: dict[str, Any] = {"call_type": "aembedding"}
+
+
 async def test_hugging_faces_features_are_embeddings_whose_tokens_are_counted() -> None:
     async with FeatureServer() as server:
         of = at(server, "huggingface", "BAAI/bge-small", "/hf-inference")
         answer = await called(of, {"input": ["one", "two"], "normalize": True}, call_type="aembedding")
     assert [item["embedding"] for item in answer.json["data"]] == [[0.5, 0.0], [0.5, 1.0]]
     assert answer.usage is None
+    async with FeatureServer() as server:
+        server.next(Behaviour(headers={"x-compute-tokens": "9"}))
+        told = await called(at(server, "huggingface", "BAAI/bge-small", "/hf-inference"), {"input": "one"}, **EMBED)
+    assert (told.usage, told.json["usage"]) == (Usage(input=9), {"prompt_tokens": 9, "total_tokens": 9})
 
 
 # sound

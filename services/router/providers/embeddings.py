@@ -12,6 +12,7 @@ import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import ProviderCall, Whole, json_object
 from services.router.providers.openai.body import OURS
 from shared.deployments import Deployment
@@ -101,7 +102,7 @@ def foreign_fields(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in own and value is not None}
 
 
-class EmbeddingAnswer:
+class EmbeddingAnswer(WholeOnly):
     """An `AnswerReader` for vectors; `read` takes them out of the provider's answer."""
 
     def __init__(self, model: str, read: ReadVectors, *, as_base64: bool) -> None:
@@ -139,15 +140,6 @@ class EmbeddingAnswer:
     def used(self, told: Usage | None) -> Usage | None:
         """Return what was used; `told` is what the body says of it."""
         return told
-
-    def feed(self, data: bytes) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def end(self) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def text_so_far(self) -> str:
-        return ""
 
     def _shown(self, vector: list[float]) -> list[float] | str:
         """Return the vector as the client wants it: numbers, or base64 of little-endian 32-bit floats."""

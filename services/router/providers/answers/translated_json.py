@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import Whole
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage
@@ -21,7 +22,7 @@ class Read(NamedTuple):
     answer_id: str = ""
 
 
-class TranslatedJson:
+class TranslatedJson(WholeOnly):
     """An `AnswerReader` for answers that are not streamed."""
 
     def __init__(self, read: Callable[[Any], Read]) -> None:
@@ -45,12 +46,3 @@ class TranslatedJson:
             raise UnreadableAnswer(f"not an answer: {error!r}") from error
         self.usage, self.response_id = read.usage, read.answer_id
         return Whole(orjson.dumps(read.shown), self.usage, self.response_id, self.finish_reason)
-
-    def feed(self, data: bytes) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def end(self) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def text_so_far(self) -> str:
-        return ""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import OwnForm, Whole, json_object
 from shared.audio import duration_bound_ms, duration_ms
 from shared.usage import Usage
@@ -22,7 +23,7 @@ class Transcript(NamedTuple):
     answer_id: str
 
 
-class TranscriptAnswer(OwnForm):
+class TranscriptAnswer(OwnForm, WholeOnly):
     """An `AnswerReader` for answers that are not streamed."""
 
     def __init__(self, read: Callable[[dict[str, Any]], Transcript], response_format: str, sound: bytes) -> None:
@@ -45,15 +46,6 @@ class TranscriptAnswer(OwnForm):
             raise UnreadableAnswer(f"not a transcript: {error!r}") from error
         self.usage, self.response_id, self.finish_reason = transcript.usage, transcript.answer_id, "stop"
         return Whole(self._shown(transcript), self.usage, self.response_id, self.finish_reason)
-
-    def feed(self, data: bytes) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def end(self) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def text_so_far(self) -> str:
-        return ""
 
     def counted(self) -> Usage:
         """The length of the recording by its own headers; where they do not tell it, at most."""

@@ -6,6 +6,7 @@ import msgspec
 import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import Whole, json_object
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage, usage_from_openai
@@ -15,7 +16,7 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-class JsonAnswer:
+class JsonAnswer(WholeOnly):
     """An `AnswerReader` for answers that are not streamed."""
 
     def __init__(self, model: str, field: str) -> None:
@@ -43,12 +44,3 @@ class JsonAnswer:
             fields["model"] = self._model
             body = _encode(fields)
         return Whole(body, self.usage, self.response_id, self.finish_reason)
-
-    def feed(self, data: bytes) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def end(self) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def text_so_far(self) -> str:
-        return ""

@@ -5,12 +5,13 @@ from typing import Any
 import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import Whole, json_object
 from services.router.providers.openai.answer import raise_reported
 from shared.usage import Usage, usage_from_cohere, usage_from_openai, usage_from_total
 
 
-class RerankAnswer:
+class RerankAnswer(WholeOnly):
     """An `AnswerReader` for answers that are not streamed."""
 
     def __init__(self, model: str) -> None:
@@ -30,15 +31,6 @@ class RerankAnswer:
         if answer.get("model", self._model) != self._model:
             body = orjson.dumps({**answer, "model": self._model})
         return Whole(body, self.usage, self.response_id, self.finish_reason)
-
-    def feed(self, data: bytes) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def end(self) -> bytes:
-        raise UnreadableAnswer("a stream where a whole answer was asked for")
-
-    def text_so_far(self) -> str:
-        return ""
 
 
 def usage_in(answer: dict[str, Any]) -> Usage | None:

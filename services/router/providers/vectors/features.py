@@ -1,6 +1,7 @@
 """Hugging Face's feature extraction, which its router has in place of embeddings.
 
-Source: https://huggingface.co/docs/inference-providers/tasks/feature-extraction
+Sources: https://huggingface.co/docs/inference-providers/tasks/feature-extraction,
+https://github.com/huggingface/text-embeddings-inference (the header with the tokens)
 """
 
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
+from services.router.providers.answers.headers import Header, ReadsHeaders, count_in
 from services.router.providers.answers.translated_json import TranslatedJson
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.json_call import json_call, refuse_others, texts_of
@@ -26,9 +28,9 @@ def features_call(
     known = ("input", "encoding_format", *_OWN)
     refuse_others(body, known, drop_params=call.drop_params, provider="Hugging Face")
     sent = {"inputs": texts_of(body, "input"), **{name: body[name] for name in _OWN if name in body}}
-    read = embeddings_reader(call.model, _vectors, _no_usage, as_base64=wants_base64(body))
+    answer = FeatureAnswer(call.model, as_base64=wants_base64(body))
     url = f"{origin}/hf-inference/models/{quote(deployment.model, safe='/')}/pipeline/feature-extraction"
-    return HttpCall(url, headers, orjson.dumps(sent | dict(deployment.extra_body))), TranslatedJson(read)
+    return HttpCall(url, headers, orjson.dumps(sent | dict(deployment.extra_body))), answer
 
 
 def _vectors(answer: Any) -> list[list[float]]:
@@ -37,6 +39,13 @@ def _vectors(answer: Any) -> list[list[float]]:
     return answer
 
 
-def _no_usage(_: Any) -> Usage | None:
-    """It tells none: the tokens are counted."""
-    return None
+class FeatureAnswer(TranslatedJson, ReadsHeaders):
+    """An `AnswerReader`. A text embeddings server tells in a header how many tokens it read; else they are counted."""
+
+    def __init__(self, model: str, *, as_base64: bool) -> None:
+        self._told: Usage | None = None
+        super().__init__(embeddings_reader(model, _vectors, lambda _: self._told, as_base64=as_base64))
+
+    def read_headers(self, header: Header) -> None:
+        read = count_in(header, "x-compute-tokens")
+        self._told = None if read is None else Usage(input=read)
