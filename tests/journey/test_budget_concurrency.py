@@ -20,8 +20,10 @@ COST = Decimal("0.000001") * USAGE["prompt_tokens"] + Decimal("0.000002") * USAG
 
 async def probe(
     gateway: RunningGateway, units: int, calls: int, at_once: int, **fields: Any
-) -> tuple[Counter[int], Any]:
-    """Return the statuses of `calls` on a budget of that many answers, and what the key has spent then."""
+) -> tuple[Counter[int], Any, int]:
+    """Return the statuses of `calls` on a budget of that many answers, what the key has spent then, and the status of
+    one more.
+    """
     headers = {"Authorization": f"Bearer {gateway.master_key}"}
     async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=60) as client:
         made = await client.post("/key/generate", json={"max_budget": float(COST * units)})
@@ -43,7 +45,8 @@ async def probe(
         while spend != COST * statuses[200] and asyncio.get_running_loop().time() < give_up:
             info = await client.get("/key/info", params={"key": key})
             spend = Decimal(str(info.json()["info"]["spend"]))
-    return statuses, spend / COST
+        later = await call()
+    return statuses, spend / COST, later
 
 
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 20}], ids=["no max_tokens", "max_tokens=20"])
@@ -55,6 +58,7 @@ async def probe(
 async def test_exactly_the_calls_that_a_budget_covers_are_served(
     gateway: RunningGateway, fields: dict[str, Any], units: int, calls: int, at_once: int, served: int
 ) -> None:
-    statuses, spent = await probe(gateway, units, calls, at_once, **fields)
+    statuses, spent, later = await probe(gateway, units, calls, at_once, **fields)
     assert statuses == Counter({200: served, 422: calls - served})
     assert spent == served
+    assert later == (200 if served < units else 422)

@@ -15,8 +15,9 @@ from shared import subjects
 from shared.bus import Bus, kv, newest
 from tests.hook_server import HookServer
 from tests.policy_service import until_partitions_served
+from tests.slowness import Slowness
 from tests.torture import clients
-from tests.torture.check import Observed, Verdict, check
+from tests.torture.check import TAKEOVER_MAX_S, TAKEOVER_WORK_S, Observed, Verdict, check
 from tests.torture.clients import MODELS, OUTPUT_MAX, Seen
 from tests.torture.history import Place, Refusal
 from tests.torture.killing import Kills, OwnerWatch, kill_at_random
@@ -91,7 +92,7 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
             },
         },
     }
-    seen, kills, takeovers_s = Seen(), Kills(), list[float]()
+    seen, kills, slowness, takeovers_s = Seen(), Kills(), Slowness(), list[float]()
     async with HookServer() as hook:
         with running_gateway(
             directory,
@@ -127,7 +128,8 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
                     )
                     for how in plan.takeovers:
                         await until_partitions_served(bus, plan.partitions, within_s=30)
-                        takeovers_s += await owners.takeover_s(gateway, kills, asleep=how == "asleep")
+                        with slowness:
+                            takeovers_s += await owners.takeover_s(gateway, kills, asleep=how == "asleep")
                 await until_partitions_served(bus, plan.partitions, within_s=30)
                 figures = await settled_figures(bus, world.homes, plan.timeout_s + GRACE_S + 20)
                 observed, translator = await _observed(bus, gateway, journals, world, figures, hook)
@@ -135,6 +137,7 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
     observed.answers, observed.throttled = seen.answers, seen.throttled
     observed.refusals = _refusals(seen, translator, world)
     observed.takeovers_s, observed.window_ms = takeovers_s, round(plan.limit_window_s * 1000)
+    observed.takeover_max_s = slowness.within(TAKEOVER_MAX_S, work_s=TAKEOVER_WORK_S)
     observed.deaths = kills.counts.total()
     verdict = check(observed)
     if journals.missed:
