@@ -33,8 +33,8 @@ from tests.policy_service import (
 )
 from tests.slowness import Slowness
 
-TAKEOVER_WORK_S = 0.4
-"""Of CPU, until the partitions of a dead process are served by another."""
+TAKEOVER_WORK_S = 1.0
+"""Of CPU, of all processes together, until the partitions of a dead process are served by another."""
 
 HELD = 100 * INPUT_PICO + 100 * OUTPUT_PICO  # what a request of these tests is held at
 

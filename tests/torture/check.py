@@ -12,7 +12,7 @@ FALSE_REFUSALS_MAX = 0.01
 ENOUGH_TO_SAY = 1_000
 """Requests: of fewer, one more or less would be the share that is too much."""
 
-TAKEOVER_MAX_S, TAKEOVER_WORK_S = 5.0, 0.4  # the work is CPU, which takes longer while others want it, too
+TAKEOVER_MAX_S, TAKEOVER_WORK_S = 5.0, 1.0  # the work is CPU, which takes longer while others want it, too
 Wrong = Callable[[str, str], None]
 
 
@@ -38,6 +38,7 @@ class Observed:
     rates: Mapping[str, Limit] = field(default_factory=dict)  # limits by account
     throttled: Sequence[Throttled] = ()
     window_ms: int = 60_000  # of limits
+    unknown_keys: int = 0  # requests that were told that nobody knows their key
     takeover_max_s: float = TAKEOVER_MAX_S
     takeovers_s: Sequence[float] = ()  # how long partitions had no owner after a policy process was killed
 
@@ -98,6 +99,8 @@ def check(observed: Observed) -> Verdict:
     affordable = len(fold.finished) + false
     if false and false / max(affordable, ENOUGH_TO_SAY) >= FALSE_REFUSALS_MAX:
         wrong("refused falsely", f"{false} of {affordable} requests that the budgets covered")
+    if observed.unknown_keys:
+        wrong("refused falsely", f"{observed.unknown_keys} requests, with a secret that counts")
     for seconds in observed.takeovers_s:
         if seconds > observed.takeover_max_s:
             wrong("takeover", f"a partition had no owner for {seconds:.1f} s")

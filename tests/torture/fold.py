@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tests.torture.history import (
     PROVIDER,
     Admitted,
+    Closed,
     Crossed,
     Expired,
     Finished,
@@ -15,6 +16,7 @@ from tests.torture.history import (
     Opened,
     Place,
     Released,
+    Reset,
     Snapshot,
     Step,
     Took,
@@ -50,6 +52,8 @@ class Fold:
         self.admitted: dict[str, int] = {}
         self.violations: dict[str, list[str]] = defaultdict(list)
         self.bounds: dict[Place, Opened] = {}
+        self.closed: set[Place] = set()
+        self.resets: dict[Place, Reset] = {}
         self.took: set[tuple[str, int]] = set()  # requests that have part of limits, with the partition that gave it
         self.late_ends = 0
         self.steps = 0
@@ -59,6 +63,12 @@ class Fold:
         match step:
             case Opened():
                 self._open_window(step)
+            case Closed(place):
+                self.closed.add(place)
+            case Reset(place):
+                if place in self.resets:
+                    self._wrong("double", f"{place.account}: the end of window {place.window} was told twice")
+                self.resets[place] = step
             case Held():
                 self._hold(step)
             case Expired(request):
@@ -96,6 +106,14 @@ class Fold:
                 self._wrong("disagreement", f"{request}: admitted at {amount}, journalled at {hold.amount}")
         for request in self.expired - self.lost_facts.keys():
             self._wrong("lost", f"{request}: it expired, and no fact says so")
+        for place in self.closed - self.resets.keys():
+            self._wrong("untold", f"{place.account}: nobody was told that window {place.window} has ended")
+        for place in self.resets.keys() - self.closed:
+            self._wrong("disagreement", f"{place.account}: the end of window {place.window} was told, and is no entry")
+        for place, (_, spent, held) in self.resets.items():
+            if self.spent[place] > spent + held:
+                told = f"{spent} spent and {held} in flight"
+                self._wrong("disagreement", f"{place.account}: {told} told, {self.spent[place]} in the end")
         for request in self.lost_facts.keys() - self.expired:
             self._wrong("disagreement", f"{request}: a fact says that it was lost, the journal does not")
 

@@ -19,6 +19,20 @@ class Opened(NamedTuple):
     ends_ms: int
 
 
+class Closed(NamedTuple):
+    """A window was left for the next one, and that has to be told."""
+
+    place: Place
+
+
+class Reset(NamedTuple):
+    """The fact that says so: what was spent in it by then, and what requests in flight might still cost."""
+
+    place: Place
+    spent: int
+    held: int
+
+
 class Held(NamedTuple):
     """A request was admitted: `amount` is set aside in each of its places. `at_ms` is when, by its owner's clock."""
 
@@ -106,7 +120,21 @@ class Crossed(NamedTuple):
     percent: int | None
 
 
-Step = Opened | Held | Expired | Released | Took | Stopped | Snapshot | Admitted | Finished | Lost | Crossed
+Step = (
+    Opened
+    | Closed
+    | Reset
+    | Held
+    | Expired
+    | Released
+    | Took
+    | Stopped
+    | Snapshot
+    | Admitted
+    | Finished
+    | Lost
+    | Crossed
+)
 
 PROVIDER = "provider:"
 """What the name of a provider's account begins with. Of those that hold a request, only who served it is paid."""

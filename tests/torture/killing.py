@@ -17,6 +17,8 @@ LONG_S = 6.0
 """For so long a policy process is sometimes left dead, or asleep: another one has to take its partitions over."""
 
 RECOVERY_S = 2.0
+START_AGAIN_S = 0.3
+UP_WITHIN_S = 60.0
 ASKED_EVERY_S = 0.1
 ANSWER_WITHIN_S = 0.5
 
@@ -48,12 +50,11 @@ async def kill_at_random(
     give_up = until + 2 * seconds
     victims = [name for name in gateway.parts if not name.startswith("ledger")] + ["nats", "nats"]
     coming: list[asyncio.Task[None]] = []
-    down: set[str] = set()
 
     async def back(name: str, after_s: float, start: Callable[[], None]) -> None:
         await asyncio.sleep(after_s)
         await asyncio.to_thread(start)
-        down.discard(name)
+        gateway.down.discard(name)
 
     between, in_all = answers
     while loop.time() < (until if answered() >= in_all else give_up):
@@ -62,7 +63,7 @@ async def kill_at_random(
         while answered() < before + between and loop.time() < at + RECOVERY_S:  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.05)
         name = chance.choice(victims)
-        if name in down:
+        if name in gateway.down:
             continue
         kind = name.rstrip("0123456789")
         longer = kind == "policy" and until - loop.time() > LONG_S and chance.random() < 0.4
@@ -70,15 +71,23 @@ async def kill_at_random(
         if name == "nats":
             gateway.nats.kill()
         elif not (gateway.freeze(name) if sleeps else gateway.kill(name)):
-            gateway.start(name)  # it had ended by itself
-            continue
+            continue  # it has ended by itself, and is started again
         kills.add("policy, asleep" if sleeps else kind)
-        down.add(name)
+        gateway.down.add(name)
         after_s = LONG_S if longer else chance.choice([0.0, 0.0, 0.5, 1.0])
         back_again = gateway.wake if sleeps else gateway.start
         start = gateway.nats.start if name == "nats" else (lambda name=name, back=back_again: back(name))
         coming.append(asyncio.create_task(back(name, after_s, start)))
     await asyncio.gather(*coming)
+
+
+async def start_again(gateway: Gateway) -> None:
+    """Until cancelled, start what has ended by itself: because NATS was away when it began, say."""
+    while True:
+        await asyncio.sleep(START_AGAIN_S)
+        for name, part in gateway.parts.items():
+            if name not in gateway.down and not part.runs:
+                await asyncio.to_thread(gateway.start, name)
 
 
 class OwnerWatch:
@@ -99,18 +108,25 @@ class OwnerWatch:
 
         `asleep`: it is stopped instead, and wakes up then. Returns how long nobody answered for each of its partitions.
         """
+        policies = [name for name in gateway.parts if name.startswith("policy")]
+        give_up = time.monotonic() + UP_WITHIN_S
+        while not all(gateway.is_up(name) for name in policies):
+            assert time.monotonic() < give_up, gateway.last_words()
+            await asyncio.sleep(ASKED_EVERY_S)
         owners = await self._owners()
         name = max(set(owners.values()), key=list(owners.values()).count)
         at = time.monotonic()
+        gateway.down.add(name)
         (gateway.freeze if asleep else gateway.kill)(name)
         kills.add("policy, asleep" if asleep else "policy")
         for _ in range(int(LONG_S / ASKED_EVERY_S)):
-            if name not in (await self._owners()).values():
+            if time.monotonic() > at + LONG_S or name not in (await self._owners()).values():
                 break
             await asyncio.sleep(ASKED_EVERY_S)
         await asyncio.sleep(2 * ASKED_EVERY_S + ANSWER_WITHIN_S)
         now = time.monotonic()
         (gateway.wake if asleep else gateway.start)(name)
+        gateway.down.discard(name)
         return [self._longest_gap_s(number, at, now) for number, owner in owners.items() if owner == name]
 
     def _longest_gap_s(self, number: int, since: float, until: float) -> float:

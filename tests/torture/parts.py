@@ -35,6 +35,7 @@ class Part:
     module: str
     environment: dict[str, str]
     pid: int = 0
+    log_begins: int = 0  # where the log of its present life begins
 
     @property
     def runs(self) -> bool:
@@ -50,6 +51,7 @@ class Gateway:
     parts: dict[str, Part] = field(default_factory=dict)
     ports: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    down: set[str] = field(default_factory=set)  # what somebody has killed, and will start again
 
     def add(self, name: str, module: str, **environment: str) -> None:
         told = {
@@ -65,6 +67,7 @@ class Gateway:
     def start(self, name: str) -> None:
         part = self.parts[name]
         log = str(self.directory / f"{name}.log")
+        part.log_begins = Path(log).stat().st_size if Path(log).exists() else 0
         wish = {"module": part.module, "environment": part.environment, "log": log}
         assert self.zygote.stdin is not None
         assert self.zygote.stdout is not None
@@ -91,6 +94,13 @@ class Gateway:
 
     def wake(self, name: str) -> None:
         os.kill(self.parts[name].pid, signal.SIGCONT)
+
+    def is_up(self, name: str) -> bool:
+        """Whether it runs and says so."""
+        part = self.parts[name]
+        with (self.directory / f"{name}.log").open("rb") as log:
+            log.seek(part.log_begins)
+            return part.runs and b" is running" in log.read()
 
     def wait_until_ready(self) -> None:
         give_up = time.monotonic() + START_S

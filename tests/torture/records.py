@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, read
@@ -59,9 +59,9 @@ class JournalWatch:
 
 
 async def facts_of(bus: Bus) -> list[Stored]:
-    """Return the facts of admitted, finished and lost requests, and of thresholds."""
+    """Return the facts of admitted, finished and lost requests, of thresholds and of windows that ended."""
     ends = await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("completion"), at_most=None)
-    for kind in ("request.admitted", "budget.threshold_crossed"):
+    for kind in ("request.admitted", "budget.threshold_crossed", "budget.reset"):
         ends += await read(bus, subjects.FACTS, subject=subjects.facts_of_kind(kind), at_most=None)
     return ends
 
@@ -72,21 +72,30 @@ def crossing_ids(facts: Iterable[Stored]) -> list[str]:
     return [json.loads(fact.data)["id"] for fact in crossings]
 
 
-async def settled_figures(bus: Bus, homes: Mapping[str, int], within_s: float) -> dict[str, int]:
-    """Return what policy says each account has spent, once nothing is held in any. `homes`: account to partition."""
-    spent: dict[str, int] = {}
+class Figure(NamedTuple):
+    """What policy says was spent in an account's present window, and when that began. Pico-dollars, milliseconds."""
+
+    spent: int
+    starts_ms: int
+
+
+async def settled_figures(bus: Bus, homes: Mapping[str, int], within_s: float) -> dict[str, Figure]:
+    """Return what policy says of each account, once nothing is held in any. `homes`: account to partition."""
+    found: dict[str, Figure] = {}
     give_up = time.monotonic() + within_s
     while True:
         for partition in sorted(set(homes.values())):
-            wanted = [account for account, home in homes.items() if home == partition and account not in spent]
+            wanted = [account for account, home in homes.items() if home == partition and account not in found]
             if not wanted:
                 continue
             with contextlib.suppress(BusError, TimeoutError):
                 question = json.dumps({"accounts": wanted}).encode()
                 answer = json.loads(await bus.request(subjects.account(partition), question, timeout_s=3))
-                spent |= {name: told["spend_pico"] for name, told in answer.items() if told["held_pico"] == 0}
-        if len(spent) == len(homes) or time.monotonic() > give_up:
-            return spent
+                for name, told in answer.items():
+                    if told["held_pico"] == 0:
+                        found[name] = Figure(told["spend_pico"], round((told["window_start"] or 0) * 1000))
+        if len(found) == len(homes) or time.monotonic() > give_up:
+            return found
         await asyncio.sleep(0.25)
 
 

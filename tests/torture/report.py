@@ -32,6 +32,8 @@ def lines_of(outcome: Outcome) -> list[str]:
         f"budgets                     {len(fold.spent)} windows were spent from, {exhausted} of them to nine tenths",
         f"of                          {kinds}",
         f"soft budgets                {len(outcome.world.soft)}, {soft} windows passed them",
+        f"windows that ended          {len(fold.resets)} told",
+        f"keys given another secret   {outcome.world.rotations}",
         f"limits                      {len(limited)} of {_some(requests=rpm, tokens=tpm, **{'at a time': parallel})}, "
         f"{verdict.limits.full} reached, {verdict.limits.took} parts taken",
         f"overshoot, any budget, any step, by journal and facts    {verdict.overshoot_pico}",

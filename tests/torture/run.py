@@ -20,10 +20,11 @@ from tests.torture import clients
 from tests.torture.check import TAKEOVER_MAX_S, TAKEOVER_WORK_S, Observed, Verdict, check
 from tests.torture.clients import MODELS, OUTPUT_MAX, Seen
 from tests.torture.history import Place, Refusal
-from tests.torture.killing import Kills, OwnerWatch, kill_at_random
+from tests.torture.killing import Kills, OwnerWatch, kill_at_random, start_again
 from tests.torture.making import make_world
 from tests.torture.parts import MASTER_KEY, Gateway, running_gateway
 from tests.torture.records import (
+    Figure,
     JournalWatch,
     crossing_ids,
     facts_of,
@@ -34,11 +35,13 @@ from tests.torture.records import (
     totals_of,
     until,
 )
+from tests.torture.rotating import keep_rotating
 from tests.torture.steps import Translator
 from tests.torture.world import World, configured_budgets, look_up
 
 GRACE_S = 1.0
 BOUNDARY_MS = 200
+ROTATIONS = 40
 TOLD_WITHIN_S = 10.0
 PERCENTS = (50, 80, 100)
 
@@ -105,7 +108,7 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
         ) as gateway:
             bus = await Bus.connect(gateway.nats.url, name="watch")
             journals, owners = JournalWatch(bus), OwnerWatch(bus, plan.partitions)
-            async with _beside(journals.run(), owners.run()):
+            async with _beside(journals.run(), owners.run(), start_again(gateway)):
                 world = await make_world(
                     gateway,
                     budgets=plan.budgets,
@@ -138,6 +141,7 @@ async def torture(directory: Path, plan: Plan) -> Outcome:
     observed.refusals = _refusals(seen, translator, world)
     observed.takeovers_s, observed.window_ms = takeovers_s, round(plan.limit_window_s * 1000)
     observed.takeover_max_s = slowness.within(TAKEOVER_MAX_S, work_s=TAKEOVER_WORK_S)
+    observed.unknown_keys = seen.statuses["401"]
     observed.deaths = kills.counts.total()
     verdict = check(observed)
     if journals.missed:
@@ -152,7 +156,7 @@ async def _observed(
     gateway: Gateway,
     journals: JournalWatch,
     world: World,
-    figures: dict[str, int],
+    figures: dict[str, Figure],
     hook: HookServer,
 ) -> tuple[Observed, Translator]:
     """Collect what the run left, once slots are free and everybody who had to be told was told.
@@ -167,8 +171,9 @@ async def _observed(
         nonlocal translator
         translator = Translator()
         found.steps = list(translator.steps([*journals.messages, *facts]))
-        found.figures = {account: figures.get(account, -1) for account in world.limits}
-        found.current = {account: translator.current(account) for account in world.limits}
+        told = {account: figures.get(account, Figure(-1, 0)) for account in world.limits}
+        found.figures = {account: figure.spent for account, figure in told.items()}
+        found.current = {name: translator.window_of(name, figure.starts_ms) for name, figure in told.items()}
         found.soft, found.rates = world.soft, world.rates
         found.percents, found.passing = PERCENTS, translator.windows.keys()
         found.crossings = crossing_ids(facts)
@@ -185,12 +190,14 @@ async def _observed(
 
 @contextlib.asynccontextmanager
 async def _clients(gateway: Gateway, world: World, seen: Seen, plan: Plan) -> AsyncIterator[None]:
-    """Clients that ask all the time; at the end their last requests are over."""
+    """Clients that ask all the time, with keys that get another secret; at the end their last requests are over."""
     enough = asyncio.Event()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as asking:
         for number in range(plan.clients):
             chance = random.Random(plan.seed * 1_000 + number)
             asking.create_task(clients.keep_asking(session, gateway.ports, world, seen, chance, enough, plan.timeout_s))
+        rotating = random.Random(plan.seed + 2)
+        asking.create_task(keep_rotating(session, gateway.ports, world, rotating, enough, plan.seconds / ROTATIONS))
         try:
             yield
         finally:

@@ -10,6 +10,7 @@ from services.policy.partitions.journal import journal
 from shared.bus import Stored
 from tests.torture.history import (
     Admitted,
+    Closed,
     Crossed,
     Expired,
     Finished,
@@ -18,6 +19,7 @@ from tests.torture.history import (
     Opened,
     Place,
     Released,
+    Reset,
     Snapshot,
     Step,
     Stopped,
@@ -52,10 +54,12 @@ class Translator:
                 partition, at_ms = int(message.subject.rsplit(".", 1)[1]), message.time_ns // 1_000_000
                 yield from self._journal(partition, journal.decode(message.data), at_ms)
 
-    def current(self, account: str) -> str:
-        """Return the number of the newest window."""
+    def window_of(self, account: str, starts_ms: int) -> str:
+        """Return the number of the window that began then; one that no journal opened has none."""
         windows = self.windows.get(account)
-        return windows[-1].number if windows else "1"
+        if windows is None:
+            return "1"
+        return next((window.number for window in windows if window.starts_ms == starts_ms), "none")
 
     def window_at(self, account: str, at_ms: int, margin_ms: int) -> str | None:
         """Return the window that `at_ms` lies in, None where it is too near to a boundary to tell."""
@@ -92,6 +96,8 @@ class Translator:
                 yield _held(partition, hold)
             case accounts.Opened(account, window, starts_ms, ends_ms):
                 yield from self._opened(account, Window(str(window), starts_ms, ends_ms))
+                if entry.closed is not None:
+                    yield Closed(Place(account, str(entry.closed.window)))
             case accounts.Expired(request):
                 yield Expired(request)
             case accounts.Released(request):
@@ -112,6 +118,8 @@ class Translator:
                 if account.ends_ms:
                     yield from self._opened(name, Window(str(account.window), account.starts_ms, account.ends_ms))
             taken |= part.books.taken
+            for reset in part.books.resets.values():
+                yield Closed(Place(reset.account, str(reset.closed.window)))
         yield Snapshot(
             partition,
             open_holds,
@@ -154,6 +162,8 @@ def _fact(message: Stored) -> Iterator[Step]:
             yield Finished(fact["request_id"], fact["cost_pico"], fact["provider"], tokens, stored_ms)
         case "completion.lost":
             yield Lost(fact["request_id"], fact["cost_pico"])
+        case "budget.reset":
+            yield Reset(Place(fact["account"], str(fact["window"])), fact["spend_pico"], fact["held_pico"])
         case "budget.threshold_crossed":
             yield Crossed(Place(fact["account"], str(fact["window"])), fact["percent"])
         case "request.admitted" if fact["hold_pico"]:

@@ -8,6 +8,7 @@ import pytest
 from tests.torture.check import Observed, check
 from tests.torture.history import (
     Admitted,
+    Closed,
     Crossed,
     Expired,
     Finished,
@@ -18,6 +19,7 @@ from tests.torture.history import (
     Place,
     Refusal,
     Released,
+    Reset,
     Row,
     Snapshot,
     Step,
@@ -180,6 +182,7 @@ def test_a_snapshot_stands_for_what_no_group_has() -> None:
         ({"totals": {"a": 30, "b": 10, "c": 30, "e": 6}}, "disagreement"),
         ({"totals": {"a": 30, "b": 10, "c": 30, "e": 5, "d": 1}}, "disagreement"),
         ({"takeovers_s": [0.4, 5.1]}, "takeover"),
+        ({"unknown_keys": 1}, "refused falsely"),
         ({"sums": {"key": 74}}, "disagreement"),
     ],
 )
@@ -283,6 +286,21 @@ def test_what_is_counted_in_a_window_was_admitted_in_it(at_ms: int, window: str,
 def test_a_window_that_begins_before_the_end_of_the_one_before_is_seen() -> None:
     assert kinds(Observed([FIRST, replace_start(SECOND, 199)], LIMITS)) == {"window"}
     assert kinds(Observed([FIRST, replace_start(SECOND, 250)], LIMITS)) == set()
+
+
+@pytest.mark.parametrize(
+    ("steps", "violations"),
+    [
+        ([Closed(KEY), Reset(KEY, 60, 15)], set()),
+        ([Closed(KEY), Reset(KEY, 75, 0)], set()),
+        ([Closed(KEY), Reset(KEY, 60, 14)], {"disagreement"}),  # 75 were spent in the end
+        ([Closed(KEY)], {"untold"}),
+        ([Closed(KEY), Reset(KEY, 75, 0), Reset(KEY, 75, 0)], {"double"}),
+        ([Reset(KEY, 75, 0)], {"disagreement"}),
+    ],
+)
+def test_the_end_of_a_window_is_told_once_with_what_was_spent(steps: list[Step], violations: set[str]) -> None:
+    assert kinds(with_steps(*steps)) == violations
 
 
 def replace_start(opened: Opened, starts_ms: int) -> Opened:

@@ -45,7 +45,7 @@ class Caller(NamedTuple):
 class World:
     """Limits in pico-dollars, soft budgets, rate limits, homes (the partition that decides): by account.
 
-    `keys` by token, with the secret of each; `windows` are the accounts of a holder, by its main one.
+    `keys` by token, with the present secret of each; `windows` are the accounts of a holder, by its main one.
     """
 
     limits: dict[str, int] = field(default_factory=dict)
@@ -58,6 +58,7 @@ class World:
     end_users: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     providers: tuple[str, ...] = ()
+    rotations: int = 0  # how often a key got another secret
 
     def caller(self, chance: random.Random) -> Caller:
         key = self.keys[chance.choice(list(self.keys))]

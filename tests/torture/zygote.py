@@ -19,7 +19,7 @@ MODULES = ("services.edge", "services.policy", "services.router", "services.ledg
 SNAPSHOT_EVERY_GROUPS = 60  # so that some are written
 _PR_SET_PDEATHSIG = 1
 SILENT_MS, REPORT_EVERY_S = 5_000, 0.5
-REMOVE_AFTER_S = 2.0
+REMOVE_AFTER_S = 10.0
 """What a snapshot stands for is removed that much later: the run wants to see it, even if nats-server was just away."""
 
 
