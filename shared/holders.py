@@ -85,6 +85,11 @@ def member_id(team_id: str, user_id: str) -> str:
     return hashlib.sha256(f"{len(team_id)}:{team_id}:{user_id}".encode()).hexdigest()
 
 
+def organization_member_id(organization_id: str, user_id: str) -> str:
+    """Return the id of a user's membership in an organisation; no team's has the same, as no id holds a NUL."""
+    return member_id(f"\0organization:{organization_id}", user_id)
+
+
 def home_of(kind: HolderKind, holder_id: str, *, parent: str | None = None) -> str:
     """Return the tenant in whose partition a new holder is counted: its parent's where it has one."""
     if parent:

@@ -22,11 +22,13 @@ from shared.holders import (
     home_of,
     home_of_provider,
     member_id,
+    organization_member_id,
 )
 from shared.keys import MASTER_KEY_ID, Key
 
 _entry_name = lru_cache(maxsize=65_536)(entry_name)
 member_id_of = lru_cache(maxsize=65_536)(member_id)
+organization_member_id_of = lru_cache(maxsize=65_536)(organization_member_id)
 
 KNOWN_MAX = 100_000
 """So many keys' accounts are kept at most."""
@@ -134,6 +136,8 @@ class BudgetTree:
         yield from self._of_key(key, home)
         if key.organization_id:
             yield from self._counted("organization", key.organization_id, f"Organization={key.organization_id}", home)
+            if key.user_id:
+                yield from self._of_organization_member(key.organization_id, key.user_id, home)
         if key.team_id:
             yield from self._counted("team", key.team_id, f"Team={key.team_id}", home)
             if key.user_id:
@@ -183,6 +187,12 @@ class BudgetTree:
                 increase,
                 until_ms,
             )
+
+    def _of_organization_member(self, organization_id: str, user_id: str, home: int) -> Iterator[Charge]:
+        """Only where there is such a member: few are given a budget in an organisation beside their teams'."""
+        member = organization_member_id_of(organization_id, user_id)
+        if _entry_name("member", member) in self._holders:
+            yield from self._counted("member", member, f"OrganizationMember={user_id}:{organization_id}", home)
 
     def _counted(self, kind: HolderKind, holder_id: str, name: str, home: int) -> Iterator[Charge]:
         charges = list(self._limited(kind, holder_id, name))
@@ -270,6 +280,8 @@ def counted_without_hold(organization_id: str, team_id: str, user_id: str) -> tu
     accounts = []
     if organization_id:
         accounts.append(account_of("organization", organization_id))
+        if user_id:
+            accounts.append(account_of("member", organization_member_id_of(organization_id, user_id)))
     if team_id:
         accounts.append(account_of("team", team_id))
         if user_id:

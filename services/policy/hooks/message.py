@@ -9,7 +9,6 @@ from typing import Any
 from shared.facts import BudgetThresholdCrossed
 from shared.money import usd_text
 
-_GROUPS = {"member": "team_member", "global": "proxy"}
 _LABELS = {
     "key": "Key",
     "team": "Team",
@@ -40,7 +39,7 @@ def webhook_event(fact: BudgetThresholdCrossed) -> dict[str, Any]:
         "projected_exceeded_date": None,
         "projected_spend": None,
         "event": _event(fact),
-        "event_group": _GROUPS.get(fact.holder_kind, fact.holder_kind),
+        "event_group": _group(fact),
         "event_message": event_message(fact),
         "id": fact.id,
     }
@@ -70,6 +69,12 @@ def slack_text(fact: BudgetThresholdCrossed) -> str:
         resets = datetime.fromtimestamp(fact.window_end_ms / 1000, UTC)
         lines.append(f"Resets: `{resets:%Y-%m-%d %H:%M:%S} UTC`")
     return "\n".join(lines)
+
+
+def _group(fact: BudgetThresholdCrossed) -> str:
+    if fact.holder_kind == "member":
+        return "team_member" if fact.team_id else "organization_member"
+    return "proxy" if fact.holder_kind == "global" else fact.holder_kind
 
 
 def _event(fact: BudgetThresholdCrossed) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from services.policy.budgets.charges import Charge, Charges
-from services.policy.budgets.tree import BudgetTree, TreeRules
-from shared.holders import Holder, HolderKind, Window, entry_name, home_of, member_id
+from services.policy.budgets.tree import BudgetTree, TreeRules, counted_without_hold
+from shared.holders import Holder, HolderKind, Window, entry_name, home_of, member_id, organization_member_id
 from shared.keys import MASTER_KEY_ID, Key
 from shared.subjects import partition_of
 from tests.budgets import caller_of, key_of_budget
@@ -124,6 +124,20 @@ def test_a_shared_budget_fills_in_what_a_holder_does_not_say() -> None:
     key = key_of_budget(None, budget_id="small")
     assert told(charges(key, entries(shared)).must) == {"key": 1, "key@1h:key": 50}
     assert told(charges(key, {}).must) == {"key": None}
+
+
+def test_a_member_of_an_organisation_is_counted_once_it_is_one() -> None:
+    member = organization_member_id("acme", "ann")
+    key = key_of_budget(None, token="k", tenant="acme", organization_id="acme", user_id="ann")
+    account = f"member:{member}"
+    assert account not in told(charges(key, {}).must)
+    assert told(charges(key, entries(holder("member", member, tenant="acme"))).must)[account] is None
+    limited = entries(holder("member", member, Window(7), tenant="acme"))
+    assert told(charges(key, limited).must)[account] == 7
+    assert told(charges(OF_TEAM, limited).must)[account] == 7
+    assert account not in told(charges(key_of_budget(None, token="k", user_id="ann"), limited).must)
+    assert account in counted_without_hold("acme", "", "ann")
+    assert account not in counted_without_hold("acme", "", "")
 
 
 def test_end_users_without_an_entry_have_the_default() -> None:

@@ -51,7 +51,7 @@ class OrganizationMember(BaseModel):
 class AddMembers(BaseModel):
     organization_id: str = Field(description="The organisation.")
     member: OrganizationMember | list[OrganizationMember] = Field(description="One, or several: all are added or none.")
-    max_budget_in_organization: Usd = Field(None, description="USD. Kept and shown; it has no effect yet.")
+    max_budget_in_organization: Usd = Field(None, description="USD a member may spend with the organisation's keys.")
 
 
 class UpdateMember(BaseModel):
@@ -59,7 +59,7 @@ class UpdateMember(BaseModel):
     user_id: Text = Field(None, description="The user.")
     user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
     role: Role | None = Field(None, description="org_admin, internal_user or internal_user_viewer.")
-    max_budget_in_organization: Usd = Field(None, description="USD. Kept and shown; it has no effect yet.")
+    max_budget_in_organization: Usd = Field(None, description="USD a member may spend with the organisation's keys.")
 
 
 class DeleteMember(BaseModel):

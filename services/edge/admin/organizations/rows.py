@@ -39,13 +39,12 @@ def organization_row(answer: OrganizationAnswer) -> Row:
 
 
 def membership(answer: HolderAnswer) -> Row:
-    """What a member has spent in the organisation is not counted apart: null, not 0."""
     entry = answer.entry
     return {
         "user_id": entry.user_id,
         "organization_id": entry.organization_id,
         "user_role": entry.extra.get("role"),
-        "spend": None,
+        **spend_of(answer),
         "budget_id": budget_id_of(answer),
         "created_at": iso(entry.created_at),
         "updated_at": iso(entry.updated_at),

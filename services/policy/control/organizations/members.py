@@ -1,4 +1,4 @@
-"""Who is a member of an organisation, and as what. What a member may spend in it is kept and shown, and not counted."""
+"""Who is a member of an organisation, as what, and what a member may spend in it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,15 +8,10 @@ from services.policy.control.holders.aggregate import HolderAggregate, HolderIsT
 from services.policy.control.holders.commands import Holders
 from shared.control import Actor, HolderAnswer
 from shared.errors import InvalidRequest, NotFound
-from shared.holders import Holder, member_id
+from shared.holders import Holder, organization_member_id
 
 MEMBERS_MAX = 400
 ROLES = ("org_admin", "internal_user", "internal_user_viewer")
-
-
-def membership_id(organization_id: str, user_id: str) -> str:
-    """Return the id of a user's membership in an organisation; no team's has the same, as no id holds a NUL."""
-    return member_id(f"\0organization:{organization_id}", user_id)
 
 
 class OrganizationMembers:
@@ -81,7 +76,7 @@ class OrganizationMembers:
         self, organization: HolderAggregate, user_id: str, terms: Mapping[str, Any], actor: Actor
     ) -> HolderAggregate:
         about = {**terms, "organization_id": organization.holder_id}
-        identity = membership_id(organization.holder_id, user_id)
+        identity = organization_member_id(organization.holder_id, user_id)
         try:
             return await self._holders.made("member", identity, about, by=actor.id, parent=organization.tenant)
         except HolderIsThere:
