@@ -131,6 +131,7 @@ class CorrectAccount(msgspec.Struct, frozen=True):
     account: str
     serial: int
     pico: int
+    at_ms: int
     adds: bool = False
 
 

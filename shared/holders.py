@@ -44,11 +44,13 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
 class Correction(msgspec.Struct, frozen=True, array_like=True):
     """What the control plane has said of an account's spend, pico-dollars: it counts once, however often it is read.
 
-    A later one has a higher `serial`. `adds`: it comes to what is counted, instead of taking its place.
+    A later one has a higher `serial`. `at_ms` is when it was said: it belongs to the window that ran then. `adds`: it
+    comes to what is counted, instead of taking its place.
     """
 
     serial: int
     pico: int
+    at_ms: int
     adds: bool = False
 
 
@@ -75,6 +77,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     organization_id: str | None = None
     team_id: str | None = None
     user_id: str | None = None
+    correction: Correction | None = None
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     extra: dict[str, Any] = {}  # what LiteLLM's API keeps and shows besides

@@ -37,6 +37,8 @@ class AdminGateway:
     holders: KvView[Holder]
     spent: dict[str, Any] = field(default_factory=dict)
     silent: bool = False  # nobody says what was spent
+    logged: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what the ledger answers, by question
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # what it was asked, and the filter
 
     async def call(self, method: str, path: str, *, sender: str = MASTER, **named: Any) -> httpx.Response:
         return await self.client.request(method, path, headers={"Authorization": f"Bearer {sender}"}, **named)
@@ -79,6 +81,13 @@ async def admin_gateway(bus: Bus, config: Config | None = None) -> AsyncIterator
             asked = msgspec.json.decode(message.data)["accounts"]
             return msgspec.json.encode({account: gateway.spent.get(account, nothing) for account in asked})
 
+        async def ledger(message: Message) -> bytes:
+            name = message.subject.rpartition(".")[2]
+            gateway.asked.append((name, msgspec.json.decode(message.data).get("body", {})))
+            return msgspec.json.encode({"status": 200, "body": gateway.logged.get(name, [])})
+
+        for name in ("spend_users", "spend_end_users", "spend_tags"):
+            await bus.serve(subjects.query(name), ledger)
         for partition in range(config.general_settings.meterhouse.partitions):
             await bus.serve(subjects.account(partition), owner)
         yield gateway

@@ -115,6 +115,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         wait_until_holder_seen=seen_in(holders),
         key_header=key_header,
         max_budget_usd=config.litellm_settings.max_budget or 0.0,
+        team_keys_count_for_users=config.general_settings.apply_user_budget_to_team_keys,
         version=version("meterhouse"),
     )
     server = _Server(

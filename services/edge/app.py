@@ -52,6 +52,7 @@ def build_app(
     wait_until_holder_seen: WaitUntilSeen,
     key_header: bytes | None,
     max_budget_usd: float,
+    team_keys_count_for_users: bool = False,
     version: str,
 ) -> FastAPI:
     """Return the application. `wait_until_seen(token, version)` waits for this edge to know a changed key, the other
@@ -101,7 +102,9 @@ def build_app(
     app.include_router(token_counter_routes(facts, names, key_of))
     app.include_router(cost_routes(facts, names, key_of))
     ledger = Ledger(bus, pulse)
-    for routes in management_routes(bus, ledger, identify, wait_until_seen, wait_until_holder_seen):
+    for routes in management_routes(
+        bus, ledger, identify, wait_until_seen, wait_until_holder_seen, teams_count=team_keys_count_for_users
+    ):
         app.include_router(routes)
     app.include_router(spend_routes(bus, ledger, identify, max_budget_usd=max_budget_usd, token=identities.token))
 

@@ -25,6 +25,7 @@ class HolderTerms(BaseModel):
     increase_pico: int = 0
     increase_until_ms: int = 0
     budget_id: str = ""
+    spent_before_pico: int = 0  # counted by its first budget, though it was spent before that was set
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     tpd_limit: int | None = None

@@ -217,7 +217,8 @@ class BudgetTree:
         if not any(_is_main(window) for window in windows):
             soft = soft_window(holder, self._shared_holder(holder.budget_id))
             if soft is not None:
-                yield self._charge(kind, holder_id, name, soft, holder.tenant)._replace(limit=None, tracked=True)
+                tracked = self._charge(kind, holder_id, name, soft, holder.tenant, holder)
+                yield tracked._replace(limit=None, tracked=True)
 
     def _of_end_user(self, end_user: str, model: str, group: str) -> Iterable[Charge]:
         found = tuple(self._limited("end_user", end_user, end_user, model, group))
@@ -247,6 +248,7 @@ class BudgetTree:
             window.anchor,
             holder.increase_pico if holder is not None else 0,
             int(holder.increase_until * 1000) if holder is not None else 0,
+            correction=holder.correction if holder is not None and _is_main(window) else None,
         )
 
     def _of_config(self, kind: str, name: str, limited: Window | None) -> Charge:

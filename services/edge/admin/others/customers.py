@@ -10,6 +10,7 @@ from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.others.requests import NewCustomer, SomeCustomers, UpdateCustomer
 from services.edge.admin.others.rows import customer_row
 from services.edge.admin.own_view import GONE, WaitUntilSeen
+from services.edge.admin.spent_before import SpentBefore
 from services.edge.admin.validation import PlainFaults
 from services.edge.admin.values import as_json
 from shared.bus import Bus
@@ -20,7 +21,9 @@ from shared.holders import entry_name
 PREFIXES = ("/customer", "/end_user")
 
 
-def customer_routes(bus: Bus, spend: LedgerSpend, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
+def customer_routes(
+    bus: Bus, spend: LedgerSpend, before: SpentBefore, identify: Identify, wait_until_seen: WaitUntilSeen
+) -> APIRouter:
     """Return the routes. `wait_until_seen` takes the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["customers"])
     _, manager = dependencies(identify)
@@ -32,14 +35,16 @@ def customer_routes(bus: Bus, spend: LedgerSpend, identify: Identify, wait_until
         await wait_until_seen(entry_name("end_user", answer.entry.id), answer.entry.version)
         return (await spend.fill([answer]))[0]
 
+    async def body_of(fields: NewCustomer | UpdateCustomer) -> dict[str, Any]:
+        given = fields.model_dump(exclude_unset=True, exclude={"user_id"})
+        return {"id": fields.user_id, "fields": await before.added("end_user", fields.user_id, given)}
+
     async def new(fields: NewCustomer, actor: Manager) -> Response:
-        body = {"id": fields.user_id, "fields": fields.model_dump(exclude_unset=True, exclude={"user_id"})}
-        return as_json(customer_row(await changed("customer_new", actor, body)))
+        return as_json(customer_row(await changed("customer_new", actor, await body_of(fields))))
 
     async def update(fields: UpdateCustomer, actor: Manager) -> Response:
         """Change what is given: the rest stays, null clears a field."""
-        body = {"id": fields.user_id, "fields": fields.model_dump(exclude_unset=True, exclude={"user_id"})}
-        return as_json(customer_row(await changed("customer_update", actor, body)))
+        return as_json(customer_row(await changed("customer_update", actor, await body_of(fields))))
 
     async def info(actor: Manager, end_user_id: Annotated[str, Query(description="The customer")]) -> Response:
         found = await command(bus, "customer_info", actor, {"ids": [end_user_id]}, list[HolderAnswer])

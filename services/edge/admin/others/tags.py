@@ -9,6 +9,7 @@ from services.edge.admin.command import command
 from services.edge.admin.others.requests import OneTag, SomeTags, TagFields
 from services.edge.admin.others.rows import tag_row
 from services.edge.admin.own_view import GONE, WaitUntilSeen
+from services.edge.admin.spent_before import SpentBefore
 from services.edge.admin.validation import PlainFaults
 from services.edge.admin.values import as_json
 from shared.bus import Bus
@@ -16,7 +17,7 @@ from shared.control import ControlVerb, HolderAnswer
 from shared.holders import entry_name
 
 
-def tag_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
+def tag_routes(bus: Bus, before: SpentBefore, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
     """Return the routes. `wait_until_seen` takes the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["tags"])
     _, manager = dependencies(identify)
@@ -28,19 +29,20 @@ def tag_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> 
         await wait_until_seen(entry_name("tag", answer.entry.id), answer.entry.version)
         return answer
 
-    def body_of(fields: TagFields) -> dict[str, Any]:
-        return {"id": fields.name, "fields": fields.model_dump(exclude_unset=True, exclude={"name"})}
+    async def body_of(fields: TagFields) -> dict[str, Any]:
+        given = fields.model_dump(exclude_unset=True, exclude={"name"})
+        return {"id": fields.name, "fields": await before.added("tag", fields.name, given)}
 
     @routes.post("/tag/new", summary="Make a tag with a budget, limits or a description")
     async def new(fields: TagFields, actor: Manager) -> Response:
         """Make it. Requests may carry tags that were never made: those are counted and not limited."""
-        answer = await changed("tag_new", actor, body_of(fields))
+        answer = await changed("tag_new", actor, await body_of(fields))
         return as_json({"message": f"Tag {fields.name} created successfully", "tag": tag_row(answer)})
 
     @routes.post("/tag/update", summary="Change a tag")
     async def update(fields: TagFields, actor: Manager) -> Response:
         """Change what is given: the rest stays, null clears a field."""
-        answer = await changed("tag_update", actor, body_of(fields))
+        answer = await changed("tag_update", actor, await body_of(fields))
         return as_json({"message": f"Tag {fields.name} updated successfully", "tag": tag_row(answer)})
 
     @routes.post("/tag/info", summary="Several tags' limits and spend")

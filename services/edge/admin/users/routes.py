@@ -10,6 +10,7 @@ from services.edge.admin.command import command
 from services.edge.admin.key_rows import unblocked_row
 from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.own_view import GONE, WaitUntilSeen
+from services.edge.admin.spent_before import SpentBefore
 from services.edge.admin.teams.team_rows import team_row
 from services.edge.admin.users.requests import ListUsers, NewUser, OneUser, SomeUsers, UpdateUser, UpdateUsers
 from services.edge.admin.users.user_rows import ROLES, changed_user, counted_user, flat_user, new_user, user_info
@@ -25,7 +26,12 @@ BULK_MAX = 500
 
 
 def user_routes(
-    bus: Bus, spend: LedgerSpend, identify: Identify, key_seen: WaitUntilSeen, holder_seen: WaitUntilSeen
+    bus: Bus,
+    spend: LedgerSpend,
+    before: SpentBefore,
+    identify: Identify,
+    key_seen: WaitUntilSeen,
+    holder_seen: WaitUntilSeen,
 ) -> APIRouter:
     """Return the routes. `key_seen` takes a token, `holder_seen` the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["users"])
@@ -39,6 +45,7 @@ def user_routes(
         return [msgspec.structs.replace(one, user=user) for one, user in zip(answers, filled, strict=True)]
 
     async def changed(verb: ControlVerb, actor: Actor, body: dict[str, Any]) -> UserAnswer:
+        body = await before.added("user", body.get("user_id"), body)
         answer = await command(bus, verb, actor, body, UserAnswer)
         await holder_seen(entry_name("user", answer.user.entry.id), answer.user.entry.version)
         return (await with_spend([answer]))[0]
@@ -46,7 +53,7 @@ def user_routes(
     @routes.post("/user/new", summary="Make a user, and a key of it")
     async def new(fields: NewUser, actor: Manager) -> Response:
         """Make a user. The key is shown once; `auto_create_key: false` makes none."""
-        body = fields.model_dump(exclude_unset=True)
+        body = await before.added("user", fields.user_id, fields.model_dump(exclude_unset=True))
         made = await command(bus, "user_new", actor, body, control.NewUser)
         await holder_seen(entry_name("user", made.user.entry.id), made.user.entry.version)
         if made.generated is not None:

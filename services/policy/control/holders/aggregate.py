@@ -56,6 +56,7 @@ class HolderAggregate(BaseAggregate[UUID]):
             aggregate.made_on = self.timestamp
             aggregate.created_by = aggregate.updated_by = self.by
             aggregate.is_blocked = aggregate.is_deleted = False
+            aggregate.was_counted |= is_counted(self.terms)
 
     class Updated(Event):
         """`changes` holds the new values; None clears a field."""
@@ -66,6 +67,7 @@ class HolderAggregate(BaseAggregate[UUID]):
         def apply(self, aggregate: "HolderAggregate") -> None:
             terms = {**aggregate.terms, **self.changes}
             aggregate.terms = {field: value for field, value in terms.items() if value is not None}
+            aggregate.was_counted |= is_counted(aggregate.terms)
             aggregate.updated_by = self.by
 
     class Blocked(Event):
@@ -104,6 +106,7 @@ class HolderAggregate(BaseAggregate[UUID]):
         self.updated_by = by
         self.is_blocked = False
         self.is_deleted = False
+        self.was_counted = is_counted(terms)  # whether it ever had a budget of its own or a shared one
 
     @classmethod
     def id_of(cls, holder_id: str) -> UUID:
@@ -156,6 +159,11 @@ class HolderAggregate(BaseAggregate[UUID]):
     def _check_is_there(self) -> None:
         if self.is_deleted:
             raise HolderIsDeleted(self.holder_id)
+
+
+def is_counted(terms: Terms) -> bool:
+    """Return whether such terms make policy count what is spent, whoever's they are."""
+    return any(terms.get(name) is not None for name in ("max_budget_pico", "soft_budget_pico", "budget_id"))
 
 
 def _said(terms: Terms) -> Terms:

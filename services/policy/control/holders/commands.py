@@ -12,12 +12,13 @@ from typing import Any
 import structlog
 
 from services.policy.control.attempts import moment, until_alone
+from services.policy.control.corrections import count_correction
 from services.policy.control.figures import figures_of_accounts
 from services.policy.control.holders.aggregate import HolderAggregate
 from services.policy.control.holders.entry import entry_of
 from services.policy.control.holders.holder_answer import accounts_of, answer_of
 from services.policy.control.holders.kinds import KINDS
-from services.policy.control.holders.terms import changes_of, terms_of
+from services.policy.control.holders.terms import changes_of, spent_before, terms_of
 from services.policy.control.mirror import Mirror
 from services.policy.control.projection.holder_projection import show
 from services.policy.control.refusals import as_client_errors
@@ -26,7 +27,7 @@ from shared.bus import Bus, BusError
 from shared.config import Config
 from shared.control import HolderAnswer
 from shared.errors import NotFound
-from shared.holders import Holder, HolderKind, home_of
+from shared.holders import Holder, HolderKind, account_of, home_of
 
 log = structlog.get_logger()
 
@@ -71,6 +72,8 @@ class Holders:
         now = self._clock()
         terms = terms_of(kind, fields, now=now)
         known = await self._aggregates.load(KINDS[kind], KINDS[kind].id_of(holder_id))
+        if known is None or not known.was_counted:
+            terms |= spent_before(terms, fields, now)
         if known is None:
             tenant = home_of(kind, holder_id, parent=parent)
             return KINDS[kind].create(holder_id, tenant=tenant, terms=terms, by=by, at=moment(now))
@@ -85,7 +88,10 @@ class Holders:
         """Do to `found` what `fields` say, `blocked` too; unsaved."""
         others = dict(fields)
         blocked = others.pop("blocked", None)
-        found.update(changes_of(found.KIND, others, found.terms, now=at.timestamp()), by=by, at=at)
+        changes = changes_of(found.KIND, others, found.terms, now=at.timestamp())
+        if not found.was_counted:
+            changes |= spent_before(changes, fields, at.timestamp())
+        found.update(changes, by=by, at=at)
         if blocked is not None:
             (found.block if blocked else found.unblock)(by=by, at=at)
 
@@ -135,6 +141,10 @@ class Holders:
                 await show(self._bus, one)
             except BusError as error:
                 log.warning("an entry is left to the projector", kind=one.KIND, id=one.holder_id, error=str(error))
+        for entry in entries:
+            if entry.correction is not None and entry.correction.at_ms == round(entry.updated_at * 1000):
+                account = account_of(entry.kind, entry.id)
+                await count_correction(self._bus, entry.tenant, account, entry.correction, self._partitions)
         return entries
 
     def moment(self) -> datetime:

@@ -7,10 +7,18 @@ import msgspec
 from services.policy.control.holders.aggregate import HolderAggregate
 from services.policy.control.terms.budgets import ANCHORS, increase_of, windows_of
 from services.policy.control.terms.limits import COUNTS, limits_of
-from shared.holders import Holder
+from shared.holders import Correction, Holder
 
 _FIELDS = frozenset(field.name for field in msgspec.structs.fields(Holder))
-_IN_OTHER_FIELDS = frozenset({*COUNTS, *ANCHORS.values()} - {"budget_anchor"})
+_IN_OTHER_FIELDS = frozenset({*COUNTS, *ANCHORS.values(), "spent_before"} - {"budget_anchor"})
+
+
+def _first_correction(spent_before: list[Any] | None) -> Correction | None:
+    """What was spent before the first budget, and when that was set, as its account counts it: once for ever."""
+    if spent_before is None:
+        return None
+    at, pico = spent_before
+    return Correction(1, pico, round(at * 1000), adds=True)
 
 
 def entry_of(holder: HolderAggregate) -> Holder:
@@ -38,6 +46,7 @@ def entry_of(holder: HolderAggregate) -> Holder:
         "increase_pico": increase.pico,
         "increase_until": increase.until,
         "limits": limits_of(terms),
+        "correction": _first_correction(terms.get("spent_before")),
         "tags": [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
         "extra": {
             field: value for field, value in terms.items() if field not in _FIELDS and field not in _IN_OTHER_FIELDS

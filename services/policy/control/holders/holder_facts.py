@@ -61,6 +61,7 @@ def _terms(entry: Holder) -> HolderTerms:
         increase_pico=entry.increase_pico,
         increase_until_ms=round(entry.increase_until * 1000),
         budget_id=entry.budget_id or "",
+        spent_before_pico=entry.correction.pico if entry.correction is not None else 0,
         rpm_limit=entry.limits.rpm,
         tpm_limit=entry.limits.tpm,
         tpd_limit=entry.limits.tpd,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from services.policy.control.holders.aggregate import Terms
+from services.policy.control.holders.aggregate import Terms, is_counted
 from services.policy.control.terms.budgets import budget_values, check_increase, same_anchors
 from services.policy.control.terms.limits import limit_values, limits_of
 from services.policy.control.terms.metadata import IN_METADATA, changed_metadata, first_metadata
@@ -79,6 +79,12 @@ def changes_of(kind: HolderKind, body: Mapping[str, Any], current: Terms, *, now
     changes |= changed_metadata(fields, current.get("metadata"), _in_metadata(kind))
     _check({**current, **changes}, current.get("metadata"), now)
     return {name: value for name, value in changes.items() if value != current.get(name)}
+
+
+def spent_before(terms: Terms, fields: Mapping[str, Any], now: float) -> Terms:
+    """Return the term that says what was spent before `terms` made a budget count it, where `fields` say that."""
+    spent = fields.get("spent_before_pico")
+    return {"spent_before": [now, spent]} if spent and is_counted(terms) else {}
 
 
 def _ours(kind: HolderKind, body: Mapping[str, Any]) -> dict[str, Any]:

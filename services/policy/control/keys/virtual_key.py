@@ -101,7 +101,8 @@ class VirtualKey(BaseAggregate[UUID]):
         by: str
 
         def apply(self, aggregate: "VirtualKey") -> None:
-            aggregate.correction = (self.originator_version, self.spend_pico)
+            at_ms = round(self.timestamp.timestamp() * 1000)
+            aggregate.correction = (self.originator_version, self.spend_pico, at_ms)
             aggregate.updated_by = self.by
 
     class Deleted(Event):
@@ -127,7 +128,7 @@ class VirtualKey(BaseAggregate[UUID]):
         self.withdrawn: list[str] = []  # those that ceased to count with the last change of secrets
         self.rotations = 0
         self.rotated_on: datetime | None = None
-        self.correction: tuple[int, int] | None = None  # the version that set its spend, and to what
+        self.correction: tuple[int, int, int] | None = None  # the version that set its spend, to what, and when
 
     @staticmethod
     def id_of(token: str) -> UUID:

@@ -1,0 +1,141 @@
+"""What was spent before the first budget counts against it, once: asked of the ledger when the budget is set."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.policy.budgets.admission import Placed
+from services.policy.budgets.tree import TreeRules
+from services.policy.partitions.correcting import NOT_STORED, STORED, correct
+from shared import subjects
+from shared.bus import Bus
+from shared.config import parse_config
+from shared.holders import Correction, Holder, Window, entry_name
+from tests import budgets
+from tests.admin_gateway import AdminGateway, admin_gateway
+from tests.budgets import answered, cost, decided, key_of_budget, opened, until, wanted
+from tests.loans import PARTITIONS, charges_under, key_at, partitions
+from tests.recorded_litellm import assert_refused
+
+USD = 10**12
+NOW = 1_795_415_200.0
+
+
+@pytest.fixture
+async def gateway(bus: Bus) -> AsyncIterator[AdminGateway]:
+    async with admin_gateway(bus) as gateway:
+        yield gateway
+
+
+WAYS: list[Any] = [
+    ("user", "/user", "user_id", {"auto_create_key": False}, "spend_users", "user_id", "spend"),
+    ("end_user", "/customer", "user_id", {}, "spend_end_users", "end_user", "spend"),
+    ("tag", "/tag", "name", {}, "spend_tags", "individual_request_tag", "total_spend"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "field", "more", "query", "named", "spend"), WAYS)
+async def test_the_ledgers_figure_goes_into_the_first_budget_and_no_other(
+    gateway: AdminGateway, kind: str, path: str, field: str, more: Any, query: str, named: str, spend: str
+) -> None:
+    gateway.logged[query] = [{named: "ann", spend: 7.25}, {named: "another", spend: 99}]
+    await gateway.done(f"{path}/new", **{field: "ann"}, **more)
+    entry = gateway.holder(kind, "ann")
+    assert entry is not None
+    assert entry.correction is None
+    await gateway.done(f"{path}/update", **{field: "ann", "max_budget": 10})
+    first = gateway.holder(kind, "ann")
+    assert first is not None
+    assert first.correction == Correction(1, 7 * USD + USD // 4, round(first.updated_at * 1000), adds=True)
+    assert query in [name for name, _ in gateway.asked]
+    gateway.logged[query] = [{named: "ann", spend: 50}]
+    await gateway.done(f"{path}/update", **{field: "ann", "max_budget": None})
+    await gateway.done(f"{path}/update", **{field: "ann", "max_budget": 20})
+    again = gateway.holder(kind, "ann")
+    assert again is not None
+    assert again.correction == first.correction
+    at_once = await gateway.done(f"{path}/new", **{field: "eve", "soft_budget": 3}, **more)
+    assert "spent_before" not in str(at_once)
+
+
+async def test_a_users_figure_is_that_of_own_keys_unless_teams_count(bus: Bus) -> None:
+    async with admin_gateway(bus, parse_config({}, {})) as gateway:
+        await gateway.done("/user/new", user_id="ann", max_budget=1, auto_create_key=False)
+        assert gateway.asked == [("spend_users", {"users": ["ann"], "teams": [""]})]
+
+
+async def test_without_the_ledger_a_first_budget_is_refused_and_a_block_is_not(
+    gateway: AdminGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gateway.done("/user/new", user_id="ann", auto_create_key=False)
+    monkeypatch.setattr("services.edge.admin.spent_before.WITHIN_S", 0.0)
+    refused = await gateway.post("/user/update", {"user_id": "ann", "max_budget": 1})
+    assert_refused(refused, 503, "service_unavailable", None, "try again, or block it meanwhile")
+    assert refused.headers.get("retry-after") in ("2", None)
+    entry = gateway.holder("user", "ann")
+    assert entry is not None
+    assert entry.budgets == ()
+    assert (await gateway.post("/user/block", {"user_id": "ann"})).status_code == 200
+
+
+def ann(limit: int, correction: Correction, **window: Any) -> Holder:
+    values: dict[str, Any] = {"version": 1, "tenant": "user:ann", "created_at": 0.0, "updated_at": 0.0}
+    return Holder(kind="user", id="ann", budgets=(Window(limit, **window),), correction=correction, **values)
+
+
+async def test_admission_counts_it_once_wherever_the_user_spends(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = ann(100, Correction(1, 70, round(NOW * 1000), adds=True))
+    holders = {entry_name("user", "ann"): holder}
+    home = subjects.partition_of("user:ann", PARTITIONS)
+    made = [key_at(number) for number in range(PARTITIONS)]
+    keys = [key_of_budget(None, token=key.token, tenant=key.tenant, user_id="ann") for key in made]
+    monkeypatch.setattr(budgets, "_keys", {key.token: key for key in keys})
+    charges = charges_under(None, rules=TreeRules(PARTITIONS), holders=holders)
+    async with partitions(bus) as owners:
+        answers = [
+            await answered(owners[number], wanted(keys[number], cost(10), charges=charges, waits_s=3))
+            for number in (*range(PARTITIONS), home)
+        ]
+        assert [isinstance(answer, Placed) for answer in answers] == [True, True, True, False, False]
+        assert owners[home].standing("user:ann").spent == 70
+        await owners.replace(home)
+        assert owners[home].standing("user:ann").spent == 70
+
+
+async def test_it_belongs_to_the_window_in_which_the_budget_was_set(bus: Bus) -> None:
+    clock = [NOW]
+    holder = ann(100, Correction(1, 90, round(NOW * 1000), adds=True), duration="1m", anchor=NOW)
+    key = key_of_budget(None, token="k", tenant="user:ann", user_id="ann")
+    charges = charges_under(None, rules=TreeRules(1), holders={entry_name("user", "ann"): holder})
+    async with opened(bus, key, clock=lambda: clock[0]) as owner:
+        assert not isinstance(await decided(owner.partition, wanted(key, cost(20), now=NOW, charges=charges)), Placed)
+        clock[0] += 60
+        request = wanted(key, cost(20), now=clock[0], charges=charges)
+        assert isinstance(await decided(owner.partition, request), Placed)
+        assert owner.partition.standing("user:ann").spent == 0
+
+
+async def test_a_first_request_that_comes_a_window_later_counts_none_of_it(bus: Bus) -> None:
+    clock = [NOW]
+    holder = ann(100, Correction(1, 90, round((NOW - 3_600) * 1000), adds=True), duration="1m", anchor=NOW - 3_600)
+    key = key_of_budget(None, token="k", tenant="user:ann", user_id="ann")
+    charges = charges_under(None, rules=TreeRules(1), holders={entry_name("user", "ann"): holder})
+    async with opened(bus, key, clock=lambda: clock[0]) as owner:
+        request = wanted(key, cost(20), now=NOW, charges=charges)
+        assert isinstance(await decided(owner.partition, request), Placed)
+
+
+async def test_an_owner_that_is_told_has_written_it_down_before_it_says_so(bus: Bus) -> None:
+    key = key_of_budget(100)
+    said = b'{"account":"key","serial":7,"pico":40,"at_ms":%d}' % round(NOW * 1000)
+    async with opened(bus, key) as owner:
+        assert await asyncio.wait_for(correct(owner.partition, said), 5) == STORED
+        assert await correct(owner.partition, said) == STORED
+        assert await correct(owner.partition, b"{}") == NOT_STORED
+        assert owner.figures() == (40, 0)
+    assert await correct(owner.partition, said) == NOT_STORED
+    async with opened(bus, key) as owner:
+        assert owner.figures() == (40, 0)
+        await until(lambda: owner.partition.standing("key").corrected == 7)
