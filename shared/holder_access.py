@@ -23,6 +23,7 @@ _TYPES = {
 }
 _BLOCKED = {
     "team": "Authentication Error, Team={id} is blocked. Update via `/team/unblock` if you're an admin.",
+    "tag": "Authentication Error, Tag={id} is blocked. Update via `/tag/unblock` if you're an admin.",
     "user": "Authentication Error, User={id} is blocked. Update via `/user/unblock` if you're an admin.",
     "organization": (
         "Authentication Error, Organization={id} is blocked. Update via `/organization/unblock` if you're an admin."
@@ -46,13 +47,20 @@ class HolderAccess:
         self._holders = holders
         self._groups = access_groups
 
-    def refusal(self, key: Key | None, end_user: str) -> GatewayError | None:
-        """Return why nothing may be called, whatever the model: somebody is blocked. `key` None is the master key."""
+    def refusal(self, key: Key | None, end_user: str, tags: Collection[str] = ()) -> GatewayError | None:
+        """Return why nothing may be called, whatever the model: somebody is blocked, or a tag of the request is.
+
+        `key` None is the master key, which no tag binds.
+        """
         if key is not None:
             team = self._of("team", key.team_id) if key.team_id else None
             for holder in (team, *self._around(key, team)):
                 if holder is not None and holder.blocked:
                     return AuthenticationFailed(_BLOCKED[holder.kind].format(id=holder.id))
+            for tag in tags:
+                holder = self._of("tag", tag)
+                if holder is not None and holder.blocked:
+                    return AuthenticationFailed(_BLOCKED["tag"].format(id=tag))
         if end_user:
             customer = self._of("end_user", end_user)
             if customer is not None and customer.blocked:

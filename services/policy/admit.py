@@ -108,7 +108,7 @@ class Admission:
 
     def _check_holders(self, number: int, request: Admit, key: Key | None, body: bytes) -> None:
         end_user = request.caller.end_user
-        refusal = self._access.refusal(key, end_user)
+        refusal = self._access.refusal(key, end_user, request.caller.tags)
         if refusal is not None:
             self._replies.deny(request, "key", refusal)
             return

@@ -89,7 +89,9 @@ class Asking:
             current = self._current(key)
             if current is None or current.blocked or (current.expires is not None and current.expires <= now_ms / 1000):
                 return None
-            return self.charges(request, current, now_ms) if self._access.refusal(current, "") is None else None
+            if self._access.refusal(current, "", caller.tags) is not None:
+                return None
+            return self.charges(request, current, now_ms)
 
         return Wanted(
             request.request_id,

@@ -267,6 +267,20 @@ class BudgetUpdated(OfHolderTerms):
     v: Literal[1] = 1
 
 
+class BudgetBlocked(OfHolder):
+    KIND: ClassVar[str] = "budget.blocked"
+
+    kind: Literal["budget.blocked"] = "budget.blocked"
+    v: Literal[1] = 1
+
+
+class BudgetUnblocked(OfHolder):
+    KIND: ClassVar[str] = "budget.unblocked"
+
+    kind: Literal["budget.unblocked"] = "budget.unblocked"
+    v: Literal[1] = 1
+
+
 class BudgetDeleted(OfHolder):
     KIND: ClassVar[str] = "budget.deleted"
 
@@ -305,5 +319,7 @@ HOLDER_FACTS: tuple[type[OfHolder], ...] = (
     TagDeleted,
     BudgetCreated,
     BudgetUpdated,
+    BudgetBlocked,
+    BudgetUnblocked,
     BudgetDeleted,
 )

@@ -43,6 +43,41 @@ async def test_shared_budgets_answer_as_recorded(gateway: AdminGateway) -> None:
     assert (await called(gateway, "budget.info")).json() == []
 
 
+async def test_a_tag_and_a_shared_budget_are_blocked_and_unblocked(gateway: AdminGateway) -> None:
+    await gateway.done("/tag/new", name="batch")
+    assert (await gateway.done("/tag/block", name="batch"))["blocked"] is True
+    entry = gateway.holder("tag", "batch")
+    assert entry is not None
+    assert entry.blocked
+    assert "blocked" not in await gateway.done("/tag/unblock", name="batch")
+    missing = await gateway.post("/tag/block", {"name": "nobody"})
+    assert_refused(missing, 404, "not_found_error", "name", "Tag not found: nobody")
+    await gateway.done("/budget/new", budget_id="small", max_budget=1)
+    assert (await gateway.done("/budget/block", id="small"))["blocked"] is True
+    assert "blocked" not in await gateway.done("/budget/unblock", id="small")
+    missing = await gateway.post("/budget/unblock", {"id": "nobody"})
+    assert_refused(missing, 404, "not_found_error", "budget_id", "Budget not found: nobody")
+
+
+async def test_a_shared_budget_and_a_member_have_several_windows(gateway: AdminGateway) -> None:
+    limits = [{"budget_duration": "1h", "max_budget": 2.0}, {"budget_duration": "1d", "max_budget": 9.0}]
+    budget = await gateway.done("/budget/new", budget_id="several", budget_limits=limits)
+    assert [limit["budget_duration"] for limit in budget["budget_limits"]] == ["1h", "1d"]
+    shared = gateway.holder("budget", "several")
+    assert shared is not None
+    assert [(window.limit_pico, window.duration, window.listed) for window in shared.budgets] == [
+        (2 * USD, "1h", True),
+        (9 * USD, "1d", True),
+    ]
+    await gateway.done("/team/new", team_id="t")
+    added = await gateway.done(
+        "/team/member_add", team_id="t", member={"role": "user", "user_id": "ann"}, budget_limits=limits
+    )
+    [member] = added["updated_team_memberships"]
+    assert [limit["max_budget"] for limit in member["budget_limits"]] == [2.0, 9.0]
+    assert set(member["budget_limits_usage"]) == {"1h", "1d"}
+
+
 async def test_a_budget_without_an_id_gets_one(gateway: AdminGateway) -> None:
     row = await gateway.done("/budget/new", max_budget=1, allowed_models=["m"])
     entry = gateway.holder("budget", row["budget_id"])

@@ -21,6 +21,16 @@ def window_terms_of(entry: Holder | Key) -> Row:
     return {name: entry.extra[name] for name in ("budget_timezone", "budget_rolling") if entry.extra.get(name)}
 
 
+def further_windows_of(answer: HolderAnswer) -> Row:
+    """Return what there is besides the main budget, under the names keys and teams have for it; nothing where not."""
+    windows = {
+        "budget_limits": budget_limits_of(answer),
+        "budget_limits_usage": budget_usage_of(answer),
+        "model_max_budget_usage": model_usage_of(answer),
+    }
+    return {name: value for name, value in windows.items() if value}
+
+
 def budget_usage_of(answer: HolderAnswer | KeyAnswer) -> Row:
     """Return what is spent of each listed window, by its duration; null where nobody could say it."""
     return {

@@ -75,7 +75,7 @@ class Door:
     def _refusal(self, key: Key | None, request: Admit, endpoint: Endpoint) -> tuple[DenialStage, GatewayError] | None:
         """What can be refused at once. Policy checks all of it again with authority."""
         refusal = refusal_of_key(key, route=request.route, now=request.received_ms / 1000) if key is not None else None
-        refusal = refusal or self._names.access.refusal(key, request.caller.end_user)
+        refusal = refusal or self._names.access.refusal(key, request.caller.end_user, request.caller.tags)
         if refusal is not None:
             return "key", refusal
         refusal = self._names.access.model_refusal(

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.policy.budgets.charges import Charge, Charges, charges_of, pattern_of
+from services.policy.budgets.shared_terms import increase_of, lent_windows
 from services.policy.budgets.soft import soft_window, whole_window
 from shared import subjects
 from shared.calls import Caller
@@ -154,7 +155,8 @@ class BudgetTree:
         own = whole_window({**key.extra, "budget_duration": key.budget_duration, "budget_anchor": key.budget_anchor})
         if main is not None:
             limit, own = main.limit_pico, main
-        increase, until_ms = key.increase_pico, int(key.increase_until * 1000)
+        lends = None if key.budgets or key.increase_pico else self._shared_holder(key.budget_id)
+        increase, until_ms = increase_of(key, lends)
         yield Charge(
             key.token,
             limit,
@@ -211,9 +213,10 @@ class BudgetTree:
         if holder is None:
             return
         windows = holder.budgets or self._shared(holder.budget_id)
+        lends = None if holder.budgets or holder.increase_pico else self._shared_holder(holder.budget_id)
         for window in windows:
             if model is None or window.model in ("", model, group):
-                yield self._charge(kind, holder_id, name, window, holder.tenant, holder)
+                yield self._charge(kind, holder_id, name, window, holder.tenant, holder, lends)
         if not any(_is_main(window) for window in windows):
             soft = soft_window(holder, self._shared_holder(holder.budget_id))
             if soft is not None:
@@ -229,14 +232,23 @@ class BudgetTree:
 
     def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
         shared = self._shared_holder(budget_id)
-        return shared.budgets if shared is not None else ()
+        return lent_windows(shared)
 
     def _shared_holder(self, budget_id: str | None) -> Holder | None:
         return self._holders.get(_entry_name("budget", budget_id)) if budget_id else None
 
     def _charge(
-        self, kind: AccountKind, holder_id: str, name: str, window: Window, tenant: str, holder: Holder | None = None
+        self,
+        kind: AccountKind,
+        holder_id: str,
+        name: str,
+        window: Window,
+        tenant: str,
+        holder: Holder | None = None,
+        lends: Holder | None = None,
     ) -> Charge:
+        """`lends` is the shared budget whose increase counts, where the holder has none itself."""
+        increase, until_ms = increase_of(holder, lends) if holder is not None else (0, 0)
         return Charge(
             account_of(kind, holder_id, window),
             window.limit_pico,
@@ -246,8 +258,8 @@ class BudgetTree:
             window.model,
             self._pattern(window),
             window.anchor,
-            holder.increase_pico if holder is not None else 0,
-            int(holder.increase_until * 1000) if holder is not None else 0,
+            increase,
+            until_ms,
             correction=holder.correction if holder is not None and _is_main(window) else None,
         )
 

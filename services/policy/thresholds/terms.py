@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, cast, get_args
 
 from services.policy.budgets.charges import pattern_of
+from services.policy.budgets.shared_terms import increase_of, lent_windows
 from services.policy.budgets.soft import soft_budget_of, soft_window, whole_window
 from services.policy.budgets.tree import TreeRules
 from shared import subjects
@@ -64,7 +65,8 @@ class Directory:
         return subjects.partition_of(terms.tenant, self._rules.partitions) == partition
 
     def _of_key(self, account: str, key: Key, now: float) -> Terms | None:
-        increase = key.increase_pico if now < key.increase_until else 0
+        lends = None if key.budgets or key.increase_pico else self._shared_holder(key.budget_id)
+        increase = _increase_at(now, *increase_of(key, lends))
         windows = key.budgets or self._shared(key.budget_id)
         window = next((one for one in windows if account_of("key", key.token, one) == account), None)
         limit = window.limit_pico if window else key.max_budget_pico if account == key.token else None
@@ -101,7 +103,8 @@ class Directory:
         is_main = account == account_of(kind, holder.id)
         if window is None and not is_main:
             return None
-        increase = holder.increase_pico if now < holder.increase_until else 0
+        lends = None if holder.budgets or holder.increase_pico else self._shared_holder(holder.budget_id)
+        increase = _increase_at(now, *increase_of(holder, lends))
         shared = self._shared_holder(holder.budget_id)
         shown = window or soft_window(holder, shared) or Window(0)
         return Terms(
@@ -130,8 +133,7 @@ class Directory:
         return found
 
     def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
-        shared = self._shared_holder(budget_id)
-        return shared.budgets if shared is not None else ()
+        return lent_windows(self._shared_holder(budget_id))
 
     def _shared_holder(self, budget_id: str | None) -> Holder | None:
         return self._holders.get(entry_name("budget", budget_id)) if budget_id else None
@@ -147,3 +149,7 @@ class Directory:
 
     def _pattern(self, window: Window) -> str:
         return pattern_of(window, self._rules.timezone)
+
+
+def _increase_at(now: float, pico: int, until_ms: int) -> int:
+    return pico if now * 1000 < until_ms else 0

@@ -98,6 +98,16 @@ def test_an_accounts_name_says_whose_budget_it_is(account: str, terms: Terms | N
     assert DIRECTORY.terms_of(account, 5.0) == (terms and terms._replace(pattern=terms.duration))
 
 
+def test_an_increase_of_a_shared_budget_counts_as_admission_has_it() -> None:
+    shared = holder("budget", "b", Window(10), increase_pico=5, increase_until=9.0)
+    holders = {entry_name(one.kind, one.id): one for one in (shared, holder("team", "t", budget_id="b"))}
+    key = key_of_budget(None, token="k" * 64, budget_id="b")
+    directory = Directory({key.token: key}, holders, RULES)
+    for account in (key.token, "team:t"):
+        found = [directory.terms_of(account, now) for now in (8.0, 9.0)]
+        assert [terms.limit for terms in found if terms] == [15, 10]
+
+
 def test_an_increase_counts_until_its_end() -> None:
     found = DIRECTORY.terms_of(account_of("user", LONG.id), 2_000.0)
     assert found is not None

@@ -140,6 +140,25 @@ def test_a_member_of_an_organisation_is_counted_once_it_is_one() -> None:
     assert account not in counted_without_hold("acme", "", "")
 
 
+def test_an_increase_of_a_shared_budget_counts_for_who_has_its_terms() -> None:
+    shared = holder("budget", "small", Window(10), increase_pico=5, increase_until=9.0)
+    team = holder("team", "core", tenant="t", budget_id="small")
+    own = holder("user", "ann", Window(3), budget_id="small", tenant="t")
+    more = holder("tag", "batch", tenant="t", budget_id="small", increase_pico=1, increase_until=9.0)
+    rules = {"user_budget_on_team_keys": True}
+    key = key_of_budget(None, token="k", tenant="t", team_id="core", user_id="ann", budget_id="small")
+    found = charges(key, entries(shared, team, own, more), tags=("batch",), rules=rules)
+    limits = {charge.account: (charge.limit_at(8_999), charge.limit_at(9_000)) for charge in found.must if charge.limit}
+    assert limits == {"k": (15, 10), "team:core": (15, 10), "user:ann": (3, 3), "tag:batch": (11, 10)}
+
+
+def test_a_blocked_shared_budget_lets_nothing_be_spent_by_who_has_its_terms() -> None:
+    shared = holder("budget", "small", Window(10), HOUR, blocked=True)
+    own = holder("user", "ann", Window(3), budget_id="small")
+    key = key_of_budget(None, token="k", user_id="ann", budget_id="small")
+    assert told(charges(key, entries(shared, own)).must) == {"k": 0, "user:ann": 3}
+
+
 def test_end_users_without_an_entry_have_the_default() -> None:
     rules = {"end_user_budget": Window(9)}
     assert told(charges(None, end_user="eve", rules=rules).must) == {MASTER_KEY_ID: None, "end_user:eve": 9}

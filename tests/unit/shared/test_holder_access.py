@@ -63,6 +63,16 @@ def test_a_blocked_customer_is_refused_whosever_key_asks() -> None:
         assert found.refusal(of, "d") is None
 
 
+def test_a_request_with_a_blocked_tag_is_refused_but_for_the_master_key() -> None:
+    found = access(holder("tag", "batch", blocked=True), holder("tag", "free"))
+    refusal = found.refusal(key(), "", ("free", "batch"))
+    assert refusal is not None
+    assert (refusal.status, refusal.type) == (401, "auth_error")
+    assert "Tag=batch is blocked. Update via `/tag/unblock`" in refusal.message
+    assert found.refusal(key(), "", ("free", "unknown")) is None
+    assert found.refusal(None, "", ("batch",)) is None
+
+
 def test_a_team_of_a_blocked_organisation_is_refused_with_it() -> None:
     found = access(holder("organization", "o", blocked=True), holder("team", "t", organization_id="o"))
     assert found.refusal(key(team_id="t"), "") is not None

@@ -13,7 +13,7 @@ from services.edge.admin.own_view import GONE, WaitUntilSeen
 from services.edge.admin.validation import PlainFaults
 from services.edge.admin.values import as_json
 from shared.bus import Bus
-from shared.control import HolderAnswer
+from shared.control import ControlVerb, HolderAnswer
 from shared.errors import NotFound
 from shared.holders import entry_name
 
@@ -58,6 +58,18 @@ def budget_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) 
         if not found:
             raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
         return as_json(budget_settings(found[0]))
+
+    async def set_blocked(verb: ControlVerb, actor: Actor, budget_id: str) -> Response:
+        (answer,) = await command(bus, verb, actor, {"ids": [budget_id]}, list[HolderAnswer])
+        return as_json(budget_row(await seen(answer)))
+
+    @routes.post("/budget/block", summary="Let nothing be spent by whoever has a shared budget's terms")
+    async def block(one: OneBudget, actor: Manager) -> Response:
+        return await set_blocked("budget_block", actor, one.id)
+
+    @routes.post("/budget/unblock", summary="Let a blocked shared budget be spent again")
+    async def unblock(one: OneBudget, actor: Manager) -> Response:
+        return await set_blocked("budget_unblock", actor, one.id)
 
     @routes.post("/budget/delete", summary="Delete a shared budget")
     async def delete(one: OneBudget, actor: Manager) -> Response:

@@ -5,10 +5,12 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from services.edge.admin.holder_fields import BudgetFields, HolderFields, Names, Object, Text
+from services.edge.admin.requests import BudgetLimit
 
 
 class BudgetTerms(BudgetFields):
     allowed_models: Names = Field(None, description="Models that members with this budget may call; empty: all.")
+    budget_limits: list[BudgetLimit] | None = Field(None, description="Several windows at once.")
 
 
 class NewBudget(BudgetTerms):

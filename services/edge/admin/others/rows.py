@@ -2,7 +2,7 @@
 
 from services.edge.admin.holder_rows import budget_id_of, budget_table_of, spend_of, terms_row
 from services.edge.admin.values import Row, iso
-from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of
+from services.edge.admin.window_rows import budget_limits_of, further_windows_of
 from shared.control import HolderAnswer
 
 _NULL_IN_BUDGET = (
@@ -26,6 +26,8 @@ def budget_row(answer: HolderAnswer) -> Row:
     return {
         "budget_id": entry.id,
         **terms_row(entry),
+        **({"budget_limits": limits} if (limits := budget_limits_of(answer)) else {}),
+        **({"blocked": True} if entry.blocked else {}),
         "budget_reset_at": iso(answer.budget_reset_at),
         "created_at": iso(entry.created_at),
         "created_by": entry.created_by,
@@ -68,7 +70,7 @@ def customer_row(answer: HolderAnswer) -> Row:
         "litellm_budget_table": budget_table_of(answer),
         "object_permission_id": None,
         "object_permission": extra.get("object_permission"),
-        **_windows(answer),
+        **further_windows_of(answer),
     }
 
 
@@ -89,14 +91,4 @@ def tag_row(answer: HolderAnswer) -> Row:
         row |= {"budget_id": budget_id_of(answer), **spend_of(answer), "litellm_budget_table": table}
     if entry.blocked:
         row["blocked"] = True
-    return {**row, **_windows(answer)}
-
-
-def _windows(answer: HolderAnswer) -> Row:
-    """Return what there is besides the main budget, under the names keys and teams have for it."""
-    windows = {
-        "budget_limits": budget_limits_of(answer),
-        "budget_limits_usage": budget_usage_of(answer),
-        "model_max_budget_usage": model_usage_of(answer),
-    }
-    return {name: value for name, value in windows.items() if value}
+    return {**row, **further_windows_of(answer)}

@@ -56,6 +56,19 @@ def tag_routes(bus: Bus, before: SpentBefore, identify: Identify, wait_until_see
         found = await command(bus, "tag_list", actor, {}, list[HolderAnswer])
         return as_json([tag_row(answer) for answer in found])
 
+    async def set_blocked(verb: ControlVerb, actor: Actor, name: str) -> Response:
+        (answer,) = await command(bus, verb, actor, {"ids": [name]}, list[HolderAnswer])
+        await wait_until_seen(entry_name("tag", name), answer.entry.version)
+        return as_json(tag_row(answer))
+
+    @routes.post("/tag/block", summary="Refuse requests with a tag until it is unblocked")
+    async def block(one: OneTag, actor: Manager) -> Response:
+        return await set_blocked("tag_block", actor, one.name)
+
+    @routes.post("/tag/unblock", summary="Serve requests with a blocked tag again")
+    async def unblock(one: OneTag, actor: Manager) -> Response:
+        return await set_blocked("tag_unblock", actor, one.name)
+
     @routes.post("/tag/delete", summary="Delete a tag")
     async def delete(one: OneTag, actor: Manager) -> Response:
         await command(bus, "tag_delete", actor, {"ids": [one.name]}, list[HolderAnswer])

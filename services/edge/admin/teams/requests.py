@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.edge.admin.holder_fields import BudgetFields, HolderFields, Names, Object, Text, Usd, Whole
+from services.edge.admin.requests import BudgetLimit
 
 KEPT = " Kept and shown; it has no effect yet."
 
@@ -75,6 +76,7 @@ class MemberTerms(BudgetFields):
     """What a member may do and spend in the team."""
 
     max_budget_in_team: Usd = Field(None, description="USD this member may spend in the team.")
+    budget_limits: list[BudgetLimit] | None = Field(None, description="Several windows at once.")
     allowed_models: Names = Field(None, description="Models this member may call; empty: the team's.")
 
 

@@ -4,7 +4,13 @@ from services.edge.admin.holder_rows import budget_id_of, budget_table_of, limit
 from services.edge.admin.key_rows import unblocked_row
 from services.edge.admin.users.listed_user import listed_user
 from services.edge.admin.values import Row, iso, usd
-from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of, window_terms_of
+from services.edge.admin.window_rows import (
+    budget_limits_of,
+    budget_usage_of,
+    further_windows_of,
+    model_usage_of,
+    window_terms_of,
+)
 from shared.control import HolderAnswer, TeamAnswer
 
 
@@ -110,6 +116,7 @@ def membership(answer: HolderAnswer) -> Row:
         "budget_id": budget_id_of(answer),
         **spends_of(answer),
         "litellm_budget_table": budget_table_of(answer),
+        **further_windows_of(answer),
     }
 
 

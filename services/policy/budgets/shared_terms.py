@@ -1,0 +1,22 @@
+"""What a shared budget fills in for who names it by `budget_id` and does not say it itself. Pure."""
+
+from shared.holders import Holder, Window
+from shared.keys import Key
+
+_NOTHING = (Window(0),)
+
+
+def lent_windows(shared: Holder | None) -> tuple[Window, ...]:
+    """Return the hard windows of a shared budget; one that is blocked lets nothing be spent."""
+    if shared is None:
+        return ()
+    return _NOTHING if shared.blocked else shared.budgets
+
+
+def increase_of(entry: Holder | Key, lends: Holder | None) -> tuple[int, int]:
+    """Return the temporary increase, pico-dollars, and its end in milliseconds since 1970.
+
+    It is that of `lends`, the shared budget, unless that is None: then its own.
+    """
+    whose = lends if lends is not None else entry
+    return whose.increase_pico, int(whose.increase_until * 1000)
