@@ -96,6 +96,13 @@ async def test_a_refusal_says_how_the_account_stands_at_home(bus: Bus) -> None:
         assert isinstance(await spend(owners, ELSEWHERE[0], 50, 1_000), Placed)
 
 
+async def test_a_limit_that_is_raised_counts_at_once_wherever_it_was_refused(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        await spend(owners, HOME, 950, 1_000)
+        assert isinstance(await spend(owners, ELSEWHERE[0], 51, 1_000), Denied)
+        assert isinstance(await spend(owners, ELSEWHERE[0], 51, 1_001), Placed)
+
+
 async def test_a_limit_of_nothing_allows_nothing_anywhere(bus: Bus) -> None:
     async with partitions(bus) as owners:
         assert isinstance(await spend(owners, ELSEWHERE[0], 0, 0), Denied)

@@ -93,6 +93,18 @@ async def test_updates_blocks_and_shared_budgets(gateway: AdminGateway) -> None:
     assert shared["litellm_budget_table"]["max_budget"] == 7
 
 
+async def test_an_amount_that_cannot_be_meant_is_refused_by_its_own_name(gateway: AdminGateway) -> None:
+    await gateway.done("/organization/new", organization_id="o")
+    await gateway.done("/team/new", team_id="t")
+    in_team = {"team_id": "t", "member": {"role": "user", "user_id": "a"}, "max_budget_in_team": -1}
+    refused = await gateway.post("/team/member_add", in_team)
+    assert_refused(refused, 400, "bad_request_error", "max_budget_in_team", "non-negative finite number")
+    member = {"role": "internal_user", "user_id": "a"}
+    in_organization = {"organization_id": "o", "member": member, "max_budget_in_organization": -0.5}
+    refused = await gateway.post("/organization/member_add", in_organization)
+    assert_refused(refused, 400, "bad_request_error", "max_budget_in_organization", "Received: -0.5")
+
+
 async def test_members_come_and_go(gateway: AdminGateway) -> None:
     await gateway.done("/organization/new", organization_id="o")
     added = await gateway.done(

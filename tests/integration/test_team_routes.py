@@ -267,7 +267,7 @@ async def test_defaults_of_the_configuration_fill_what_a_new_team_leaves_out(bus
         ("/team/member_add", {"team_id": "nope", "member": {"role": "user", "user_id": "a"}}, 404, "auth_error",
          "team_id", "Team not found"),
         ("/team/member_add", {"team_id": "t", "member": {"role": "user", "user_id": "b"}, "max_budget_in_team": -1},
-         400, "bad_request_error", "max_budget", "non-negative"),
+         400, "bad_request_error", "max_budget_in_team", "non-negative"),
         ("/team/member_update", {"team_id": "t"}, 400, "invalid_request_error", "user_id", "Either user_id"),
         ("/team/member_update", {"team_id": "t", "user_id": "x"}, 400, "invalid_request_error", "user_id",
          "User not found in team"),

@@ -1,9 +1,9 @@
 """The fields that every kind of holder can be given: budgets, limits, metadata."""
 
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from services.edge.admin.requests import BudgetLimit
 from shared.errors import InvalidRequest
@@ -12,9 +12,22 @@ Whole = int | None
 Text = str | None
 Names = list[str] | None
 Object = dict[str, Any] | None
-Usd = float | None
 
-_AMOUNTS = ("max_budget", "soft_budget", "max_budget_in_team", "team_member_budget", "temp_budget_increase")
+
+_UNDER_ANOTHER_NAME = ("max_budget_in_team", "max_budget_in_organization", "team_member_budget")
+"""Those that policy, which refuses what is negative, would call by the name of what they are there."""
+
+
+def _amount(amount: float | None, info: ValidationInfo) -> float | None:
+    """Raise InvalidRequest, naming the field, for what is no amount of money."""
+    name = info.field_name or ""
+    if amount is not None and not (isfinite(amount) and (amount >= 0 or name not in _UNDER_ANOTHER_NAME)):
+        message = f"{name} must be a non-negative finite number. Received: {amount}"
+        raise InvalidRequest(message, param=name, type="bad_request_error")
+    return amount
+
+
+Usd = Annotated[float | None, AfterValidator(_amount)]
 
 
 class BudgetFields(BaseModel):
@@ -34,15 +47,6 @@ class BudgetFields(BaseModel):
     rpm_limit: Whole = Field(None, description="Requests a minute.")
     tpd_limit: Whole = Field(None, description="Tokens a day.")
     max_parallel_requests: Whole = Field(None, description="Requests at a time.")
-
-    @field_validator(*_AMOUNTS, check_fields=False)
-    @classmethod
-    def _is_finite(cls, amount: float | None, info: ValidationInfo) -> float | None:
-        if amount is not None and not isfinite(amount):
-            name = info.field_name or ""
-            message = f"{name} must be a non-negative finite number. Received: {amount}"
-            raise InvalidRequest(message, param=name, type="bad_request_error")
-        return amount
 
 
 class HolderFields(BudgetFields):

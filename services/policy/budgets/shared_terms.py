@@ -16,7 +16,9 @@ def lent_windows(shared: Holder | None) -> tuple[Window, ...]:
 def increase_of(entry: Holder | Key, lends: Holder | None) -> tuple[int, int]:
     """Return the temporary increase, pico-dollars, and its end in milliseconds since 1970.
 
-    It is that of `lends`, the shared budget, unless that is None: then its own.
+    It is that of `lends`, the shared budget, unless that is None: then its own. One that is blocked gives nothing.
     """
+    if lends is not None and lends.blocked:
+        return 0, 0
     whose = lends if lends is not None else entry
     return whose.increase_pico, int(whose.increase_until * 1000)

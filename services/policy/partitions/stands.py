@@ -178,7 +178,7 @@ class Stands:
                 continue
             if self._borrower.room(charge, now_ms) >= amount:
                 continue
-            refused = self._borrower.refused(charge.account, least, now_ms)
+            refused = self._borrower.refused(charge.account, least, now_ms, charge.limit_at(now_ms))
             if refused is not None:
                 return Denied(charge, refused)
             self._borrower.ask(Need(charge, amount, least, True, wanted.give_up_ms))
@@ -206,7 +206,8 @@ class Stands:
             return self.stand(charge, now_ms)
         if self._borrower.room(charge, now_ms) >= amount:
             return Stand(self._standing(charge.account), None)
-        if (charge.limit_at(now_ms) or 0) <= 0 or self._borrower.refused(charge.account, amount, now_ms) is not None:
+        limit = charge.limit_at(now_ms) or 0
+        if limit <= 0 or self._borrower.refused(charge.account, amount, now_ms, limit) is not None:
             return _NO_ROOM
         give_up_ms = wanted.give_up_ms if alone else min(wanted.give_up_ms, now_ms + PROVIDER_WAIT_MS)
         self._borrower.ask(Need(charge, amount, amount, alone, give_up_ms))

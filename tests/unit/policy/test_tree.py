@@ -153,10 +153,11 @@ def test_an_increase_of_a_shared_budget_counts_for_who_has_its_terms() -> None:
 
 
 def test_a_blocked_shared_budget_lets_nothing_be_spent_by_who_has_its_terms() -> None:
-    shared = holder("budget", "small", Window(10), HOUR, blocked=True)
+    shared = holder("budget", "small", Window(10), HOUR, blocked=True, increase_pico=5, increase_until=9.0)
     own = holder("user", "ann", Window(3), budget_id="small")
     key = key_of_budget(None, token="k", user_id="ann", budget_id="small")
-    assert told(charges(key, entries(shared, own)).must) == {"k": 0, "user:ann": 3}
+    found = charges(key, entries(shared, own)).must
+    assert {charge.account: charge.limit_at(8_999) for charge in found} == {"k": 0, "user:ann": 3}
 
 
 def test_end_users_without_an_entry_have_the_default() -> None:

@@ -146,10 +146,10 @@ class Borrower:
         """Return what may be spent of the account in all where the home has no more; None where it may have."""
         return self._books.credits[charge.account].limit if charge.account in self._short else None
 
-    def refused(self, account: str, least: int, now_ms: int) -> Standing | None:
-        """Return how the account stands if the home has just refused so much."""
+    def refused(self, account: str, least: int, now_ms: int, limit: int | None = None) -> Standing | None:
+        """Return how the account stands if the home has just refused so much, by no lower limit than `limit`."""
         refused = self._refused.get(account)
-        if refused is None or now_ms >= refused.until_ms:
+        if refused is None or now_ms >= refused.until_ms or (limit is not None and limit > refused.standing.limit):
             return None
         standing = refused.standing
         return standing if standing.only_holds or least > standing.limit - standing.spent else None
