@@ -11,6 +11,14 @@ import msgspec
 from shared.interrupted import Interrupted
 from shared.object_calls import UNBILLED, ObjectCall
 
+REALTIME_SESSION = "realtime_session"
+REALTIME_RESPONSE = "_arealtime"
+"""A session as such, and each response in it; the second is LiteLLM's name for what is paid for."""
+
+REALTIME_SESSION = "realtime_session"
+REALTIME_RESPONSE = "_arealtime"
+"""A session as such, and each response in it; the second is LiteLLM's name for what is paid for."""
+
 WRITING = frozenset(
     (
         "acompletion",
@@ -19,6 +27,7 @@ WRITING = frozenset(
         "anthropic_messages",
         "agenerate_content",
         "pass_through_endpoint",
+        REALTIME_RESPONSE,
     )
 )
 """Types of calls whose answers are text, as long as the model writes: their most is a maximum of tokens.
@@ -89,6 +98,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     passed: tuple[str, str] = ("", "")  # method and target of a call that goes to the provider as it is
     object: ObjectCall | None = None  # of a call that concerns what a provider keeps
     tells_cost: bool = False  # the client wants the cost in the answer's usage
+    session: tuple[str, str] = ("", "")  # of a response in a realtime session: the router that has it, its request id
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

@@ -35,7 +35,10 @@ ROUTERS = "router"
 CONTROLLERS = "control"
 LEDGERS = "ledger"
 
+POLICIES = "policy"
+
 COMPLETE = "cmd.complete"
+EXAMINE = "cmd.examine"  # asks a policy process to examine what is said in a realtime session
 RESPONSE = "cmd.response"  # asks a router for a response that its provider keeps
 CONTROL_COMMANDS = "cmd.control.*"
 QUERIES = "cmd.query.*"
@@ -97,6 +100,20 @@ def take(partition: int) -> str:
 def working(partition: int) -> str:
     """Where routers tell the owner of a partition which requests that take part of a limit they still work on."""
     return f"cmd.working.{partition}"
+
+
+def complete_at(router: str) -> str:
+    """Where policy sends what one router alone can do: a response in a realtime session that it has."""
+    return f"{COMPLETE}.{router}"
+
+
+def session(router: str, request: str) -> str:
+    """Where the client of a realtime session is heard by the router that has it."""
+    return f"session.{router}.{request}"
+
+
+def sessions_of(router: str) -> str:
+    return f"session.{router}.*"
 
 
 def control(verb: str) -> str:

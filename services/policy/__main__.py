@@ -15,6 +15,7 @@ from services.policy.budgets.tree import BudgetTree
 from services.policy.control.endpoints import serve_control
 from services.policy.control.plane import ControlPlane
 from services.policy.control.projection.projector import Projector
+from services.policy.examine import Examiner
 from services.policy.guardrails import Chain
 from services.policy.hooks.notifier import Notifier
 from services.policy.hooks.targets import hooks_of
@@ -119,6 +120,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     )
     await bodies.start()
     await reserve.start()
+    await Examiner(bus, keys.entries, access, chain, replies).start()
     settlements = Settlements(bus)
     leases = Leases(bus, settings.policy_name, own.partitions)
     await leases.start()

@@ -67,7 +67,7 @@ class Asking:
             give_up_ms = min(now_ms + int(key.max_wait_s * 1000), request.deadline_ms)
         return Part(
             limits,
-            need,
+            need if not request.session[0] else need._replace(requests=0),
             self._limits.rules.counts,
             give_up_ms,
             _LEVELS["normal" if key is None else key.priority],

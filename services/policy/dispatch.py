@@ -107,8 +107,9 @@ class Dispatch:
         held = (number, *homes) if placed else homes
         where = "_".join(map(str, held)) or _NOWHERE
         reply = f"{self._undelivered}.{where}.{request.edge}.{request.request_id}"
+        where_to = subjects.complete_at(request.session[0]) if request.session[0] else subjects.COMPLETE
         try:
-            self._bus.publish(subjects.COMPLETE, command, reply)
+            self._bus.publish(where_to, command, reply)
         except NotConnected:
             self.give_back(held, request.request_id)
             self._replies.forget(request)

@@ -85,6 +85,9 @@ class Reserve:
         Its text is bound by its bytes, and only where those do not fit, or take much of a limit, by its tokens.
         """
         number, request, key, body = passed.number, passed.request, passed.key, passed.body
+        if request.session[0] and not body.counted:
+            body = body._replace(counted=True)  # what is read is the whole conversation, and the body its newest part
+            passed = passed._replace(body=body)
         now_ms = _now_ms()
         partition = self._partitions.get(number)
         charges = self._asking.charges(request, key, now_ms)

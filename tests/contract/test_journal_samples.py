@@ -56,6 +56,7 @@ TAKEN = Taken(
 RUNNING_NO_MORE = Taken(
     f"{REQUEST}u", 1795435830000, Reservation(AT_MS, 7, ("key~gpt-4o:5f0c",), (), "output", running=False)
 )
+OF_SESSION = Taken(f"{REQUEST}v", 1795435830000, Reservation(AT_MS, 50, (KEY,), requests=0))
 MINUTE = Sliding(60000, 10, 3, 1047, 1, [1795435140000, 1795435199990, AT_MS], [4, 2, 1], [900, 7, 1040])
 DAY = Sliding(86400000, 60000, 1, 1040, 0, [AT_MS], [1], [1040])
 CLOSED = Closed(4, 1795392000000, 1795478400000, 250000000000, 1350000000)
@@ -120,6 +121,10 @@ SAID = {
             taken_ms=AT_MS,
         ),
     ),
+    "group_of_sessions": journal.Group(OWNER, AT_MS, [TAKEN, OF_SESSION]),
+    "snapshot_of_sessions": journal.Snapshot(
+        OWNER, AT_MS, Books(facts_seq=48213, taken={f"{REQUEST}v": OF_SESSION}, taken_ms=AT_MS)
+    ),
     "snapshot": journal.Snapshot(
         OWNER,
         AT_MS,
@@ -156,7 +161,7 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f"group_of_{what}" for what in ("many_accounts", "loans", "limits", "corrections", "resets")]
+    "name", [f"group_of_{what}" for what in ("many_accounts", "loans", "sessions", "corrections", "resets")]
 )
 def test_a_group_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
@@ -166,7 +171,7 @@ def test_a_group_is_written_as_its_sample(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["snapshot_of_loans", "snapshot_of_limits", "snapshot_of_corrections", "snapshot_of_resets"]
+    "name", ["snapshot_of_loans", "snapshot_of_sessions", "snapshot_of_corrections", "snapshot_of_resets"]
 )
 def test_a_snapshot_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]

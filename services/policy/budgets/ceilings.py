@@ -9,7 +9,7 @@ import msgspec
 
 from services.policy.budgets.admission import Ask
 from services.policy.budgets.count_input import TextTokens
-from shared.calls import FREE, WRITING, Admit
+from shared.calls import FREE, REALTIME_SESSION, WRITING, Admit
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups, NamesByName
 from shared.prices import PriceRow, ceiling_pico, dearest_rows, max_output_tokens
@@ -69,6 +69,9 @@ class Kind(NamedTuple):
 
 CHAT_KIND = Kind(True, ())
 _FREE = Ask(0, 0, 1, 1, True)
+
+_SESSION = Ask(1, 0, 0, 1, True)
+"""A realtime session costs nothing by itself, but it is not opened where nothing is left at all."""
 
 
 class GroupCeiling(NamedTuple):
@@ -147,6 +150,9 @@ class Ceilings:
         """
         if request.call_type in FREE or request.passed[0] in _READING:
             return _FREE, ()
+        if request.call_type == REALTIME_SESSION:
+            group = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now)
+            return _SESSION, group.unpriced
         kind = CHAT_KIND
         if request.units or request.tier or request.call_type not in WRITING:
             kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units), request.tier)

@@ -30,6 +30,7 @@ _TEXTS = frozenset(
         "thinking",
         "parts",
         "context",
+        "transcript",
     }
     | {
         "contents",

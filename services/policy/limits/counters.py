@@ -19,7 +19,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     """What a request takes of its holders' limits: one request and `tokens`, in each of `accounts`, at `at_ms`.
 
     In those that are `daily`, too, the tokens count for a day as well. `running`: it has one of the slots, and its
-    tokens are not known yet.
+    tokens are not known yet. `requests` is 0 for a response of a session, which has the request and the slot.
     """
 
     at_ms: int
@@ -28,6 +28,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     daily: tuple[str, ...] = ()
     counts: TokenType = "total"
     running: bool = True
+    requests: int = 1
 
 
 class Taken(msgspec.Struct, tag="taken", frozen=True):
@@ -74,13 +75,13 @@ def reserve(counters: Counters, reservation: Reservation) -> None:
         counter = counters.get(name)
         if counter is None:
             counter = counters[name] = Counter(minute())
-        counter.minute.add(reservation.at_ms, 1, reservation.tokens)
-        counter.running += 1
+        counter.minute.add(reservation.at_ms, reservation.requests, reservation.tokens)
+        counter.running += reservation.requests
         counter.reserved += reservation.tokens
         if reservation.daily and name in reservation.daily:
             if counter.day is None:
                 counter.day = day()
-            counter.day.add(reservation.at_ms, 1, reservation.tokens)
+            counter.day.add(reservation.at_ms, reservation.requests, reservation.tokens)
 
 
 def settle(counters: Counters, reservation: Reservation, tokens: int) -> None:
@@ -91,7 +92,7 @@ def settle(counters: Counters, reservation: Reservation, tokens: int) -> None:
 
 def give_back(counters: Counters, reservation: Reservation) -> None:
     """The request was never sent to a provider."""
-    _correct(counters, reservation, -1, -reservation.tokens)
+    _correct(counters, reservation, -reservation.requests, -reservation.tokens)
     _stop(counters, reservation)
 
 
@@ -125,7 +126,7 @@ def _stop(counters: Counters, reservation: Reservation) -> None:
     for name in reservation.accounts:
         counter = counters.get(name)
         if counter is not None:
-            counter.running -= 1
+            counter.running -= reservation.requests
             counter.reserved -= reservation.tokens
 
 

@@ -20,6 +20,7 @@ FAIR_TOKENS = 4_096
 class Need(NamedTuple):
     """Tokens of the input, and of each of `n` answers, at most. `output` is of those that count.
 
+    `requests` is 0 for a response of a realtime session, which has the request and the slot.
     `least` is the shortest answer that is worth giving. `named`: the client has set the maximum. `fixed`: no shorter
     one can be asked for. `capped`: the model writes no more by itself.
     """
@@ -31,6 +32,7 @@ class Need(NamedTuple):
     named: bool = False
     fixed: bool = False
     capped: bool = True
+    requests: int = 1
 
     @property
     def most(self) -> int:

@@ -53,13 +53,13 @@ def over_limit(counters: Mapping[str, Counter], limits: Sequence[Limit], need: N
         if counter is not UNUSED:
             counter.drop(now_ms)
         minute = counter.minute
-        if limit.rpm is not None and minute.requests >= limit.rpm:
+        if need.requests and limit.rpm is not None and minute.requests >= limit.rpm:
             worst = _later(worst, _requests(limit, limit.rpm, counter))
         if limit.tpm is not None:
             tokens = need.with_answers_of(least_answer(need, limit.tpm))
             if minute.tokens + tokens > limit.tpm or limit.tpm == 0:
                 worst = _later(worst, _tokens(limit, limit.tpm, counter, tokens, daily=False))
-        if limit.parallel is not None and counter.running >= limit.parallel:
+        if need.requests and limit.parallel is not None and counter.running >= limit.parallel:
             worst = _later(worst, _parallel(limit, limit.parallel, now_ms))
         if limit.tpd is not None:
             used = counter.day.tokens if counter.day is not None else 0

@@ -95,7 +95,8 @@ class Limited:
         at_ms = max(now_ms, self._books.taken_ms)
         accounts = tuple(limit.account for limit in part.limits)
         daily = tuple(limit.account for limit in part.limits if limit.tpd is not None)
-        entry = Taken(wanted.request, wanted.expires_ms, Reservation(at_ms, tokens, accounts, daily, part.counts))
+        reservation = Reservation(at_ms, tokens, accounts, daily, part.counts, requests=part.need.requests)
+        entry = Taken(wanted.request, wanted.expires_ms, reservation)
         self._write(entry, then)
         self._slots.begin((wanted.request,), now_ms)
 

@@ -12,7 +12,7 @@ from services.policy.budgets.account import Account
 from services.policy.budgets.admission import Ask, Placed, Stand, place
 from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
-from shared.calls import Admit, Caller
+from shared.calls import REALTIME_SESSION, Admit, Caller
 from shared.config.sections.price_names import VARIED
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups
@@ -444,3 +444,10 @@ def test_a_model_of_a_wildcard_costs_at_most_what_its_deployment_does() -> None:
     assert bound.ask_for(asked, NOW) == known.ask_for(asked, NOW)
     assert most(bound.ask_for(asked, NOW)[0]) > 0
     assert most(bound.ask_for(request("other/echo", max_tokens=10), NOW)[0]) == 0
+
+
+def test_a_session_needs_a_price_and_holds_the_least_there_is() -> None:
+    asked = request(call_type=REALTIME_SESSION)
+    ask, unpriced = ceilings(deployment()).ask_for(asked, NOW)
+    assert (most(ask), unpriced) == (1, ())
+    assert ceilings(deployment(prices={})).ask_for(asked, NOW)[1] == ("simulated/echo",)

@@ -214,3 +214,24 @@ def test_it_says_to_the_millisecond_when_there_is_room_again(history: list[tuple
         copy = msgspec.json.decode(msgspec.json.encode(counters), type=Counters)
         assert over_limit(copy, limits, Need(tokens), over.frees_ms - 1) is not None
         assert over_limit(copy, limits, Need(tokens), over.frees_ms) is None
+
+
+def test_a_response_of_a_session_takes_tokens_and_neither_a_request_nor_a_slot() -> None:
+    counters: Counters = {}
+    limits = [limit(rpm=1, parallel=1, tpm=100)]
+    taken(counters, limits, tokens=0)
+    refused(counters, limits, tokens=0)
+    need = Need(60, requests=0)
+    assert over_limit(counters, limits, need, NOW) is None
+    response = Reservation(NOW, 60, ("key",), requests=0)
+    reserve(counters, response)
+    assert (counters["key"].minute.requests, counters["key"].running) == (1, 1)
+    over = over_limit(counters, limits, need, NOW)
+    assert over is not None
+    assert over.type == "tokens"
+    settle(counters, response, 5)
+    assert (counters["key"].minute.requests, counters["key"].minute.tokens, counters["key"].running) == (1, 5, 1)
+    unsent = Reservation(NOW, 60, ("key",), requests=0)
+    reserve(counters, unsent)
+    give_back(counters, unsent)
+    assert (counters["key"].minute.requests, counters["key"].minute.tokens, counters["key"].running) == (1, 5, 1)
