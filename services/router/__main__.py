@@ -14,6 +14,7 @@ from services.router.complete import Completer
 from services.router.endpoints import Endpoints
 from services.router.outcome import no_adapter
 from services.router.providers.registry import load_providers
+from services.router.realtime.sessions import Sessions
 from services.router.settings import RouterSettings
 from services.router.stored_responses import StoredResponses
 from services.router.transport.transports import Transports
@@ -49,10 +50,14 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
     for deployment in models:  # the first look into the catalogue takes 30 ms, which no request has to wait for
         prices.row_for(deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time())
     async with calls as transports:
+        own = config.general_settings.meterhouse
+        sessions = Sessions(bus, transports, silence_s=own.admission_timeout_s)
+        await sessions.start()
         completer = Completer(
             bus,
             outbox,
             transports,
+            sessions,
             providers,
             _groups(config, models),
             Health(allowed_fails=router.allowed_fails, cooldown_s=router.cooldown_time),
@@ -63,7 +68,6 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
             cost_in_streams=config.litellm_settings.include_cost_in_streaming_usage,
             chance=Random(),
         )
-        own = config.general_settings.meterhouse
         interrupted = Interrupted(
             own.interrupted_stream or own.client_disconnect,
             own.interrupted_stream_cap_s,

@@ -95,7 +95,7 @@ class Attempts:
         renamed: Spool | None = None  # made for the provider of a file that is uploaded
         try:
             if isinstance(provider, SignsIn):
-                failed = await _sign_in(job, provider, deployment, timeout_s)
+                failed = await sign_in(job, provider, deployment, timeout_s)
                 if failed is not None:
                     return failed
             outlet: Outlet | None = None
@@ -158,7 +158,7 @@ def _is_asked_wrong(outcome: Failed) -> bool:
     return outcome.failure.status in (400, 404, 409, 413, 422)
 
 
-async def _sign_in(job: Job, provider: SignsIn, deployment: Deployment, timeout_s: float) -> Failed | None:
+async def sign_in(job: Job, provider: SignsIn, deployment: Deployment, timeout_s: float) -> Failed | None:
     """Have the credential at hand; return why that failed, if it did.
 
     Raises:

@@ -13,6 +13,7 @@ from services.router.job import Ending, Job, failed
 from services.router.objects.keep import keep_object
 from services.router.price_call import Priced, price_call
 from services.router.providers.base import OwnForm, Provider
+from services.router.realtime.sessions import Sessions
 from services.router.responses import RESPONSES, keep
 from services.router.settle_usage import settle_usage
 from services.router.streaming.answer_headers import whole_headers
@@ -39,6 +40,7 @@ class Completer:
         bus: Bus,
         outbox: Outbox,
         transports: Transports,
+        sessions: Sessions,
         providers: dict[str, Provider],
         groups: Groups,
         health: Health,
@@ -55,9 +57,11 @@ class Completer:
         self._bus = bus
         self._outbox = outbox
         self._prices = prices
+        self._sessions = sessions
         self._tries = Tries(
             bus,
             transports,
+            sessions,
             providers,
             groups,
             health,
@@ -108,7 +112,10 @@ class Completer:
 
     async def _outcome(self, job: Job) -> Ending:
         try:
-            ending = await self._tries.ending_of(job)
+            if job.call.request.session[0]:
+                ending = await self._sessions.respond(job)
+            else:
+                ending = await self._tries.ending_of(job)
             await settle_usage(job, ending)
             if ending.outlet is not None and ending.body:
                 ending.body = ending.outlet.whole(orjson.loads(ending.body), ending.usage)
@@ -127,6 +134,9 @@ class Completer:
 
     def _write_end(self, job: Job, ending: Ending, priced: Priced | None) -> None:
         answer = job.answer
+        if ending.when_stored is not None:
+            ending.when_stored()
+            return
         form = ending.reader if isinstance(ending.reader, OwnForm) else None
         if ending.failure is not None:
             if job.tap is not None and job.tap.held and answer.begun:

@@ -10,7 +10,7 @@ from services.router.job import Job
 from services.router.streaming.answer import AnswerWriter
 from shared import subjects
 from shared.bus import Bus, Message, NotConnected
-from shared.calls import decode_cancel, unpack_complete
+from shared.calls import REALTIME_SESSION, decode_cancel, unpack_complete
 from shared.interrupted import Interrupted
 
 log = structlog.get_logger()
@@ -43,6 +43,7 @@ class Endpoints:
 
     async def start(self) -> None:
         await self._bus.subscribe(subjects.cancel(self._bus.process), self._on_cancel)
+        await self._bus.subscribe(subjects.complete_at(self._bus.process), self._on_complete)
         self._subscription = await self._bus.subscribe(subjects.COMPLETE, self._on_complete, subjects.ROUTERS)
 
     async def report(self) -> None:
@@ -65,6 +66,9 @@ class Endpoints:
         await self._bus.unsubscribe(self._subscription, flush_s=FLUSH_S)
         if not self._tasks:
             return
+        for job in list(self._jobs.values()):
+            if job.call.request.call_type == REALTIME_SESSION:
+                job.stop()  # its client opens another one elsewhere; it could last for an hour here
         log.info("waiting for requests in flight", requests=len(self._tasks))
         _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
         if late:

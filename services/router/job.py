@@ -132,6 +132,7 @@ class Ending:
     body: bytes = b""  # of an answer that is not streamed
     outlet: Outlet | None = None  # what puts it into the client's dialect
     closing: bytes = b""  # what ends a stream in that dialect
+    when_stored: Callable[[], None] | None = None  # in the place of writing an end, where the client hears a session
 
 
 def now_ms() -> int:

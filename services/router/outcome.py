@@ -65,6 +65,14 @@ def no_adapter(deployment: Deployment) -> GatewayError:
     )
 
 
+def without_sessions(deployment: Deployment) -> GatewayError:
+    return InvalidRequest(
+        f"the deployment '{deployment.provider}/{deployment.model}' has no realtime sessions; ask for a model of a "
+        "provider that does: openai, azure, or a server that speaks OpenAI's Realtime API",
+        param="model",
+    )
+
+
 def too_dear(deployment: Deployment) -> GatewayError:
     """What is left of the request's hold does not pay for its input and one token of answer there."""
     return BudgetExceeded(

@@ -16,9 +16,11 @@ from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, u
 from services.router.price_call import price_call
 from services.router.providers.answers.failures import is_context_failure, is_policy_failure
 from services.router.providers.base import Provider, ProviderCall
+from services.router.realtime.sessions import Sessions
 from services.router.transport.transports import Transports
 from shared.bodies import BodyGone, read_body, spooled_body
 from shared.bus import Bus
+from shared.calls import REALTIME_SESSION
 from shared.deployments import Deployment
 from shared.errors import DeadlinePassed, GatewayError, NotFound, Unavailable
 from shared.facts import Attempt
@@ -54,6 +56,7 @@ class Tries:
         self,
         bus: Bus,
         transports: Transports,
+        sessions: Sessions,
         providers: dict[str, Provider],
         groups: Groups,
         health: Health,
@@ -66,6 +69,7 @@ class Tries:
     ) -> None:
         self._bus = bus
         self._attempts = Attempts(transports, bus.process)
+        self._sessions = sessions
         self._providers = providers
         self._groups = groups
         self._health = health
@@ -142,6 +146,8 @@ class Tries:
         pinned = job.call.request.pinned
         if pinned and deployment.id != pinned:
             outcome = unsent(not_its_own(deployment))
+        elif provider is not None and job.call.request.call_type == REALTIME_SESSION:
+            outcome = await self._sessions.open(job, provider, deployment, timeout_s, own_limit=wished_s is not None)
         elif room is None:
             outcome = unsent(too_dear(deployment))
         elif provider is not None:

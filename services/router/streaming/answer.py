@@ -5,7 +5,18 @@ import structlog
 from shared import subjects
 from shared.bus import Bus, BusError
 from shared.errors import GatewayError
-from shared.frames import DATA_MAX, LAST, Head, data_frame, failure_frame, head_frame, progress_frame
+from shared.frames import (
+    DATA_MAX,
+    LAST,
+    Close,
+    Head,
+    close_frame,
+    data_frame,
+    failure_frame,
+    head_frame,
+    message_frames,
+    progress_frame,
+)
 
 log = structlog.get_logger()
 
@@ -38,6 +49,17 @@ class AnswerWriter:
             part = data[start : start + DATA_MAX]
             ends = LAST if last and start + DATA_MAX >= len(data) else 0
             self._publish(data_frame(self._take_number(), part, ends))
+
+    def message(self, message: bytes) -> None:
+        """Send one message of a realtime session."""
+        frames = message_frames(self._number, message)
+        self._number += len(frames)
+        for frame in frames:
+            self._publish(frame)
+
+    def close(self, close: Close) -> None:
+        """End a realtime session."""
+        self._publish(close_frame(self._take_number(), close))
 
     def failure(self, failure: GatewayError) -> None:
         self._publish(failure_frame(self._take_number(), failure.to_dict()))

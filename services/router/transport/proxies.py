@@ -32,18 +32,23 @@ class Proxies:
         Raises:
             httpx.ProxyError: the variable's value is no address of a proxy that can be used.
         """
+        address = self.address_for(url)
+        if address is None:
+            return None
+        transport = self._transports.get(address)
+        if transport is None:
+            transport = self._transports[address] = ProxyTransport(self._open_session(), _proxy(address))
+        return transport
+
+    def address_for(self, url: httpx.URL) -> str | None:
+        """Return the address of the proxy that an http(s) address takes, None where it takes none."""
         address = self._addresses.get(url.scheme)
         if not address:
             return None
         host = f"{url.host}:{url.port}" if url.port else url.host
         if self._exempt and proxy_bypass_environment(host, {"no": self._exempt}):
             return None
-        if "://" not in address:
-            address = f"http://{address}"
-        transport = self._transports.get(address)
-        if transport is None:
-            transport = self._transports[address] = ProxyTransport(self._open_session(), _proxy(address))
-        return transport
+        return address if "://" in address else f"http://{address}"
 
     async def close(self) -> None:
         if self._session is not None:

@@ -18,6 +18,7 @@ from services.router.streaming.counting import COUNTING_URL, CountingTransport
 from services.router.transport.http1 import CONNECT_TIMEOUT_S, Origin
 from services.router.transport.provider_answer import HttpxAnswer, ProviderAnswer
 from services.router.transport.proxies import Proxies
+from services.router.transport.socket import Socket, open_socket
 from shared.config import ConfigError
 
 ADDRESSES_MAX = 10_000
@@ -74,6 +75,16 @@ class Transports:
             extensions={"timeout": {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": timeout_s, "pool": None}},
         )
         return HttpxAnswer(await address.transport.handle_async_request(request))
+
+    async def open_socket(self, url: str, headers: dict[str, str], timeout_s: float) -> Socket:
+        """Open a ws(s):// address; the proxies are those of http(s).
+
+        Raises:
+            SocketRefused: it was answered with another status.
+            httpx.TransportError, httpx.InvalidURL
+        """
+        proxy = self._proxies.address_for(httpx.URL("http" + url.removeprefix("ws")))
+        return await open_socket(url, headers, tls=self._tls, proxy=proxy, timeout_s=timeout_s)
 
     def _address(self, text: str) -> "_Address":
         url = httpx.URL(text)

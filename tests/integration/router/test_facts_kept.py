@@ -11,6 +11,7 @@ from services.router.choice.plan import Groups
 from services.router.complete import Completer
 from services.router.job import Job
 from services.router.providers.registry import load_providers
+from services.router.realtime.sessions import Sessions
 from services.router.streaming.answer import AnswerWriter
 from services.router.transport.transports import Transports
 from shared.bus import Outbox
@@ -34,6 +35,7 @@ async def test_a_router_that_cannot_store_facts_calls_nobody(caller: Caller, ope
             caller.bus,
             Outbox(caller.bus, facts_max=0),
             transports,
+            Sessions(caller.bus, transports, silence_s=1),
             load_providers({}),
             Groups({"m": (of,)}, {}, {}, {}, False, 2),
             Health(allowed_fails=3, cooldown_s=5),

@@ -149,3 +149,20 @@ def test_what_is_no_frame_is_refused(data: bytes) -> None:
 def test_the_flags_are_different_bits() -> None:
     flags = [frames.HEAD, frames.LAST, frames.FAILURE, frames.PROGRESS]
     assert sum(flags) == 15
+
+
+@given(st.integers(0, 2**20), st.integers(0, 3), st.integers(-2, 2))
+def test_a_message_of_a_session_is_as_many_frames_as_it_needs(number: int, whole: int, more: int) -> None:
+    message = b"m" * max(0, whole * frames.DATA_MAX + more)
+    packed = [frames.unpack(frame) for frame in frames.message_frames(number, message)]
+    assert [frame.number for frame in packed] == list(range(number, number + len(packed)))
+    assert [frame.flags for frame in packed] == [frames.PART] * (len(packed) - 1) + [0]
+    assert b"".join(frame.data for frame in packed) == message
+
+
+def test_how_a_session_ends_and_what_was_taken_of_it_crosses_the_bus() -> None:
+    ended = frames.unpack(frames.close_frame(7, frames.Close(1012, "service restart")))
+    assert (ended.flags, ended.number) == (frames.LAST, 7)
+    assert frames.decode_close(ended.header) == frames.Close(1012, "service restart")
+    taken = frames.unpack(frames.credit_frame(2**40))
+    assert (taken.flags, frames.decode_credit(taken.header)) == (frames.CREDIT, 2**40)

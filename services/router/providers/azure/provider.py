@@ -20,6 +20,7 @@ from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
+from services.router.providers.speaking import SocketCall, SpeaksRealtime, socket_address, socket_headers
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 
@@ -50,7 +51,7 @@ class _Request(NamedTuple):
     signs_in: bool  # the headers still need a token
 
 
-class Azure(PlainChat, SignsIn):
+class Azure(PlainChat, SignsIn, SpeaksRealtime):
     name = "azure"
 
     def __init__(self, environ: Mapping[str, str], identity: EntraIdentity) -> None:
@@ -95,6 +96,22 @@ class Azure(PlainChat, SignsIn):
             drop=deployment.drop_always,
         )
         return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
+
+    def realtime(self, deployment: Deployment) -> SocketCall:
+        """Under a dated version that is configured, else in the API without dates, which alone has all of it.
+
+        https://learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets
+        """
+        request = self._requests.of(deployment)
+        headers = socket_headers(request.headers)
+        if request.signs_in:
+            headers["authorization"] = f"Bearer {self._identity.of(deployment)}"
+        origin = socket_address(request.base.partition("/openai")[0])
+        name = quote(deployment.model, safe="")
+        version = dict(parse_qsl(request.query.removeprefix("?"))).get("api-version", "")
+        if version in ("", *V1_VERSIONS, DEFAULT_API_VERSION):
+            return SocketCall(f"{origin}/openai/v1/realtime?model={name}", headers)
+        return SocketCall(f"{origin}/openai/realtime?api-version={quote(version)}&deployment={name}", headers)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)

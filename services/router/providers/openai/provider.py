@@ -1,6 +1,7 @@
 """Every provider that speaks OpenAI's API, as its row of compatible.toml describes it."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
@@ -13,12 +14,13 @@ from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
+from services.router.providers.speaking import SocketCall, SpeaksRealtime, socket_address, socket_headers
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.object_calls import KEEPERS
 
 
-class OpenAICompatible(PlainChat):
+class OpenAICompatible(PlainChat, SpeaksRealtime):
     def __init__(self, row: CompatibleProvider, environ: Mapping[str, str]) -> None:
         self.name = row.name
         self._row = row
@@ -57,6 +59,14 @@ class OpenAICompatible(PlainChat):
         return HttpCall(url, headers, body), OpenAIAnswer(
             call.model, include_usage=call.include_usage, renamed=self._renamed
         )
+
+    def realtime(self, deployment: Deployment) -> SocketCall | None:
+        """https://platform.openai.com/docs/guides/realtime-websocket"""
+        url, headers = self._requests.of(deployment)
+        if not url.startswith(("http://", "https://")) or self.name == "simulated":
+            return None
+        address = f"{socket_address(url)}/realtime?model={quote(deployment.model, safe='')}"
+        return SocketCall(address, socket_headers(headers))
 
     def address_and_headers(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         """Return the base URL, and the headers of every call.

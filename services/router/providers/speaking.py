@@ -1,0 +1,34 @@
+"""Providers that hold realtime sessions over a WebSocket, in the events of OpenAI's Realtime API."""
+
+from typing import NamedTuple
+
+from shared.deployments import Deployment
+
+
+class SocketCall(NamedTuple):
+    """Where the session is: a ws:// or wss:// address, and the headers of the handshake."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class SpeaksRealtime:
+    """The base of providers that have such sessions."""
+
+    def realtime(self, deployment: Deployment) -> SocketCall | None:
+        """Return where the deployment's sessions are, None where it has none.
+
+        Raises:
+            CredentialMissing
+        """
+        raise NotImplementedError
+
+
+def socket_address(url: str) -> str:
+    """Return the address of a WebSocket beside an http(s) one."""
+    return "ws" + url.removeprefix("http") if url.startswith("http") else url
+
+
+def socket_headers(headers: dict[str, str]) -> dict[str, str]:
+    """Return what of a call's headers belongs to a handshake, which has no body."""
+    return {name: value for name, value in headers.items() if name != "content-type"}
