@@ -28,6 +28,7 @@ from services.edge.model_details.model_names import ModelNames
 from services.edge.objects.paths import ObjectPaths
 from services.edge.objects.requests import ObjectRequests
 from services.edge.objects.upload import MB, FileLimits
+from services.edge.realtime.journey import RealtimeJourney
 from services.edge.settings import EdgeSettings
 from shared import subjects
 from shared.bodies import BodyHolder
@@ -43,6 +44,7 @@ from shared.model_groups import model_groups_of
 from shared.observe import run_service, set_up_logging
 from shared.pass_through import pass_through_deployments
 from shared.price_refresh import keep_prices_fresh
+from shared.realtime import MESSAGE_MAX_BYTES
 
 log = structlog.get_logger()
 
@@ -102,7 +104,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         timeout_s=own.request_timeout_s,
         key_header=key_header,
     )
-
+    realtime = RealtimeJourney(bus, door, exchanges, identities, names, metrics, key_header=key_header)
     app = build_app(
         bus,
         pulse,
@@ -125,12 +127,15 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
                 table,
                 PassThrough(providers),
                 app,
+                realtime=realtime,
                 object_paths=ObjectPaths(providers),
                 objects=ObjectRequests(bus, names, table, providers, _file_limits(general), body_limit),
             ),
             loop="none",
             http=Protocol,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MESSAGE_MAX_BYTES,
+            ws_per_message_deflate=False,  # sound hardly gets smaller, and what does not is most of it
             lifespan="off",
             access_log=False,
             log_config=None,

@@ -35,6 +35,7 @@ class Exchange:
         "expected",
         "failure",
         "frames",
+        "on_credit",
         "opened",
         "request_id",
         "router",
@@ -61,6 +62,7 @@ class Exchange:
         self.failure: GatewayError | None = None
         self.client_left = False
         self.begun = False  # whether the client has been sent the beginning of an answer
+        self.on_credit: Callable[[int], None] | None = None  # of a session: how much of what its client said was taken
         self.watch: Callable[[], None] | None = None  # begins to watch the client, once it is worth it
 
     async def next(self) -> Frame | None:
@@ -163,6 +165,10 @@ class Exchanges:
             exchange.silent_until = time.monotonic() + silence_s
             if progress.is_router:
                 exchange.router = progress.process
+            return
+        if frame.flags & frames.CREDIT:
+            if exchange.on_credit is not None:
+                exchange.on_credit(frames.decode_credit(frame.header))
             return
         if frame.number != exchange.expected:
             exchange.fail(Unavailable("a part of the answer was lost on its way", retry_after_s=1))

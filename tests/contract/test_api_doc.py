@@ -7,6 +7,7 @@ import pytest
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.table import ENDPOINTS
 from services.edge.objects.paths import ENDPOINTS as OBJECTS
+from services.edge.realtime.endpoint import REALTIME
 
 ROWS = [
     line
@@ -15,7 +16,7 @@ ROWS = [
 ]
 
 
-ALL = (*ENDPOINTS, *OBJECTS.values())
+ALL = (*ENDPOINTS, *OBJECTS.values(), REALTIME)
 
 
 @pytest.mark.parametrize("endpoint", ALL, ids=lambda endpoint: endpoint.name)

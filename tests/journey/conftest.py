@@ -14,6 +14,7 @@ import yaml
 from tests.journey.batch_provider import KEY as BATCH_KEY
 from tests.journey.batch_provider import BatchProvider
 from tests.journey.recording_provider import RecordingProvider
+from tests.provider_servers.realtime import RealtimeServer
 from tests.running_gateway import RunningGateway, is_gone
 
 PRICED = {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.000002}
@@ -27,8 +28,9 @@ BY_UNIT = {
 BY_BATCH = {**PRICED, "input_cost_per_token_batches": 0.0000005, "output_cost_per_token_batches": 0.000001}
 
 
-def _config(provider: RecordingProvider, batches: BatchProvider) -> dict[str, Any]:
+def _config(provider: RecordingProvider, batches: BatchProvider, speaker: RealtimeServer) -> dict[str, Any]:
     recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED, **BY_UNIT}
+    spoken = {"model": "openai/gpt-realtime", "api_base": speaker.url, "api_key": speaker.key}
     claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": provider.url, "api_key": "sk-ant-x", **PRICED}
     batch = {"model": "openai/gpt-4o-mini", "api_base": batches.url, "api_key": BATCH_KEY, **BY_BATCH}
     azure = {"model": "azure/mini-deployment", "api_base": batches.origin, "api_key": BATCH_KEY, **BY_BATCH}
@@ -39,6 +41,8 @@ def _config(provider: RecordingProvider, batches: BatchProvider) -> dict[str, An
             {"model_name": "unit", "litellm_params": {"model": "simulated/echo", "input_cost_per_request": 1.0}},
             {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
             {"model_name": "sim/*", "litellm_params": {"model": "simulated/*", **PRICED}},
+            {"model_name": "talk", "litellm_params": spoken},
+            {"model_name": "talk-nowhere", "litellm_params": {**spoken, "model": "openai/no-such-model"}},
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4o", "api_key": "sk-provider", **PRICED}},
             {"model_name": "batch", "litellm_params": batch},
@@ -74,12 +78,21 @@ def batch_provider() -> Iterator[BatchProvider]:
 
 
 @pytest.fixture(scope="session")
+def speaker() -> Iterator[RealtimeServer]:
+    with RealtimeServer().running() as speaker:
+        yield speaker
+
+
+@pytest.fixture(scope="session")
 def gateway(
-    tmp_path_factory: pytest.TempPathFactory, provider: RecordingProvider, batch_provider: BatchProvider
+    tmp_path_factory: pytest.TempPathFactory,
+    provider: RecordingProvider,
+    batch_provider: BatchProvider,
+    speaker: RealtimeServer,
 ) -> Iterator[RunningGateway]:
     """Shared by all journeys: a test that kills a part of it waits until it is whole again."""
     directory: Path = tmp_path_factory.mktemp("gateway")
-    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider)))
+    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speaker)))
     gateway = RunningGateway(directory, "--config", "config.yaml")
     try:
         gateway.wait_for("^Ready after")

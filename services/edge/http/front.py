@@ -14,6 +14,7 @@ from services.edge.http.cors import Cors
 from services.edge.http.error_response import send_error
 from services.edge.objects.paths import ENDPOINTS, Found, ObjectPaths
 from services.edge.objects.requests import ObjectRequests
+from services.edge.realtime.journey import RealtimeJourney
 from shared.errors import GatewayError
 from shared.keys import Key
 
@@ -29,10 +30,12 @@ class Front:
         passing: PassThrough,
         rest: App,
         *,
+        realtime: RealtimeJourney,
         object_paths: ObjectPaths,
         objects: ObjectRequests,
     ) -> None:
         self._journey = journey
+        self._realtime = realtime
         self._table = table
         self._passing = passing
         self._fixed = table.fixed
@@ -53,6 +56,9 @@ class Front:
                 scope["path"] = bare
                 await self._journey.answer(found[0], scope, receive, send, found[1])
                 return
+        if scope["type"] == "websocket":
+            await self._realtime.answer(scope, receive, send)
+            return
         if scope["type"] == "http":
             kept = self._object_paths.find(scope["method"], scope["path"])
             if kept is not None:

@@ -1,4 +1,5 @@
-"""uvicorn's HTTP/1.1, and with it clients that offer an upgrade to HTTP/2 beside their request, as Java's do.
+"""uvicorn's HTTP/1.1, with its upgrade to a WebSocket; and with clients that offer one to HTTP/2 beside their request,
+as Java's do.
 
 An offer that is not taken must be ignored (RFC 9110, 7.8), but the parser takes it for the end of the request: what
 follows, the body, would be lost.
@@ -22,6 +23,9 @@ class Protocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
         except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+                return
             self._read_on(data[upgrade.args[0] :])
 
     def _read_on(self, rest: bytes) -> None:

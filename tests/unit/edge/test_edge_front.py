@@ -14,6 +14,7 @@ from services.edge.http.asgi import Event, Receive, Scope, Send
 from services.edge.http.front import Front
 from services.edge.objects.paths import ObjectPaths
 from services.edge.objects.requests import ObjectRequests
+from services.edge.realtime.journey import RealtimeJourney
 
 PROVIDERS = frozenset(("openai", "anthropic"))
 
@@ -59,6 +60,7 @@ async def call(
         Table(),
         PassThrough(passing),
         seen.rest,
+        realtime=cast("RealtimeJourney", seen),
         object_paths=ObjectPaths(passing),
         objects=cast("ObjectRequests", None),
     )

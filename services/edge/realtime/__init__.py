@@ -1,0 +1,1 @@
+"""Realtime sessions as their clients see them: a WebSocket, whose other end is a router."""
