@@ -146,6 +146,7 @@ class StoredAnswer(msgspec.Struct, array_like=True, frozen=True):
     status: int
     body: bytes
     failure: dict[str, Any] | None = None
+    content_type: str = "application/json"
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):

@@ -44,6 +44,11 @@ def stored_response_routes(bus: Bus, key_of: Callable[[Mapping[bytes, bytes], st
         stored = await owned(request, response_id)
         if stored.deployment:
             return await _at_provider(bus, "get", response_id, stored, request.url.query)
+        if request.query_params.get("stream") == "true":
+            raise InvalidRequest(
+                "The stream of a response that the gateway keeps is not kept: read it without 'stream'.",
+                param="stream",
+            )
         return Response(bytes((await _kept(bus, response_id, stored)).response), media_type="application/json")
 
     @route("DELETE", "/{response_id}", "Forget a response")
@@ -115,7 +120,7 @@ async def _at_provider(bus: Bus, verb: str, response_id: str, stored: StoredResp
         raise Unavailable("no router is running to ask the provider", retry_after_s=1) from error
     if answer.failure is not None:
         raise GatewayError.from_dict(answer.failure)
-    return Response(answer.body, answer.status, media_type="application/json")
+    return Response(answer.body, answer.status, media_type=answer.content_type)
 
 
 def _json(body: dict[str, Any]) -> Response:

@@ -85,4 +85,5 @@ class StoredResponses:
             raise provider.failure(answer.status_code, body)
         if len(body) > ANSWER_BYTES_MAX:
             raise ProviderFailed("the stored response is too large to be passed on")
-        return StoredAnswer(answer.status_code, body)
+        content_type = answer.header("content-type") or "application/json"  # events, where a stream was asked for again
+        return StoredAnswer(answer.status_code, body, content_type=content_type)

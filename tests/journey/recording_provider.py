@@ -14,6 +14,9 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 WORDS = ["Hello", " from", " the", " provider"]
 
 
+EVENTS = "text/event-stream; charset=utf-8"
+
+
 class RecordingProvider:
     """`requests` holds the bodies, in order, `headers` what came with them; `looked_up` the headers of the others."""
 
@@ -52,9 +55,12 @@ class RecordingProvider:
                     found = {"object": "list", "data": [{"id": "item_1"}], "has_more": False}
                 elif "/responses/" in self.path:
                     found = {**STORED, "model": "recorder-1", "output": []}
-                answer = json.dumps(found).encode()
+                answer, answer_type = json.dumps(found).encode(), "application/json"
+                if "stream=true" in self.path:
+                    done = {"type": "response.completed", "sequence_number": 8, "response": found}
+                    answer, answer_type = b"event: response.completed\ndata: %s\n\n" % json.dumps(done).encode(), EVENTS
                 self.send_response(429 if refused else 200)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type", answer_type)
                 self.send_header("content-length", str(len(answer)))
                 self.send_header("retry-after", "7")
                 self.send_header("set-cookie", "secret=1")

@@ -121,6 +121,24 @@ def test_what_openai_keeps_is_asked_for_there(sdk: openai.OpenAI, provider: Reco
     assert "DELETE /v1/responses/resp_recorded" in provider.paths
 
 
+def test_the_stream_of_a_response_that_openai_keeps_goes_on_where_it_broke_off(
+    sdk: openai.OpenAI, provider: RecordingProvider
+) -> None:
+    response = sdk.responses.create(model="gpt", input="a stream to go on with")
+    (event,) = sdk.responses.retrieve(response.id, stream=True, starting_after=7)
+    assert (event.type, event.sequence_number) == ("response.completed", 8)
+    (path,) = [path for path in provider.paths if "stream=true" in path]
+    assert path.startswith("GET /v1/responses/resp_recorded?")
+    assert "starting_after=7" in path
+
+
+def test_a_response_that_is_kept_here_is_read_as_a_whole(sdk: openai.OpenAI) -> None:
+    response = sdk.responses.create(model="recorded", input="keep it whole", store=True)
+    with pytest.raises(openai.BadRequestError, match="without 'stream'") as refused:
+        list(sdk.responses.retrieve(response.id, stream=True))
+    assert refused.value.param == "stream"
+
+
 @pytest.mark.parametrize("path", ["/openai/v1/responses/", "/openai/responses/", "/v1/responses/", "/responses/"])
 def test_no_path_leads_around_who_owns_a_response(
     sdk: openai.OpenAI, new_key: Callable[..., str], gateway: RunningGateway, path: str, provider: RecordingProvider
