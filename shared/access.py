@@ -11,7 +11,17 @@ from shared.model_names import fits, provider_told_by
 _EVERY_MODEL = {"all-proxy-models", "all-team-models", "*"}
 _LLM_ROUTES = (
     *("/v1/*", "/v2/rerank", "/v1beta/*", "/openai/*", "/engines/*", "/models", "/models/*", "/chat/*", "/completions"),
-    *("/embeddings", "/moderations", "/images/*", "/audio/*", "/rerank", "/responses", "/responses/*", "/realtime"),
+    *(
+        "/embeddings",
+        "/moderations",
+        "/images/*",
+        "/audio/*",
+        "/rerank",
+        "/responses",
+        "/responses/*",
+        "/realtime",
+        "/realtime/*",
+    ),
     *("/files", "/files/*", "/batches", "/batches/*"),
 )
 _ROUTE_GROUPS = {

@@ -29,6 +29,7 @@ from services.edge.objects.paths import ObjectPaths
 from services.edge.objects.requests import ObjectRequests
 from services.edge.objects.upload import MB, FileLimits
 from services.edge.realtime.journey import RealtimeJourney
+from services.edge.realtime.secret import Secrets
 from services.edge.settings import EdgeSettings
 from shared import subjects
 from shared.bodies import BodyHolder
@@ -104,7 +105,8 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         timeout_s=own.request_timeout_s,
         key_header=key_header,
     )
-    realtime = RealtimeJourney(bus, door, exchanges, identities, names, metrics, key_header=key_header)
+    secrets = Secrets(master_key)
+    realtime = RealtimeJourney(bus, door, exchanges, identities, secrets, names, metrics, key_header=key_header)
     app = build_app(
         bus,
         pulse,
@@ -115,6 +117,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         endpoints=table.endpoints,
         wait_until_seen=seen_in(keys),
         wait_until_holder_seen=seen_in(holders),
+        secrets=secrets,
         key_header=key_header,
         max_budget_usd=config.litellm_settings.max_budget or 0.0,
         team_keys_count_for_users=config.general_settings.apply_user_budget_to_team_keys,

@@ -29,6 +29,8 @@ from services.edge.model_details.model_names import ModelNames
 from services.edge.model_details.token_counter import token_counter_routes
 from services.edge.objects.lists import list_routes
 from services.edge.objects.paths import ENDPOINTS as OBJECTS
+from services.edge.realtime.client_secrets import client_secret_routes
+from services.edge.realtime.secret import Secrets
 from services.edge.stored_responses import stored_response_routes
 from shared.access import refusal_of_key
 from shared.bus import Bus
@@ -50,6 +52,7 @@ def build_app(
     endpoints: Iterable[Endpoint],
     wait_until_seen: WaitUntilSeen,
     wait_until_holder_seen: WaitUntilSeen,
+    secrets: Secrets,
     key_header: bytes | None,
     max_budget_usd: float,
     team_keys_count_for_users: bool = False,
@@ -96,6 +99,7 @@ def build_app(
 
     app.include_router(health_routes(bus, pulse))
     app.include_router(stored_response_routes(bus, key_of))
+    app.include_router(client_secret_routes(secrets, names, key_of))
     app.include_router(list_routes(bus, key_of))
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))

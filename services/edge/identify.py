@@ -75,6 +75,23 @@ class Identities:
             param="key",
         )
 
+    def by_token(self, token: str) -> Key | None:
+        """Return the key that a token stands for, None for the master key's "".
+
+        Raises:
+            AuthenticationFailed: it was deleted.
+        """
+        if not token:
+            return None
+        found = self._keys.get(token)
+        if found is None:
+            raise AuthenticationFailed(
+                "Authentication Error, the key of the client secret was deleted.",
+                type="token_not_found_in_db",
+                param="key",
+            )
+        return found
+
     def token(self, name: str) -> str:
         """Return the token of a key that is given as itself, or as the SHA-256 of one of its secrets."""
         secret = as_token(name)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from services.edge.calls.endpoint import Endpoint
 from services.edge.peeks.anything import peek_any_form, peek_anything
+from shared.errors import InvalidRequest
 from shared.pass_through import CALL_TYPE
 
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
@@ -18,6 +19,13 @@ _CLIENT_HEADERS = (
     *(b"anthropic-version", b"anthropic-beta", b"openai-beta", b"x-goog-api-client"),
 )
 """What of the client's headers goes on: no credential, no cookie, nothing of the connection."""
+
+_GIVES_SECRETS = re.compile(
+    r"/realtime(?:/|$)|/auth_?tokens|/auth/grant|/get[-_]signed[-_]url|/conversation/token|/single-use-token",
+    re.IGNORECASE,
+)
+"""Where providers give out secrets for their own servers: OpenAI and Azure, Google, Deepgram, ElevenLabs. Whoever has
+one goes past this gateway, its limits and budgets."""
 
 _MODEL_IN_PATH = re.compile(r"(?:^|/)(?:models?|deployments|engines)/(?P<model>[^/:?]+)")
 _OURS_IN_QUERY = frozenset(("key", "api_key"))
@@ -36,6 +44,10 @@ class Target(NamedTuple):
         """The model that the path names, "" where it names none."""
         found = _MODEL_IN_PATH.search(self.path)
         return unquote(found["model"]) if found else ""
+
+    @property
+    def gives_secrets(self) -> bool:
+        return _GIVES_SECRETS.search(unquote(self.path)) is not None
 
     @property
     def url(self) -> str:
@@ -58,6 +70,14 @@ class PassThrough:
         return Target(
             provider, f"/{target}", urlencode([(name, value) for name, value in kept if name not in _OURS_IN_QUERY])
         )
+
+
+def gives_secrets(target: Target) -> InvalidRequest:
+    return InvalidRequest(
+        f"/{target.provider}{target.path[:200]} is not passed on: a secret that the provider gives out would go past "
+        "this gateway. Open realtime sessions at /v1/realtime, with a key or a secret of /v1/realtime/client_secrets.",
+        param="path",
+    )
 
 
 def endpoint_of(target: Target) -> Endpoint:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from services.edge.calls.endpoint import ObjectRequest
 from services.edge.calls.journey import Journey
-from services.edge.calls.pass_through import METHODS, PassThrough, endpoint_of
+from services.edge.calls.pass_through import METHODS, PassThrough, endpoint_of, gives_secrets
 from services.edge.calls.table import Table
 from services.edge.http.asgi import App, Receive, Scope, Send
 from services.edge.http.cors import Cors
@@ -18,6 +18,7 @@ from services.edge.realtime.journey import RealtimeJourney
 from shared.errors import GatewayError
 from shared.keys import Key
 
+_OWN_SESSIONS = "/openai/v1/realtime/"
 _OWNED = "/responses/"
 """In the path of a response, which belongs to the key that made it: never passed on unread."""
 
@@ -66,7 +67,11 @@ class Front:
                 return
         if scope["type"] == "http" and scope["method"] in METHODS and _OWNED not in scope["path"]:
             target = self._passing.find(scope["path"], scope["raw_path"], scope["query_string"])
-            if target is not None and self._table.find(scope["path"].rstrip("/")) is None:
+            if target is not None and target.gives_secrets:
+                if not scope["path"].startswith(_OWN_SESSIONS):
+                    await send_error(send, gives_secrets(target))
+                    return
+            elif target is not None and self._table.find(scope["path"].rstrip("/")) is None:
                 await self._journey.answer(endpoint_of(target), scope, receive, send, None, target)
                 return
         await self._rest(scope, receive, send)

@@ -34,9 +34,11 @@ class Carrier:
         self._may_say = asyncio.Event()
         exchange.on_credit = self._on_credit
 
-    async def carry(self) -> None:
-        """Until the client leaves, or the session is over."""
+    async def carry(self, begins_with: bytes) -> None:
+        """Until the client leaves, or the session is over. `begins_with` is said before all that the client says."""
         loop = asyncio.get_running_loop()
+        if begins_with:
+            self._pass_on(begins_with)
         listening = loop.create_task(self._listen())
         telling = loop.create_task(self._tell())
         alive = loop.create_task(self._say_alive())
@@ -62,17 +64,19 @@ class Carrier:
             if text is None:
                 await self._tell_failure(InvalidRequest("Events are JSON in text messages, not in binary ones."))
                 continue
-            message = text.encode()
-            for frame in frames.message_frames(self._number, message):
-                try:
-                    self._bus.publish(self._subject, frame)
-                except BusError as error:
-                    self._exchange.fail(Unavailable(f"the message bus is away: {error}", retry_after_s=1))
-                self._number += 1
-            self._said_bytes += len(message)
+            self._pass_on(text.encode())
             while self._said_bytes - self._taken_bytes > WINDOW_BYTES:
                 self._may_say.clear()
                 await self._may_say.wait()
+
+    def _pass_on(self, message: bytes) -> None:
+        for frame in frames.message_frames(self._number, message):
+            try:
+                self._bus.publish(self._subject, frame)
+            except BusError as error:
+                self._exchange.fail(Unavailable(f"the message bus is away: {error}", retry_after_s=1))
+            self._number += 1
+        self._said_bytes += len(message)
 
     async def _tell(self) -> None:
         """Pass on what the provider says; return when the client was told that it is over."""

@@ -13,7 +13,10 @@ BETA_HEADER = b"openai-beta"
 
 
 class Opening(NamedTuple):
-    """`headers` are those of a request that says the same without subprotocols; `subprotocol` is to be accepted."""
+    """`headers` are those of a request that says the same without subprotocols; `subprotocol` is to be accepted.
+
+    `model` is "" where only a client secret can tell it.
+    """
 
     model: str
     headers: dict[bytes, bytes]
@@ -26,7 +29,7 @@ def opening_of(headers: Mapping[bytes, bytes], query: bytes, subprotocols: Seque
     https://platform.openai.com/docs/guides/realtime-websocket
 
     Raises:
-        InvalidRequest: no model, or another kind of session than there is.
+        InvalidRequest: another kind of session than there is.
     """
     asked = dict(parse_qsl(query.decode("latin-1")))
     if asked.get("intent", "conversation") != "conversation":
@@ -41,8 +44,6 @@ def opening_of(headers: Mapping[bytes, bytes], query: bytes, subprotocols: Seque
             param="call_id",
         )
     model = asked.get("model") or asked.get("deployment") or ""
-    if not model:
-        raise InvalidRequest("/realtime: add ?model= to the address.", param="model")
     found = dict(headers)
     for name in subprotocols:
         if name.startswith(_KEY_PREFIX) and b"authorization" not in found:

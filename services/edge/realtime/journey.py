@@ -1,6 +1,7 @@
 """A realtime session through edge: identify, ask policy, accept the WebSocket, and carry what either side says."""
 
 import time
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -18,17 +19,27 @@ from services.edge.peeks.peek import Peek
 from services.edge.realtime.carry import Carrier
 from services.edge.realtime.endpoint import REALTIME
 from services.edge.realtime.handshake import Opening, opening_of
+from services.edge.realtime.secret import PREFIX, Secrets
 from shared import frames
 from shared.bus import Bus
 from shared.calls import Admit
-from shared.errors import GatewayError, NotFound, Unavailable
+from shared.errors import GatewayError, InvalidRequest, NotFound, Unavailable
 from shared.ids import new_id
+from shared.keys import Key
 from shared.realtime import SESSION_S
 
 log = structlog.get_logger()
 
 _NO_BODY = b"{}"
 _SWITCHING = 101
+
+
+class _Caller(NamedTuple):
+    """`begins_with` is an event that is said before all that the client says, b"" for none."""
+
+    key: Key | None
+    model: str
+    begins_with: bytes
 
 
 class RealtimeJourney:
@@ -40,6 +51,7 @@ class RealtimeJourney:
         door: Door,
         exchanges: Exchanges,
         identities: Identities,
+        secrets: Secrets,
         names: ModelNames,
         metrics: Metrics,
         *,
@@ -49,6 +61,7 @@ class RealtimeJourney:
         self._door = door
         self._exchanges = exchanges
         self._identities = identities
+        self._secrets = secrets
         self._names = names
         self._metrics = metrics
         self._key_header = key_header
@@ -65,8 +78,9 @@ class RealtimeJourney:
             if scope["path"].rstrip("/") not in REALTIME.paths:
                 raise NotFound(f"{scope['path']}: there is no WebSocket; realtime sessions are at /v1/realtime")
             opening = opening_of(headers, scope["query_string"], scope["subprotocols"])
-            model = opening.model
-            request = self._request(scope, opening, request_id)
+            caller = self._caller(opening)
+            model = caller.model
+            request = self._request(scope, opening, caller, request_id)
             exchange = self._exchanges.open(request_id, SESSION_S)
             self._door.ask(request, _NO_BODY)
             head = await self._head(exchange)
@@ -74,7 +88,7 @@ class RealtimeJourney:
             await send(
                 {"type": "websocket.accept", "subprotocol": opening.subprotocol, "headers": _told(head, request)}
             )
-            await Carrier(self._bus, exchange, request_id, receive, send).carry()
+            await Carrier(self._bus, exchange, request_id, receive, send).carry(caller.begins_with)
         except GatewayError as failure:
             status = failure.status
             await _refuse(send, failure, request_id, headers)
@@ -90,24 +104,46 @@ class RealtimeJourney:
             self._metrics.in_flight -= 1
             self._metrics.count(model, status, time.perf_counter() - began)
 
-    def _request(self, scope: Scope, opening: Opening, request_id: str) -> Admit:
+    def _caller(self, opening: Opening) -> _Caller:
+        """Return who opens a session, by a key or by a secret that a key has made.
+
+        Raises:
+            AuthenticationFailed: it is neither.
+            InvalidRequest: no model, or another one than the secret is for.
+        """
+        given, model, begins_with = key_in(opening.headers, self._key_header), opening.model, b""
+        if given.startswith(PREFIX):
+            grant = self._secrets.unseal(given, time.time())
+            key = self._identities.by_token(grant.key)
+            if model not in ("", grant.model):
+                raise InvalidRequest(f"/realtime: the client secret is for the model '{grant.model}'.", param="model")
+            model = grant.model
+            if grant.session:
+                begins_with = b'{"type":"session.update","session":' + grant.session + b"}"
+        else:
+            key = self._identities.of(given)
+        if not model:
+            raise InvalidRequest("/realtime: add ?model= to the address.", param="model")
+        return _Caller(key, model, begins_with)
+
+    def _request(self, scope: Scope, opening: Opening, caller: _Caller, request_id: str) -> Admit:
         """Return what is asked of policy.
 
         Raises:
             GatewayError: it can be refused at once.
         """
-        key, access = self._identities.of(key_in(opening.headers, self._key_header)), self._names.access
+        key, model, access = caller.key, caller.model, self._names.access
         request = admit_of(
             REALTIME,
             scope["path"].rstrip("/"),
             opening.headers,
             request_id,
             key,
-            Peek(opening.model, 0),
+            Peek(model, 0),
             wishes_in(opening.headers),
             edge=self._bus.process,
-            model=opening.model,
-            group=self._names.group_of(opening.model, access.aliases_of(key)),
+            model=model,
+            group=self._names.group_of(model, access.aliases_of(key)),
             tags=access.tags_of(key),
             content_type="",
             body_bytes=len(_NO_BODY),

@@ -14,6 +14,7 @@ from services.edge.identify import Identities
 from services.edge.metrics import Metrics
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
+from services.edge.realtime.secret import Secrets
 from shared.bus import Bus, Outbox
 from shared.bus.client import FastClient
 from shared.config import parse_config
@@ -59,6 +60,7 @@ def app() -> FastAPI:
         endpoints=ENDPOINTS,
         wait_until_seen=seen,
         wait_until_holder_seen=seen,
+        secrets=Secrets("sk-master"),
         key_header=None,
         max_budget_usd=0.0,
         version="1.2.3",

@@ -75,3 +75,31 @@ def test_the_files_of_a_form_are_no_text() -> None:
     fields = (Field("model", b"m"), Field("purpose", b"batch"), Field("file", bytes(10_000), "a.jsonl"))
     found = peek_any_form(fields, 10_100)
     assert (found.model, found.images, found.text_bytes < 100) == ("m", 1, True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openai/v1/realtime/client_secrets",
+        "/azure/openai/realtime/sessions",
+        "/azure/openai/v1/Realtime/calls",
+        "/openai/v1/realtime",
+        "/openai/v1/real%74ime/client_secrets",
+        "/gemini/v1alpha/auth_tokens",
+        "/deepgram/v1/auth/grant",
+        "/elevenlabs/v1/convai/conversation/get-signed-url",
+        "/elevenlabs/v1/single-use-token/realtime_scribe",
+    ],
+)
+def test_where_a_provider_gives_out_secrets_is_known(path: str) -> None:
+    providers = frozenset(("openai", "azure", "gemini", "deepgram", "elevenlabs"))
+    target = PassThrough(providers).find(path, path.encode(), b"")
+    assert target is not None
+    assert target.gives_secrets
+
+
+def test_other_paths_give_none() -> None:
+    for path in ("/openai/v1/chat/completions", "/gemini/v1beta/models/m:countTokens", "/openai/v1/realtimes"):
+        target = PassThrough(frozenset(("openai", "gemini"))).find(path, path.encode(), b"")
+        assert target is not None
+        assert not target.gives_secrets

@@ -1,0 +1,129 @@
+"""POST /v1/realtime/client_secrets: a secret for a browser; and what is refused, as it would go past the gateway."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+from fastapi import APIRouter, Request
+
+from services.edge.model_details.model_names import ModelNames, some_of
+from services.edge.realtime.secret import SECONDS_LEAST, SECONDS_MOST, SECONDS_USUAL, Grant, Secrets
+from shared.errors import GatewayError, InvalidRequest
+from shared.ids import new_id
+from shared.keys import Key
+
+KeyOf = Callable[[Mapping[bytes, bytes], str], Key | None]
+_PREFIXES = ("/v1/realtime", "/realtime", "/openai/v1/realtime")
+BODY_MAX_BYTES = 64 * 1024
+
+
+class _After(msgspec.Struct):
+    anchor: str = "created_at"
+    seconds: int = SECONDS_USUAL
+
+
+class _Asked(msgspec.Struct):
+    """OpenAI's present form; the first one has the session's fields on top, and `model` among them."""
+
+    session: dict[str, Any] | None = None
+    expires_after: _After | None = None
+    model: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Asked).decode
+
+
+def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> APIRouter:
+    """`key_of(headers, route)` returns the caller's key, None for the master, or raises."""
+    router = APIRouter(tags=["realtime"])
+
+    async def made(request: Request, session_of: Callable[[_Asked, bytes], dict[str, Any]]) -> tuple[Grant, Any, str]:
+        key = key_of(dict(request.scope["headers"]), request.url.path)
+        body = await request.body()
+        asked = _read(body)
+        session = session_of(asked, body)
+        model = _checked(session, names, key)
+        after = asked.expires_after or _After()
+        if after.anchor != "created_at" or not SECONDS_LEAST <= after.seconds <= SECONDS_MOST:
+            raise InvalidRequest(
+                f"expires_after must be {{'anchor': 'created_at', 'seconds': {SECONDS_LEAST} to {SECONDS_MOST}}}.",
+                param="expires_after",
+            )
+        begins_with = {name: value for name, value in session.items() if name not in ("model", "type")}
+        said = orjson.dumps({"type": "realtime", **begins_with} if "type" in session else begins_with)
+        expires_s = int(time.time()) + after.seconds
+        grant = Grant("" if key is None else key.token, model, expires_s, said if begins_with else b"")
+        return grant, session, secrets.seal(grant)
+
+    for prefix in _PREFIXES:
+        shown = prefix == _PREFIXES[0]
+
+        @router.post(
+            f"{prefix}/client_secrets",
+            summary="A secret to open sessions with, for a browser",
+            include_in_schema=shown,
+        )
+        async def client_secrets(request: Request) -> dict[str, Any]:
+            grant, session, secret = await made(request, lambda asked, _: asked.session or {})
+            return {"value": secret, "expires_at": grant.expires_s, "session": _shown(session)}
+
+        @router.post(f"{prefix}/sessions", summary="The same in OpenAI's first form", include_in_schema=shown)
+        async def sessions(request: Request) -> dict[str, Any]:
+            grant, session, secret = await made(request, lambda _, body: _fields(body))
+            told = {"value": secret, "expires_at": grant.expires_s}
+            return {**_shown(session), "client_secret": told}
+
+        @router.post(f"{prefix}/{{path:path}}", include_in_schema=False)
+        async def past_the_gateway(path: str, request: Request) -> None:
+            key_of(dict(request.scope["headers"]), request.url.path)
+            raise InvalidRequest(
+                f"/realtime/{path}: calls over WebRTC or SIP, translations and transcriptions go past the gateway, "
+                "where nobody could hold them to a budget. Open a session over a WebSocket at /v1/realtime, by key or "
+                "a secret of /v1/realtime/client_secrets.",
+                param="path",
+            )
+
+    return router
+
+
+def _read(body: bytes) -> _Asked:
+    if len(body) > BODY_MAX_BYTES:
+        raise InvalidRequest(f"The body must have at most {BODY_MAX_BYTES} bytes.", param="request_body")
+    try:
+        return _decode(body or b"{}")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequest(f"The body cannot be read: {error}", param="request_body") from error
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = orjson.loads(body or b"{}")
+    return {name: value for name, value in fields.items() if name not in ("session", "expires_after")}
+
+
+def _checked(session: dict[str, Any], names: ModelNames, key: Key | None) -> str:
+    """Return the model of a session that the key may open.
+
+    Raises:
+        GatewayError
+    """
+    if session.get("type", "realtime") != "realtime":
+        raise InvalidRequest("Only sessions of type 'realtime' are served.", param="session.type")
+    model = session.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("Missing required parameter: 'session.model'.", param="session.model")
+    group = names.group_of(model, names.access.aliases_of(key))
+    refusal: GatewayError | None = names.access.model_refusal(key, "", group, model)
+    if refusal is not None:
+        raise refusal
+    if not names.serves(group):
+        raise InvalidRequest(
+            f"Invalid model name passed in model={model[:200]}. Available: {some_of(names.usable_by(key))}.",
+            param="session.model",
+        )
+    return model
+
+
+def _shown(session: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "realtime", **session, "object": "realtime.session", "id": new_id("sess")}
