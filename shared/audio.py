@@ -37,3 +37,22 @@ def _pcm_bytes_per_s(audio: bytes) -> int | None:
             return file.getframerate() * file.getnchannels() * file.getsampwidth() or None
     except (wave.Error, EOFError):
         return None
+
+
+HEARD_TOKENS_PER_S = 30
+"""A second of audio is 10 tokens to OpenAI's realtime models, 17 to its transcription models and 32 to Gemini's."""
+WRITTEN_TOKENS_PER_S = 20
+WRITTEN_TOKENS_AROUND = 500
+
+
+def heard_units(milliseconds: int, *, least_ms: int = 0) -> tuple[tuple[str, int], ...]:
+    """Return the most that hearing so much sound uses, by classes of shared.usage, whichever of them has a price.
+
+    `least_ms` is what a shorter recording is billed as.
+    """
+    seconds = -(-milliseconds // 1000)
+    return (
+        ("audio_input_ms", max(milliseconds, least_ms)),
+        ("audio_input", seconds * HEARD_TOKENS_PER_S),
+        ("output", WRITTEN_TOKENS_AROUND + seconds * WRITTEN_TOKENS_PER_S),
+    )

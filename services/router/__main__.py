@@ -51,7 +51,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         prices.row_for(deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=time.time())
     async with calls as transports:
         own = config.general_settings.meterhouse
-        sessions = Sessions(bus, transports, silence_s=own.admission_timeout_s)
+        sessions = Sessions(bus, transports, models, silence_s=own.admission_timeout_s)
         await sessions.start()
         completer = Completer(
             bus,

@@ -39,7 +39,9 @@ def usual(speaker: RealtimeServer) -> Iterator[None]:
 @contextlib.contextmanager
 def started(directory: Path, speaker: RealtimeServer) -> Iterator[RunningGateway]:
     spoken = {"model": "openai/gpt-realtime", "api_base": speaker.url, "api_key": speaker.key}
-    config = {"model_list": [{"model_name": "talk", "litellm_params": spoken}]}
+    scribe = {**spoken, "model": "openai/whisper-1"}
+    models = {"talk": spoken, "scribe": scribe}
+    config = {"model_list": [{"model_name": name, "litellm_params": params} for name, params in models.items()]}
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     running = RunningGateway(directory, "--config", "config.yaml")
     try:
@@ -147,6 +149,48 @@ def test_a_turn_is_answered_by_a_response_that_was_admitted(
     say(session, "response.create")
     hear(session, "response.done")
     assert len(speaker.events("response.create")) == before + 2, "who wants no answers to turns gets none"
+
+
+def test_what_is_heard_is_transcribed_by_a_model_that_is_admitted_and_priced_by_itself(
+    gateway: RunningGateway, opened: Callable[[str], ClientConnection]
+) -> None:
+    key = new_key(gateway, max_budget=5)
+    session = opened(key["key"])
+    hear(session, "session.created")
+    for model in ("whisper-1", "nobody"):
+        transcription = {"input": {"transcription": {"model": model}}}
+        say(session, "session.update", session={"type": "realtime", "audio": transcription})
+        assert "model_list" in hear(session, "error")["error"]["message"]
+    heard = {"transcription": {"model": "scribe"}, "turn_detection": None}
+    say(session, "session.update", session={"type": "realtime", "audio": {"input": heard}})
+    shown = hear(session, "session.updated")["session"]["audio"]["input"]
+    assert shown["transcription"]["model"] == "whisper-1"
+    for _ in range(80):  # 32 seconds: more than one stretch
+        say(session, "input_audio_buffer.append", audio=SPEECH)
+    say(session, "input_audio_buffer.commit")
+    assert hear(session, "conversation.item.input_audio_transcription.completed")["usage"]["seconds"] == 32
+    session.close()
+    found = until(
+        lambda: [*rows(gateway, key["token"], "atranscription")][1:] and rows(gateway, key["token"], "atranscription")
+    )
+    assert sum(row["spend"] for row in found) == pytest.approx(32 * 0.0001)
+    assert {row["model_group"] for row in found} == {"scribe"}
+
+
+def test_transcription_keeps_to_the_models_and_the_budget_of_its_key(
+    gateway: RunningGateway, opened: Callable[[str], ClientConnection]
+) -> None:
+    heard = {"transcription": {"model": "scribe"}, "turn_detection": None}
+    update = {"type": "realtime", "audio": {"input": heard}}
+    for fields, kind in (
+        ({"models": ["talk"]}, "key_model_access_denied"),
+        ({"max_budget": 0.0005}, "budget_exceeded"),
+    ):
+        session = opened(new_key(gateway, **fields)["key"])
+        say(session, "session.update", session=update)
+        say(session, "input_audio_buffer.append", audio=SPEECH)
+        errors, code = end_of(session)
+        assert (errors[-1]["type"], code) == (kind, 1008)
 
 
 def test_a_response_that_nobody_asked_for_is_cancelled_and_charged(

@@ -190,19 +190,27 @@ class _Session:
             await self._say("input_audio_buffer.speech_started", audio_start_ms=began, item_id="item_s")
         elif not sound.strip(b"\0") and self._speech_from is not None:
             await self._say("input_audio_buffer.speech_stopped", audio_end_ms=began, item_id="item_s")
-            self._read_tokens += (began - self._speech_from) // 100
-            self._speech_from = None
-            await self._committed()
+            heard_ms, self._speech_from = began - self._speech_from, None
+            self._read_tokens += heard_ms // 100
+            await self._committed(heard_ms)
             if self._detection.get("create_response") or self._server.stubborn:
                 await self._on_response_create({"response": {}})
 
     async def _on_input_audio_buffer_commit(self, event: dict[str, Any]) -> None:
         self._read_tokens += self._bytes // PCM_BYTES_PER_MS // 100
-        await self._committed()
+        await self._committed(self._bytes // PCM_BYTES_PER_MS)
 
-    async def _committed(self) -> None:
+    async def _committed(self, heard_ms: int) -> None:
         self._bytes = 0
-        await self._say("input_audio_buffer.committed", previous_item_id=None, item_id=f"item_{next(self._ids)}")
+        item = f"item_{next(self._ids)}"
+        await self._say("input_audio_buffer.committed", previous_item_id=None, item_id=item)
+        audio = self._session["audio"]
+        assert isinstance(audio, dict)
+        transcription = audio["input"].get("transcription")
+        if transcription is not None and transcription["model"] == "whisper-1":
+            usage = {"type": "duration", "seconds": -(-heard_ms // 1_000)}
+            place = {"item_id": item, "content_index": 0, "transcript": "word"}
+            await self._say("conversation.item.input_audio_transcription.completed", **place, usage=usage)
 
     async def _on_response_create(self, event: dict[str, Any]) -> None:
         if self._active is not None and not self._active.done():

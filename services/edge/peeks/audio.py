@@ -5,7 +5,7 @@ import msgspec
 from services.edge.peeks.form import is_true, ours_in, required, texts_bytes
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.peek import Ours, Peek, peek_of
-from shared.audio import duration_bound_ms
+from shared.audio import duration_bound_ms, heard_units
 from shared.errors import InvalidRequest
 from shared.forms import Field
 
@@ -16,10 +16,6 @@ TRANSLATIONS = "/audio/translations"
 SPOKEN_TOKENS_PER_CHARACTER = 30
 """A minute of speech has 1,250 tokens and, at the slowest that can be asked for, hardly fewer than 150 characters."""
 SPOKEN_TOKENS_AROUND = 2_000
-HEARD_TOKENS_PER_S = 30
-"""A second of audio is 10 tokens to OpenAI's realtime models, 17 to its transcription models and 32 to Gemini's."""
-WRITTEN_TOKENS_PER_S = 20
-WRITTEN_TOKENS_AROUND = 500
 LEAST_MS = 10_000
 """What a shorter recording is billed as at Groq. https://console.groq.com/docs/speech-to-text"""
 
@@ -67,16 +63,10 @@ def peek_translation(fields: tuple[Field, ...], _: int) -> Peek:
 def _listening(fields: tuple[Field, ...], route: str) -> Peek:
     audio = required(fields, "file", route=route)
     milliseconds = duration_bound_ms(audio.value)
-    seconds = -(-milliseconds // 1000)
-    billed = max(milliseconds, LEAST_MS)
     return peek_of(
         ours_in(fields, route),
         route,
         texts_bytes(fields),
         stream=is_true(fields, "stream"),
-        units=(
-            ("audio_input_ms", billed),
-            ("audio_input", seconds * HEARD_TOKENS_PER_S),
-            ("output", WRITTEN_TOKENS_AROUND + seconds * WRITTEN_TOKENS_PER_S),
-        ),
+        units=heard_units(milliseconds, least_ms=LEAST_MS),
     )

@@ -105,10 +105,15 @@ class Allowed(NamedTuple):
 
 
 class SessionUpdate(NamedTuple):
-    """`answers_turns`: whether the client wants a response after each turn that is heard; None: it does not say."""
+    """`answers_turns`: whether the client wants a response after each turn that is heard; None: it does not say.
+
+    `transcription` is set by what is returned, where the client sets one: its `model` is the client's name still.
+    """
 
     session: dict[str, Any]
     answers_turns: bool | None
+    transcription: dict[str, Any] | None = None
+    sets_transcription: bool = False
 
 
 def session_update(session: dict[str, Any], event: Event, allowed: Allowed) -> SessionUpdate:
@@ -130,11 +135,11 @@ def session_update(session: dict[str, Any], event: Event, allowed: Allowed) -> S
             param="session.model",
             event_id=event.event_id,
         )
-    _no_transcription(session, event)
+    transcription = _transcription(session, event, allowed)
     check_terms(session, "session", event, allowed)
     place, detection = turn_detection_of(session)
     if not isinstance(detection, dict):
-        return SessionUpdate(session, False if place is not None else None)
+        return SessionUpdate(session, False if place is not None else None, *transcription)
     if detection.get("idle_timeout_ms") is not None:
         raise BadEvent(
             "idle_timeout_ms would have the provider answer by itself, which no budget could stop; leave it out.",
@@ -143,7 +148,7 @@ def session_update(session: dict[str, Any], event: Event, allowed: Allowed) -> S
         )
     assert place is not None, "it was found somewhere"
     place["turn_detection"] = {**detection, "create_response": False}
-    return SessionUpdate(session, detection.get("create_response") is not False)
+    return SessionUpdate(session, detection.get("create_response") is not False, *transcription)
 
 
 def check_terms(terms: dict[str, Any], where: str, event: Event, allowed: Allowed) -> None:
@@ -197,16 +202,34 @@ def has_sound(item: dict[str, Any]) -> bool:
     )
 
 
-def _no_transcription(session: dict[str, Any], event: Event) -> None:
+def _transcription(session: dict[str, Any], event: Event, allowed: Allowed) -> tuple[dict[str, Any] | None, bool]:
+    """Return what the client sets of the transcription of what is heard, and whether it sets it at all.
+
+    Raises:
+        BadEvent
+    """
     audio = session.get("audio")
     heard = audio.get("input") if isinstance(audio, dict) else None
-    wanted = heard.get("transcription") if isinstance(heard, dict) else None
-    if wanted is None:
-        wanted = session.get("input_audio_transcription")
-    if wanted is not None:
+    if isinstance(audio, dict) and isinstance(heard, dict) and "transcription" in heard:
+        place, name = dict(heard), "transcription"
+        session["audio"] = {**audio, "input": place}
+    elif "input_audio_transcription" in session:
+        place, name = session, "input_audio_transcription"
+    else:
+        return None, False
+    if place[name] is None:
+        return None, True
+    if not isinstance(place[name], dict) or not isinstance(place[name].get("model"), str):
         raise BadEvent(
-            "Transcription of what is heard is not served in a session: it is another model's work, which nothing is "
-            "held for. Leave it out, or send recordings to /v1/audio/transcriptions.",
-            param="session.audio.input.transcription",
+            "A transcription must be an object with a model.",
+            param="session.audio.input.transcription.model",
             event_id=event.event_id,
         )
+    if allowed.held and place[name].get("prompt"):
+        raise BadEvent(
+            "A prompt for the transcription cannot be held to a budget: it is read with each turn. Leave it out.",
+            param="session.audio.input.transcription.prompt",
+            event_id=event.event_id,
+        )
+    place[name] = dict(place[name])
+    return place[name], True

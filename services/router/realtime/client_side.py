@@ -14,7 +14,9 @@ from services.router.realtime.client_events import BadEvent, Event
 from services.router.realtime.inbox import GONE, Inbox
 from services.router.realtime.responses import RESPONSE_S, RESPONSE_TOKENS_MAX
 from services.router.realtime.state import BAD_GATEWAY, REFUSED, Ended, State
+from services.router.realtime.transcripts import CALL_TYPE, STRETCH_MS, Transcripts
 from services.router.transport.socket import SocketClosed
+from shared.audio import heard_units
 from shared.calls import BODY_INLINE_MAX, REALTIME_RESPONSE, Admit
 from shared.errors import GatewayError, ProviderFailed
 from shared.frames import Close
@@ -31,10 +33,11 @@ _ENDING_STATUS = (401, 403)
 
 
 class ClientSide:
-    def __init__(self, state: State, inbox: Inbox, admissions: Admissions) -> None:
+    def __init__(self, state: State, inbox: Inbox, admissions: Admissions, transcripts: Transcripts) -> None:
         self._state = state
         self._inbox = inbox
         self._admissions = admissions
+        self._transcripts = transcripts
 
     async def hear(self) -> None:
         """Until the client is gone, or the session is over."""
@@ -92,7 +95,10 @@ class ClientSide:
             message = await self._item(client_events.fields_of(message, event), event)
         elif kind == client_events.APPEND:
             self._no_sound(event)
-            state.context.buffered(max(0, len(bytes(memoryview(event.audio))) - 2))
+            characters = max(0, len(bytes(memoryview(event.audio))) - 2)
+            while self._transcripts.needs(state.context.heard_ms(characters)):
+                await self._cover_stretch(event)
+            state.context.buffered(characters)
         elif kind == client_events.COMMIT:
             state.client_commits += 1
         await state.socket.send(message)
@@ -101,6 +107,11 @@ class ClientSide:
         state = self._state
         update = client_events.session_update(client_events.part_of(fields, "session", event), event, state.allowed)
         session = update.session
+        if update.transcription is not None:
+            self._no_sound(event)
+            update.transcription["model"] = self._transcripts.begin(update.transcription["model"])
+        elif update.sets_transcription:
+            self._transcripts.end()
         if state.guardrails:
             said: dict[str, Any] = {name: session[name] for name in _EXAMINED if name in session}
             session = {**session, **(await self._examined(said))}
@@ -151,13 +162,38 @@ class ClientSide:
             body_bytes=len(body),
             session=(state.router, state.id),
         )
+        await self._ask(request, body, event)
+
+    async def _cover_stretch(self, event: Event) -> None:
+        """Have policy admit the transcription of a further stretch of what is heard.
+
+        Raises:
+            GatewayError: it is refused, and what was said is not passed on.
+        """
+        state, model = self._state, self._transcripts.model
+        request = msgspec.structs.replace(
+            self._request(),
+            call_type=CALL_TYPE,
+            model=model,
+            group=model,
+            units=heard_units(STRETCH_MS),
+            received_ms=time.time_ns() // 1_000_000,
+            session=(state.router, state.id),
+        )
+        await self._ask(request, b"{}", event)
+
+    async def _ask(self, request: Admit, body: bytes, event: Event) -> None:
+        """Have policy admit a part of the session.
+
+        Raises:
+            GatewayError: it is refused, and the session goes on, unless that holds for all of it.
+        """
+        state = self._state
         failure = await self._admissions.ask(request, body, state.job.call.partition, event.event_id)
         if failure is None:
             return
         if failure.type == "budget_exceeded" or failure.status in _ENDING_STATUS:
-            state.tell_failure(failure, event.event_id)
             state.end(Ended(Close(REFUSED, failure.type)))
-            return
         raise failure
 
     async def _examined(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -73,14 +73,19 @@ class Context:
             self._spoken.append(max(0, at_ms - self._started_ms))
             self._started_ms = None
 
-    def committed(self) -> None:
-        """What is in the buffer becomes an item: the turn that was heard in it, or all of it."""
+    def heard_ms(self, characters: int) -> int:
+        """Return how long so many characters of sound in base64 are."""
+        return -(-_sound_bytes(characters) // self.bytes_per_ms)
+
+    def committed(self) -> int:
+        """What is in the buffer becomes an item: the turn that was heard in it, or all of it. Return its length."""
         if self._spoken:
             heard_ms = self._spoken.pop(0)
             self._buffered = 0
         else:
             heard_ms, self._buffered = -(-self._buffered // self.bytes_per_ms), 0
         self.tokens += heard_ms // HEARD_MS + 1 + ITEM_TOKENS
+        return heard_ms
 
     @property
     def mark(self) -> "Mark":

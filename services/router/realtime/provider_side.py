@@ -12,6 +12,7 @@ from services.router.realtime.context import bytes_per_ms
 from services.router.realtime.responses import Responses
 from services.router.realtime.server_events import ServerEvent
 from services.router.realtime.state import BAD_GATEWAY, Ended, State
+from services.router.realtime.transcripts import Transcripts
 from services.router.realtime.turns import as_asked, first_update
 from services.router.transport.socket import SocketClosed
 from shared.errors import GatewayError, ProviderFailed
@@ -22,10 +23,17 @@ log = structlog.get_logger()
 
 
 class ProviderSide:
-    def __init__(self, state: State, responses: Responses, answer_turn: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        state: State,
+        responses: Responses,
+        transcripts: Transcripts,
+        answer_turn: Callable[[], Awaitable[None]],
+    ) -> None:
         """`answer_turn` makes the response that the client wants after a turn."""
         self._state = state
         self._responses = responses
+        self._transcripts = transcripts
         self._answer_turn = answer_turn
         self._answering: set[asyncio.Future[None]] = set()
 
@@ -123,10 +131,12 @@ class ProviderSide:
             context.speech_began(event.audio_start_ms)
         elif kind == server_events.SPEECH_STOPPED and event.audio_end_ms is not None:
             context.speech_ended(event.audio_end_ms)
+        elif kind in (server_events.TRANSCRIBED, server_events.NOT_TRANSCRIBED):
+            self._transcripts.told(event.usage)
         elif kind == server_events.CLEARED:
             context.cleared()
         elif kind == server_events.COMMITTED:
-            context.committed()
+            self._transcripts.committed(context.committed())
             if state.client_commits:
                 state.client_commits -= 1
             elif state.answers_turns and not state.is_over:

@@ -14,7 +14,7 @@ from services.router.realtime.response_reader import ResponseReader
 from services.router.realtime.server_events import ServerEvent
 from services.router.realtime.state import BAD_GATEWAY, Ended, State
 from services.router.transport.socket import SocketClosed
-from shared.errors import DeadlinePassed, GatewayError, InvalidRequest, Unavailable
+from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, Unavailable
 from shared.facts import Attempt
 from shared.frames import Close
 from shared.ids import new_id
@@ -49,6 +49,12 @@ class Responses:
         asked = self._admissions.of(job.call.request.request_id)
         if asked is None or state.is_over:
             return _never_sent(Unavailable("the session has ended", retry_after_s=1))
+        if state.deployment.provider in job.call.excluded_providers:
+            full = BudgetExceeded(
+                f"the budget of the provider '{state.deployment.provider}' has no room for the response"
+            )
+            asked.resolve(full)
+            return _never_sent(full)
         state.guardrails = job.call.applied_guardrails
         response = self._admitted(job, asked.event_id or new_id("event"))
         self._waiting.append(response)

@@ -17,6 +17,8 @@ SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
 RESPONSE_CREATED = "response.created"
 RESPONSE_DONE = "response.done"
 ERROR = "error"
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+NOT_TRANSCRIBED = "conversation.item.input_audio_transcription.failed"
 
 TEXTS = frozenset(
     (
@@ -50,6 +52,7 @@ class ServerEvent(msgspec.Struct, frozen=True):
     audio_start_ms: int | None = None
     audio_end_ms: int | None = None
     delta: Any = None
+    usage: Any = None
     response: _Response | None = None
     error: _Error | None = None
 

@@ -14,11 +14,13 @@ from services.router.realtime.inbox import Inbox
 from services.router.realtime.provider_side import ProviderSide
 from services.router.realtime.responses import Responses
 from services.router.realtime.state import Ended, State
+from services.router.realtime.transcripts import CALL_TYPE, Transcripts
 from services.router.transport.socket import Socket
 from shared.bus import Bus
 from shared.deployments import Deployment
 from shared.errors import Unavailable
 from shared.frames import Close
+from shared.model_groups import DeploymentsByName
 from shared.realtime import error_event
 from shared.usage import NOTHING
 
@@ -28,7 +30,14 @@ WIND_UP_S = 3.0
 
 class Session:
     def __init__(
-        self, bus: Bus, job: Job, deployment: Deployment, provider: str, socket: Socket, admissions: Admissions
+        self,
+        bus: Bus,
+        job: Job,
+        deployment: Deployment,
+        provider: str,
+        socket: Socket,
+        admissions: Admissions,
+        deployments: DeploymentsByName,
     ) -> None:
         call = job.call
         self.inbox = Inbox(bus, call.request.edge, call.request.request_id)
@@ -42,11 +51,14 @@ class Session:
             Allowed(call.request.model, call.hold_pico is not None),
         )
         self._responses = Responses(self._state, admissions)
-        self._client = ClientSide(self._state, self.inbox, admissions)
-        self._provider = ProviderSide(self._state, self._responses, self._client.answer_turn)
+        self._transcripts = Transcripts(self._state, admissions, deployments)
+        self._client = ClientSide(self._state, self.inbox, admissions, self._transcripts)
+        self._provider = ProviderSide(self._state, self._responses, self._transcripts, self._client.answer_turn)
 
     async def respond(self, job: Job) -> Ending:
-        """Make a response that policy has admitted, and wait for its end."""
+        """Make a response that policy has admitted, or have a stretch transcribed; return when that is over."""
+        if job.call.request.call_type == CALL_TYPE:
+            return await self._transcripts.admitted(job)
         return await self._responses.respond(job)
 
     async def run(self) -> Ending:
@@ -69,6 +81,7 @@ class Session:
             state.tell(error_event(ended.failure))
         job.answer.muted = job.answer.muted or self.inbox.client_left
         await self._responses.cut_off(provider, WIND_UP_S)
+        self._transcripts.cut_off()
         provider.cancel()
         await state.socket.close()
         unasked = self._responses.unasked_usage

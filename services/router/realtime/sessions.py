@@ -29,6 +29,7 @@ from shared.bus import Bus, Message
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError, Unavailable
 from shared.frames import Head
+from shared.model_groups import DeploymentsByName
 
 log = structlog.get_logger()
 
@@ -39,10 +40,11 @@ SWITCHING = 101
 
 
 class Sessions:
-    def __init__(self, bus: Bus, transports: Transports, *, silence_s: float) -> None:
+    def __init__(self, bus: Bus, transports: Transports, deployments: DeploymentsByName, *, silence_s: float) -> None:
         """`silence_s`: a response of which policy says nothing for so long is not being decided on."""
         self._bus = bus
         self._transports = transports
+        self._deployments = deployments
         self._admissions = Admissions(bus, silence_s=silence_s)
         self._open: dict[str, Session] = {}
 
@@ -63,7 +65,7 @@ class Sessions:
             gone = GatewayError("the client left before the session was open", status=499, type="client_left")
             return failed(gone if job.client_left else _stopped(), deployment)
         request = job.call.request
-        session = Session(self._bus, job, deployment, provider.name, opened, self._admissions)
+        session = Session(self._bus, job, deployment, provider.name, opened, self._admissions, self._deployments)
         self._open[request.request_id] = session
         provider_us = (time.perf_counter_ns() - began_ns) // 1_000
         job.answer.head(Head(SWITCHING, stream_headers(job, deployment)[1:], True, self._bus.process, provider_us), b"")

@@ -35,7 +35,7 @@ async def test_a_router_that_cannot_store_facts_calls_nobody(caller: Caller, ope
             caller.bus,
             Outbox(caller.bus, facts_max=0),
             transports,
-            Sessions(caller.bus, transports, silence_s=1),
+            Sessions(caller.bus, transports, {}, silence_s=1),
             load_providers({}),
             Groups({"m": (of,)}, {}, {}, {}, False, 2),
             Health(allowed_fails=3, cooldown_s=5),

@@ -29,6 +29,30 @@ def updated(session: dict[str, Any], allowed: Allowed = ALLOWED) -> tuple[dict[s
     return update.session, update.answers_turns
 
 
+def transcribed(session: dict[str, Any], *, held: bool = False) -> tuple[dict[str, Any] | None, bool]:
+    update = session_update(session, UPDATE, Allowed("talk", held=held))
+    return update.transcription, update.sets_transcription
+
+
+def test_what_a_client_sets_of_transcription_is_told_in_either_form_of_a_session() -> None:
+    wanted = {"model": "scribe", "language": "de"}
+    assert transcribed({"audio": {"input": {"transcription": wanted}}}) == (wanted, True)
+    assert transcribed({"input_audio_transcription": wanted}) == (wanted, True)
+    assert transcribed({"audio": {"input": {"transcription": None}}}) == (None, True)
+    assert transcribed({"audio": {"input": {}}, "instructions": "a"}) == (None, False)
+    update = session_update({"input_audio_transcription": wanted}, UPDATE, ALLOWED)
+    assert update.transcription is not None
+    update.transcription["model"] = "whisper-1"
+    assert update.session["input_audio_transcription"]["model"] == "whisper-1"
+    assert wanted["model"] == "scribe", "the client's own event is not changed"
+
+
+@pytest.mark.parametrize("wanted", [5, {}, {"model": 5}, {"model": "scribe", "prompt": "names"}])
+def test_a_transcription_that_cannot_be_metered_is_refused(wanted: Any) -> None:
+    with pytest.raises(BadEvent):
+        transcribed({"audio": {"input": {"transcription": wanted}}}, held=True)
+
+
 def test_the_length_of_sound_is_read_without_building_the_event() -> None:
     event = read_event(b'{"type": "input_audio_buffer.append", "event_id": "a", "audio": "AAAA"}')
     assert (event.type, event.event_id, len(bytes(memoryview(event.audio)))) == ("input_audio_buffer.append", "a", 6)
@@ -96,8 +120,6 @@ def test_a_session_keeps_its_model() -> None:
         ),
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "session.tools"),
         ({"prompt": {"id": "pmpt_1"}}, "session.prompt"),
-        ({"audio": {"input": {"transcription": {"model": "whisper-1"}}}}, "session.audio.input.transcription"),
-        ({"input_audio_transcription": {"model": "whisper-1"}}, "session.audio.input.transcription"),
     ],
 )
 def test_what_cannot_be_metered_is_refused(session: dict[str, Any], param: str) -> None:
