@@ -1,29 +1,25 @@
 """Anthropic behind the router: chat completions sent as messages, its answers read back."""
 
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import orjson
 
-from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.answers.sse import SseParser
-from services.router.providers.answers.translated_answer import Framing
+from services.router.providers.answers.translated_answer import Framing, TranslatedAnswer
 from services.router.providers.anthropic.message_answer import MessageAnswer
 from services.router.providers.anthropic.messages import outgoing_count, outgoing_message, with_client_headers
 from services.router.providers.anthropic.request import to_messages
-from services.router.providers.anthropic.response import to_completion
-from services.router.providers.anthropic.stream import StreamTranslator
-from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall, Whole, json_object
+from services.router.providers.anthropic.translator import MessageTranslator
+from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.prepared import Prepared
 from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.prices import own_output_limit
-from shared.usage import Usage, usage_from_anthropic
 
 API_VERSION = "2023-06-01"
 MESSAGES, COUNT = "anthropic_messages", "acount_tokens"
@@ -86,83 +82,9 @@ def own_call(
     return HttpCall(url, headers, outgoing_message(call, deployment)), MessageAnswer(call.model)
 
 
-class AnthropicAnswer:
-    """An `AnswerReader`. `created` is the time to show to the client, in seconds since 1970."""
+class AnthropicAnswer(TranslatedAnswer):
+    """The reader of messages. `created` is the time to show to the client, in seconds since 1970."""
 
     def __init__(self, model: str, include_usage: bool, *, created: int, framing: Framing | None = None) -> None:
         """`framing` is how a stream is cut into events, server-sent ones if None."""
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
-        self._model = model
-        self._created = created
-        self._translator = StreamTranslator(model, created, include_usage)
-        self._events = framing or SseParser()
-        self._text: list[str] = []
-
-    def whole(self, body: bytes) -> Whole:
-        message = json_object(body, orjson.loads)
-        error = message.get("error")
-        if message.get("type") == "error" and isinstance(error, dict):
-            raise ProviderStreamError(str(error.get("type")), str(error.get("message")))
-        if "content" not in message:
-            raise UnreadableAnswer("a message without content")
-        try:
-            completion = to_completion(message, model=self._model, created=self._created)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UnreadableAnswer(f"not a message: {error!r}") from error
-        self.usage = usage_from_anthropic(message.get("usage"))
-        self.response_id = str(completion.get("id") or "")
-        self.finish_reason = str(completion["choices"][0].get("finish_reason") or "")
-        self._note_text(completion["choices"][0].get("message") or {})
-        return Whole(orjson.dumps(completion), self.usage, self.response_id, self.finish_reason)
-
-    def feed(self, data: bytes) -> bytes:
-        return self._read(self._events.feed(data))
-
-    def end(self) -> bytes:
-        out = self._read(self._events.end())
-        if not self.done:
-            broken = UnreadableAnswer("the stream ended before message_stop")
-            broken.before = out
-            raise broken
-        return out
-
-    def _read(self, events: Iterable[tuple[str, bytes]]) -> bytes:
-        out: list[bytes] = []
-        try:
-            for _, payload in events:
-                for chunk in self._chunks(payload):
-                    self._note(chunk)
-                    out.append(b"data: " + orjson.dumps(chunk) + b"\n\n")
-        except BrokenAnswer as broken:
-            broken.before = b"".join(out)
-            raise
-        finally:
-            self.usage = self._translator.usage
-            self.done = self._translator.finished
-        return b"".join(out)
-
-    def _chunks(self, payload: bytes) -> list[dict[str, Any]]:
-        event = json_object(payload, orjson.loads)
-        try:
-            return self._translator.feed(event)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UnreadableAnswer(f"not an event of a message: {error!r}") from error
-
-    def text_so_far(self) -> str:
-        return "".join(self._text)
-
-    def _note(self, chunk: dict[str, Any]) -> None:
-        self.response_id = self.response_id or str(chunk.get("id") or "")
-        for choice in chunk.get("choices") or ():
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
-            self._note_text(choice.get("delta") or {})
-
-    def _note_text(self, part: dict[str, Any]) -> None:
-        self._text += [part[name] for name in ("content", "reasoning_content") if isinstance(part.get(name), str)]
-        for tool in part.get("tool_calls") or ():
-            arguments = (tool.get("function") or {}).get("arguments")
-            if isinstance(arguments, str):
-                self._text.append(arguments)
+        super().__init__(framing or SseParser(), MessageTranslator(model, created, include_usage))
