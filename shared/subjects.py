@@ -27,6 +27,7 @@ OWNERS_BUCKET = "OWNERS"  # partition -> who decides for it, with a lease
 POSITIONS_BUCKET = "POSITIONS"  # projection -> how far it has read its stream
 RESPONSES_BUCKET = "RESPONSES"  # response id -> who made it and where it is; entries age
 OWNED_BUCKET = "OWNED"  # kind, owner and id of what a provider keeps -> which deployment has it
+BATCHES_BUCKET = "BATCHES"  # request -> the batch it made, until that is settled
 TOLD_BUCKET = "TOLD"  # account -> which thresholds of its budget were told in its window
 BUCKETS = (KEYS_BUCKET, HOLDERS_BUCKET, OWNERS_BUCKET, POSITIONS_BUCKET, TOLD_BUCKET)
 

@@ -95,7 +95,15 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     in_progress = InProgress(replies, bodies)
     reserve = Reserve(
         bus,
-        asking=Asking(keys.entries, access, tree, limits, ceilings, hold_grace_ms=int(own.hold_grace_s * 1000)),
+        asking=Asking(
+            keys.entries,
+            access,
+            tree,
+            limits,
+            ceilings,
+            hold_grace_ms=int(own.hold_grace_s * 1000),
+            batch_hold_ms=int(own.batch_hold_s * 1000),
+        ),
         partitions=partitions,
         ceilings=ceilings,
         rules=Rules(

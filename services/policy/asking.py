@@ -15,6 +15,7 @@ from services.policy.partitions.decision import Part, Wanted
 from shared.calls import Admit
 from shared.holder_access import HolderAccess
 from shared.keys import Key
+from shared.object_calls import CREATE_BATCH
 
 HOLD_WAIT_MS = 10_000
 """How long a request may wait for money that requests in flight hold, before it is refused."""
@@ -34,6 +35,7 @@ class Asking:
         ceilings: Ceilings,
         *,
         hold_grace_ms: int,
+        batch_hold_ms: int = 0,
     ) -> None:
         self._keys = keys
         self._access = access
@@ -41,6 +43,7 @@ class Asking:
         self._limits = limits
         self._ceilings = ceilings
         self._hold_grace_ms = hold_grace_ms
+        self._batch_hold_ms = batch_hold_ms
 
     def charges(self, request: Admit, key: Key | None, now_ms: int) -> Charges:
         providers: tuple[str, ...] = ()
@@ -108,7 +111,7 @@ class Asking:
             ask,
             request.model,
             now_ms,
-            request.deadline_ms + self._hold_grace_ms,
+            request.deadline_ms + (self._batch_hold_ms if request.call_type == CREATE_BATCH else self._hold_grace_ms),
             min(now_ms + HOLD_WAIT_MS, request.deadline_ms),
             again,
             part,

@@ -12,6 +12,9 @@ log = structlog.get_logger()
 _SECOND = 1_000_000_000
 FACTS_DAYS = 90
 DEDUP_WINDOW_S = 600
+BATCHES_DAYS = 30
+"""Since an entry was last written: what is open is written each time its provider is asked."""
+
 RESPONSES_DAYS = 30
 """As long as OpenAI keeps responses. https://platform.openai.com/docs/guides/your-data"""
 
@@ -53,6 +56,15 @@ async def prepare_streams(bus: Bus, *, replicas: int = 1) -> None:
             "subjects": [kv_subject(subjects.RESPONSES_BUCKET, ">")],
             "max_msgs_per_subject": 1,
             "max_age": RESPONSES_DAYS * 86_400 * _SECOND,
+            "allow_rollup_hdrs": True,
+        }
+    )
+    streams.append(
+        {
+            "name": kv_stream(subjects.BATCHES_BUCKET),
+            "subjects": [kv_subject(subjects.BATCHES_BUCKET, ">")],
+            "max_msgs_per_subject": 1,
+            "max_age": BATCHES_DAYS * 86_400 * _SECOND,
             "allow_rollup_hdrs": True,
         }
     )

@@ -3,6 +3,7 @@
 import msgspec
 from pydantic import ValidationError
 
+from shared.facts.batch import BatchPriced, CompletionDeferred
 from shared.facts.budget import BudgetReset, BudgetThresholdCrossed
 from shared.facts.completion import CompletionFinished, CompletionLost
 from shared.facts.control import CONTROL_FACTS
@@ -16,6 +17,8 @@ REQUEST_FACTS: tuple[type[Fact], ...] = (
     RequestDenied,
     CompletionFinished,
     CompletionLost,
+    CompletionDeferred,
+    BatchPriced,
 )
 ALL_FACTS: tuple[type[Fact], ...] = (*REQUEST_FACTS, *CONTROL_FACTS, *HOLDER_FACTS, BudgetThresholdCrossed, BudgetReset)
 

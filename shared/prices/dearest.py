@@ -42,6 +42,21 @@ class Priced(Protocol):
     def extra_body(self) -> Mapping[str, Any]: ...
 
 
+def batch_rows(deployment: Priced, *, start: float, end: float) -> list[PriceRow]:
+    """Return the rows of a line of a batch that ends between two times, terms included; none without a price."""
+    return rows_between(
+        deployment.id,
+        deployment.provider,
+        deployment.priced_as,
+        own=deployment.prices,
+        start=start,
+        end=end,
+        tiers=("batch",),
+        geos={"", deployment.geo, *GEOS.get(deployment.provider, ())},
+        terms=deployment.terms,
+    )
+
+
 def dearest_rows(deployment: Priced, tier: str, *, start: float, end: float) -> list[PriceRow]:
     """Return the rows of a call that asks for `tier` between two times, terms included; none without a price.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import shared.facts.batch
 import shared.facts.budget
 import shared.facts.completion
 import shared.facts.control
@@ -106,7 +107,7 @@ def test_every_sample_belongs_to_a_fact_that_is_still_known() -> None:
 def test_every_fact_there_is_is_registered_once() -> None:
     defined = set()
     modules = (shared.facts.request, shared.facts.completion, shared.facts.control, shared.facts.holders)
-    for module in (*modules, shared.facts.budget):
+    for module in (*modules, shared.facts.budget, shared.facts.batch):
         for _, found in inspect.getmembers(module, inspect.isclass):
             if issubclass(found, Fact) and "KIND" in vars(found):
                 defined.add(found)

@@ -12,7 +12,8 @@ from services.policy.budgets.count_input import TextTokens
 from shared.calls import FREE, REALTIME_SESSION, WRITING, Admit
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups, NamesByName
-from shared.prices import PriceRow, ceiling_pico, dearest_rows, max_output_tokens
+from shared.object_calls import Lines
+from shared.prices import PriceRow, batch_rows, ceiling_pico, dearest_rows, max_output_tokens
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 from shared.prices.snapshots import generation
 
@@ -49,6 +50,9 @@ _TALKATIVE = (("gpt-oss", Template(160, 8)), ("llama", Template(64, 8)), ("qwen"
 CEILINGS_KEPT = 10_000
 
 _DAY_S = 86_400
+
+BATCH = "of a batch"
+"""Stands for the tier of a batch's lines, which no request can ask for and nothing else is served on."""
 
 _MAXIMA = ("max_tokens", "max_completion_tokens")
 
@@ -153,6 +157,8 @@ class Ceilings:
         if request.call_type == REALTIME_SESSION:
             group = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now)
             return _SESSION, group.unpriced
+        if request.object is not None and request.object.lines is not None:
+            return self._ask_for_batch(request.group, request.object.lines, now)
         kind = CHAT_KIND
         if request.units or request.tier or request.call_type not in WRITING:
             kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units), request.tier)
@@ -187,6 +193,21 @@ class Ceilings:
             return Ask(input_pico, 0, max(output, ceiling.forced_output), n, True, tokens, True), ceiling.unpriced
         return Ask(input_pico, ceiling.output_rate, output, n, capped, tokens), ceiling.unpriced
 
+    def _ask_for_batch(self, group: str, lines: Lines, now: float) -> tuple[Ask, tuple[str, ...]]:
+        """Return what all lines together could cost at most, each as if it were a request, at a batch's prices."""
+        writes = lines.call_type in WRITING
+        kind = Kind(writes, tuple(name for name, _ in lines.units), BATCH)
+        ceiling = self.of_group(group, with_fallbacks=False, now=now, kind=kind)
+        tokens = lines.text_bytes + lines.count * TEMPLATE_TOKENS
+        tokens += lines.with_tools * TOOL_TOKENS + lines.images * ceiling.image_tokens
+        pico = tokens * ceiling.input_rate + lines.count * ceiling.per_request
+        pico += sum(count * rate for (_, count), rate in zip(lines.units, ceiling.unit_rates, strict=True))
+        for most, answers in lines.outputs if writes else ():
+            model_most = ceiling.output_tokens
+            unset = model_most or max(self._default_output, UNKNOWN_OUTPUT)
+            pico += (min(most, model_most or most) or unset) * answers * ceiling.output_rate
+        return Ask(pico, 0, 1, 1, True, tokens), ceiling.unpriced
+
     def _compute(self, group: str, with_fallbacks: bool, start: float, kind: Kind) -> GroupCeiling:
         candidates = [
             deployment for name in self._reachable(group, with_fallbacks) for deployment in self._groups.get(name)
@@ -196,7 +217,11 @@ class Ceilings:
         outputs: list[int | None] = []
         for deployment in candidates:
             # What is admitted today may be priced tomorrow.
-            found = self._rows(deployment, kind.tier, start=start, end=start + 2 * _DAY_S - 1)
+            end = start + 2 * _DAY_S - 1
+            if kind.tier == BATCH:
+                found = batch_rows(deployment, start=start, end=end + _DAY_S)
+            else:
+                found = self._rows(deployment, kind.tier, start=start, end=end)
             if not found or not all(_is_whole(row, kind) for row in found):
                 unpriced.append(f"{deployment.provider}/{deployment.model}")
             rows += found

@@ -14,7 +14,7 @@ from services.policy.budgets.tree import counted_without_hold
 from services.policy.partitions.partition import Partition
 from shared import subjects
 from shared.bus import Bus, BusError, NotStored, Reader, Stored, newest
-from shared.facts import CompletionLost
+from shared.facts import CompletionDeferred, CompletionLost
 
 log = structlog.get_logger()
 
@@ -31,7 +31,17 @@ SOON_S = 1.0
 """The same, where a request waits for it."""
 
 _ENDS = subjects.facts_of_kind("completion")
+_DEFERRED = subjects.facts_of_kind(CompletionDeferred.KIND).removesuffix(">")
 _LOST = subjects.facts_of_kind(CompletionLost.KIND).removesuffix(">")
+
+
+class _Deferral(msgspec.Struct):
+    """The few fields of completion.deferred that limits need: what it cost is not known yet."""
+
+    request_id: str
+    key: str
+    partition: int
+    homes: tuple[int, ...] = ()
 
 
 class CompletionEnd(msgspec.Struct):
@@ -52,6 +62,7 @@ class CompletionEnd(msgspec.Struct):
     homes: tuple[int, ...] = ()  # further partitions whose limits it took part of
 
 
+_decode_deferral = msgspec.json.Decoder(_Deferral).decode
 decode_end = msgspec.json.Decoder(CompletionEnd).decode
 
 
@@ -180,6 +191,9 @@ class Settlements:
         self._progress.set()
 
     def _fold(self, message: Stored) -> None:
+        if message.subject.startswith(_DEFERRED):
+            self._fold_deferral(message)
+            return
         try:
             end = decode_end(message.data)
         except msgspec.DecodeError as error:
@@ -197,6 +211,19 @@ class Settlements:
             home = self._partitions.get(number)
             if home is not None and number != end.partition:
                 home.ends.settle_limits(message.seq, settled)
+
+    def _fold_deferral(self, message: Stored) -> None:
+        """The request's slots are free; its hold stays until its batch has ended."""
+        try:
+            deferred = _decode_deferral(message.data)
+        except msgspec.DecodeError as error:
+            log.error("a fact cannot be read: its request's slots stay taken", seq=message.seq, error=str(error))
+            return
+        given_back = Settled(deferred.request_id, deferred.key, True, 0, 0, message.time_ns // 1_000_000)
+        for number in {deferred.partition, *deferred.homes}:
+            partition = self._partitions.get(number)
+            if partition is not None:
+                partition.ends.settle_limits(message.seq, given_back)
 
     async def _check_stream(self, partition: Partition) -> None:
         """Facts that are gone would make newer ones look like old ones: then all there are count as new."""

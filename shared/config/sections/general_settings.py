@@ -56,6 +56,11 @@ class MeterhouseSettings(Section):
     hold_grace_s: Number = Field(
         30, ge=0, description="Seconds past its deadline before a hold nobody settled counts as spent."
     )
+    batch_hold_s: Seconds = Field(
+        172_800,
+        description="Seconds after which a batch of whose end nobody has heard counts as spent, as far as it is held.",
+    )
+    batch_poll_s: Seconds = Field(60, description="Seconds between two questions to a provider for an open batch.")
     unbounded_output_tokens: Count = Field(
         1_024,
         ge=1,

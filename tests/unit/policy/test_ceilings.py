@@ -1,5 +1,6 @@
 """What a request can cost at most is never less than what it costs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from shared.calls import REALTIME_SESSION, Admit, Caller
 from shared.config.sections.price_names import VARIED
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups
+from shared.object_calls import Lines, ObjectCall
 from shared.prices import PriceBook, PriceRow, Terms, charged, cost_of
 from shared.prices.operator import OPERATOR_PRICES
 from shared.prices.terms import ROUNDED_PICO
@@ -451,3 +453,55 @@ def test_a_session_needs_a_price_and_holds_the_least_there_is() -> None:
     ask, unpriced = ceilings(deployment()).ask_for(asked, NOW)
     assert (most(ask), unpriced) == (1, ())
     assert ceilings(deployment(prices={})).ask_for(asked, NOW)[1] == ("simulated/echo",)
+
+
+BATCHES = {"input_cost_per_token_batches": 5e-7, "output_cost_per_token_batches": 1e-6}
+
+
+def batch_of(*outputs: tuple[int, int], call_type: str = "acompletion", **fields: Any) -> Admit:
+    known: dict[str, Any] = {"url": "/v1/chat/completions", "call_type": call_type, "model": "model"}
+    lines = Lines(
+        **{**known, "count": 2, "text_bytes": 1_000, "images": 0, "with_tools": 0, "outputs": outputs, **fields}
+    )
+    return request(call_type="acreate_batch", object=ObjectCall("batch", "owner", lines=lines))
+
+
+def priced_by_batch(**fields: Any) -> Deployment:
+    prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, **BATCHES}
+    return replace(deployment(**fields), prices=prices)
+
+
+def test_a_batch_is_bounded_by_all_its_lines_at_a_batchs_prices() -> None:
+    ask, unpriced = ceilings(priced_by_batch()).ask_for(batch_of((10, 1), (100, 3)), NOW)
+    tokens = 1_000 + 2 * TEMPLATE_TOKENS
+    assert unpriced == ()
+    assert most(ask) == tokens * 500_000 + (10 + 300) * 1_000_000
+    assert (ask.output_pico_per_token, ask.capped) == (0, True)
+
+
+def test_a_line_without_a_maximum_is_bounded_by_the_models() -> None:
+    bounded = ceilings(replace(priced_by_batch(), max_output_tokens=50))
+    known = most(bounded.ask_for(batch_of((0, 2)), NOW)[0])
+    assert known - most(bounded.ask_for(batch_of(), NOW)[0]) == 2 * 50 * 1_000_000
+    lower = most(bounded.ask_for(batch_of((500, 2)), NOW)[0])
+    assert lower == known
+
+
+def test_tools_and_pictures_of_lines_count_and_vectors_write_nothing() -> None:
+    plain = most(ceilings(priced_by_batch()).ask_for(batch_of(), NOW)[0])
+    richer = most(ceilings(priced_by_batch()).ask_for(batch_of(images=1, with_tools=2), NOW)[0])
+    assert richer - plain == (IMAGE_TOKENS_MAX + 2 * TOOL_TOKENS) * 500_000
+    vectors = most(ceilings(priced_by_batch()).ask_for(batch_of((10, 2), call_type="aembedding"), NOW)[0])
+    assert vectors == plain
+
+
+def test_a_batch_at_a_model_without_a_price_is_told() -> None:
+    unknown = replace(deployment(), prices={}, priced_as="nobody-knows-it", model="nobody-knows-it")
+    _, unpriced = ceilings(unknown).ask_for(batch_of((10, 1)), NOW)
+    assert unpriced == ("simulated/nobody-knows-it",)
+
+
+def test_reading_what_a_provider_keeps_costs_nothing() -> None:
+    for call_type in ("acreate_file", "afile_retrieve", "afile_content", "acancel_batch", "aretrieve_batch"):
+        asked = request(call_type=call_type, object=ObjectCall("file", "owner"))
+        assert most(ceilings(deployment()).ask_for(asked, NOW)[0]) == 0

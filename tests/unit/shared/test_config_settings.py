@@ -131,6 +131,8 @@ def test_our_own_settings_have_the_documented_defaults() -> None:
         "price_refresh_s": None,
         "price_refresh_url": None,
         "hold_grace_s": 30,
+        "batch_hold_s": 172_800,
+        "batch_poll_s": 60,
         "budget_thresholds": (50, 80, 100),
         "global_soft_budget": None,
         "provider_soft_budgets": {},
