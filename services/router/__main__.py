@@ -12,6 +12,9 @@ from services.router.choice.health import Health
 from services.router.choice.plan import Groups
 from services.router.complete import Completer
 from services.router.endpoints import Endpoints
+from services.router.objects.at_provider import AtProvider
+from services.router.objects.batch_watch import BatchWatch
+from services.router.objects.settle import Settler
 from services.router.outcome import no_adapter
 from services.router.providers.registry import load_providers
 from services.router.realtime.sessions import Sessions
@@ -76,8 +79,19 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         endpoints = Endpoints(bus, completer, interrupted=interrupted)
         await endpoints.start()
         await StoredResponses(bus, transports, providers, _groups(config, models)).start()
+        at_provider = AtProvider(transports, providers)
+        batches = BatchWatch(
+            bus,
+            outbox,
+            _groups(config, models),
+            at_provider,
+            Settler(bus, outbox, prices, at_provider),
+            poll_s=own.batch_poll_s,
+        )
+        await batches.start()
         loop = asyncio.get_running_loop()
         background = [
+            loop.create_task(batches.run()),
             loop.create_task(beat(bus, "router", mismatches=completer.mismatches, overruns=completer.overruns)),
             loop.create_task(endpoints.report()),
         ]

@@ -11,7 +11,7 @@ from services.router.choice.plan import Groups
 from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed
 from services.router.objects.keep import keep_object
-from services.router.price_call import Priced, price_call
+from services.router.price_call import NOT_BILLED, Priced, price_call
 from services.router.providers.base import OwnForm, Provider
 from services.router.realtime.sessions import Sessions
 from services.router.responses import RESPONSES, keep
@@ -86,18 +86,26 @@ class Completer:
             if request.stream and (request.tells_cost or (self._cost_in_streams and request.include_usage)):
                 job.tap = CostTap(request.call_type)
             ending = await self._outcome(job)
-        priced, ending.usage = price_call(
-            self._prices,
-            ending.deployment if job.call.request.object is None else None,  # those calls are not billed
-            ending.usage,
-            duration_ms=ending.finished_ms - ending.started_ms,
-            now=time.time(),
-        )
+        if job.call.request.object is not None:
+            priced = NOT_BILLED
+        else:
+            priced, ending.usage = price_call(
+                self._prices,
+                ending.deployment,
+                ending.usage,
+                duration_ms=ending.finished_ms - ending.started_ms,
+                now=time.time(),
+            )
         if job.billed_pico:
             priced = priced._replace(pico=priced.pico + job.billed_pico)
         if ending.usage.mismatch and ending.deployment is not None:
             provider = ending.deployment.provider
             self.mismatches[provider] = self.mismatches.get(provider, 0) + 1
+        if job.deferred is not None:
+            later = job.deferred
+            await self._outbox.put(later.subject, encode_fact(later), later.id)
+            self._write_end(job, ending, priced)
+            return
         fact = finished_fact(job, ending, priced)
         if fact.overrun_pico:
             self.overruns[fact.provider] = self.overruns.get(fact.provider, 0) + 1
@@ -124,9 +132,10 @@ class Completer:
             if job.call.request.call_type == RESPONSES and ending.failure is None:
                 await keep(self._bus, job, ending)
             elif job.call.request.object is not None and ending.failure is None:
-                await keep_object(self._bus, job, ending)
-        except Unavailable as failure:
-            return failed(failure, ending.deployment)
+                try:
+                    await keep_object(self._bus, job, ending)
+                except Unavailable as failure:
+                    return failed(failure, ending.deployment)
         except Exception as error:
             log.exception("a request failed inside the router", request=job.call.request.request_id)
             return failed(GatewayError(f"the gateway failed: {type(error).__name__}"))

@@ -17,7 +17,8 @@ _price_used_of = unchecked(PriceUsed)
 MESSAGE_MAX = 2_000
 
 
-def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinished:
+def finished_fact(job: Job, ending: Ending, priced: Priced, *, priced_at: int | None = None) -> CompletionFinished:
+    """`priced_at`: the size of the prompt that the rates are told for, where it is not that of the whole usage."""
     call = job.call
     request, caller, deployment, failure = call.request, call.request.caller, ending.deployment, ending.failure
     usage = ending.usage
@@ -60,7 +61,7 @@ def finished_fact(job: Job, ending: Ending, priced: Priced) -> CompletionFinishe
         discount_pico=priced.discount_pico,
         margin_pico=priced.margin_pico,
         overrun_pico=overrun_of(call, priced.pico),
-        price=_price_used(priced, usage.prompt_tokens),
+        price=_price_used(priced, usage.prompt_tokens if priced_at is None else priced_at),
         service_tier=usage.tier,
         geo=usage.geo or (deployment.geo if deployment else ""),
         attempts=tuple(job.attempts),

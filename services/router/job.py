@@ -14,7 +14,7 @@ from shared import tokens
 from shared.calls import Complete
 from shared.deployments import Deployment
 from shared.errors import GatewayError
-from shared.facts import Attempt
+from shared.facts import Attempt, CompletionDeferred
 from shared.interrupted import Interrupted
 from shared.spool import Spool
 from shared.usage import NOTHING, Usage, UsageSource
@@ -38,6 +38,7 @@ class Job:
     fallbacks: int = 0
     billed_pico: int = 0  # for tries that failed
     file: Spool | None = None  # that is uploaded
+    deferred: CompletionDeferred | None = None  # the provider has taken a batch: the request's end comes later
     client_left: bool = False
     cut: Literal["", "client", "stop"] = ""
     tap: CostTap | None = None  # of a stream whose client wants to know what it cost

@@ -28,6 +28,9 @@ class Priced(NamedTuple):
     margin_pico: int = 0
 
 
+NOT_BILLED = Priced(0, "computed", Cost(0, {}, ()), None)
+"""Of a call that no provider bills."""
+
 NOT_PRICED = Priced(0, "none", Cost(0, {}, ()), None)
 
 

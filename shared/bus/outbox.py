@@ -58,16 +58,22 @@ class Outbox:
     def waiting(self) -> int:
         return len(self._open)
 
-    def put(self, subject: str, payload: bytes, msg_id: str) -> asyncio.Future[int]:
+    def put(self, subject: str, payload: bytes, msg_id: str, *, sent_since: float | None = None) -> asyncio.Future[int]:
         """Publish a fact; the future gives its stream sequence once it is stored, however long that takes.
+
+        `sent_since`: another process may have sent it before, from that time on, in seconds since 1970.
 
         The future raises:
             MessageTooBig: it can never be stored.
         """
         stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        fact = _Fact(subject, payload, msg_id, stored, time.time())
+        now = time.time()
+        fact = _Fact(subject, payload, msg_id, stored, now if sent_since is None else sent_since)
         self._open[msg_id] = fact
-        self._send(fact)
+        if fact.since < now - REPEAT_WITHIN_S:
+            self._send_later(fact)  # which asks the stream first
+        else:
+            self._send(fact)
         return stored
 
     async def drain(self, timeout_s: float) -> int:
@@ -96,10 +102,13 @@ class Outbox:
             return
         if not isinstance(error, BusError):
             log.error("a fact could not be sent", subject=fact.subject, exc_info=error)
-        self._failed[fact.msg_id] = fact
         if self.oldest_since is None:
             self.oldest_since = time.monotonic()
             log.warning("facts are waiting to be stored", waiting=len(self._open), error=repr(error))
+        self._send_later(fact)
+
+    def _send_later(self, fact: _Fact) -> None:
+        self._failed[fact.msg_id] = fact
         if self._retry is None or self._retry.done():
             self._retry = asyncio.get_running_loop().create_task(self._send_failed_again())
 

@@ -33,6 +33,7 @@ def _config(provider: RecordingProvider, batches: BatchProvider, speaker: Realti
     spoken = {"model": "openai/gpt-realtime", "api_base": speaker.url, "api_key": speaker.key}
     claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": provider.url, "api_key": "sk-ant-x", **PRICED}
     batch = {"model": "openai/gpt-4o-mini", "api_base": batches.url, "api_key": BATCH_KEY, **BY_BATCH}
+    unpriced = {"model": "openai/nobody-knows-it", "api_base": batches.url, "api_key": BATCH_KEY}
     azure = {"model": "azure/mini-deployment", "api_base": batches.origin, "api_key": BATCH_KEY, **BY_BATCH}
     return {
         "model_list": [
@@ -46,9 +47,11 @@ def _config(provider: RecordingProvider, batches: BatchProvider, speaker: Realti
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4o", "api_key": "sk-provider", **PRICED}},
             {"model_name": "batch", "litellm_params": batch},
+            {"model_name": "batch-unpriced", "litellm_params": unpriced},
             {"model_name": "azure-batch", "litellm_params": {**azure, "api_version": "2024-10-21"}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
+        "general_settings": {"meterhouse": {"batch_poll_s": 0.5}},
         "environment_variables": {"OPENAI_API_BASE": provider.url},
         "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},
         "guardrails": [

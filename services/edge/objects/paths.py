@@ -8,7 +8,7 @@ from services.edge.calls.endpoint import Endpoint
 from shared.object_calls import CREATE_BATCH, CREATE_FILE, KEEPERS, LISTS, PATHS
 
 _PATH = re.compile(
-    r"(?:/(?P<provider>[^/]+)/v1|/v1)?/(?P<collection>files)(?:/(?P<id>[^/]+)(?:/(?P<part>content|cancel))?)?/?"
+    r"(?:/(?P<provider>[^/]+)/v1|/v1)?/(?P<collection>files|batches)(?:/(?P<id>[^/]+)(?:/(?P<part>content|cancel))?)?/?"
 )
 _SUMMARIES = {
     "acreate_file": "Upload a file, a batch's input for example: it is kept by a provider, and is the caller's alone",
@@ -55,7 +55,6 @@ ENDPOINTS = {
         schema=_BODIES.get(call_type),
     )
     for call_type, (method, path) in PATHS.items()
-    if path.startswith("/files")
 }
 
 

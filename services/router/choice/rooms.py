@@ -19,8 +19,8 @@ class Rooms:
         `billed_pico` is what earlier tries of the request cost.
         """
         bound, hold_pico = call.bound, call.hold_pico
-        if bound is None or hold_pico is None:
-            return UNBOUND
+        if bound is None or hold_pico is None or call.request.object is not None:
+            return UNBOUND  # what a batch may cost was decided with its lines
         row = self._prices.row_for(
             deployment.id, deployment.provider, deployment.priced_as, own=deployment.prices, now=now
         )

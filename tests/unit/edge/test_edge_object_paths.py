@@ -16,6 +16,9 @@ PATHS = ObjectPaths({"openai", "azure", "anthropic"})
         ("GET", "/v1/files/file-1", "afile_retrieve", "file-1"),
         ("DELETE", "/v1/files/file-1", "afile_delete", "file-1"),
         ("GET", "/azure/v1/files/file-1/content", "afile_content", "file-1"),
+        ("POST", "/v1/batches", "acreate_batch", ""),
+        ("GET", "/batches/batch_1", "aretrieve_batch", "batch_1"),
+        ("POST", "/openai/v1/batches/batch_1/cancel", "acancel_batch", "batch_1"),
     ],
 )
 def test_a_call_is_found_by_method_and_path(method: str, path: str, call_type: str, object_id: str) -> None:
