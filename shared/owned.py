@@ -7,7 +7,6 @@ import msgspec
 
 from shared import subjects
 from shared.bus import Bus, header_value, kv, newest, read
-from shared.keys import MASTER_KEY_ID
 from shared.object_calls import Lines
 
 _STREAM = kv.kv_stream(subjects.OWNED_BUCKET)
@@ -28,8 +27,8 @@ class Owned(msgspec.Struct, array_like=True, frozen=True):
     key: str  # the token of the key that made it
     group: str  # the model name of the configuration by which it is reached
     model: str  # as the client named it
-    deployment: str
-    created_ms: int
+    deployment: str = ""
+    created_ms: int = 0
     shown: bytes = b""
     lines: Lines | None = None
     part_of: str = ""
@@ -37,18 +36,6 @@ class Owned(msgspec.Struct, array_like=True, frozen=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Owned).decode
-
-
-def owner_of(key: str, user_id: str, team_id: str) -> str:
-    """Return whose an object is that a key makes: of its user in its team, else of its team, else of the key alone.
-
-    So a user who gets a new key keeps what the old one made. `user_id` and `team_id` are "" where there is none.
-    """
-    if key == MASTER_KEY_ID:
-        return "master"
-    if user_id:
-        return f"user:{team_id}:{user_id}"
-    return f"team:{team_id}" if team_id else f"key:{key}"
 
 
 def _subject(kind: str, owner: str, object_id: str) -> str:

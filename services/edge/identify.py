@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from shared.errors import AuthenticationFailed
 from shared.keys import MASTER_KEY_ID, Key, accepts, as_token, token_of
+from shared.owner_names import owner_of
 
 _BARE_KEY_HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key")
 
@@ -101,6 +102,11 @@ class Identities:
 
 def key_id(key: Key | None) -> str:
     return MASTER_KEY_ID if key is None else key.token
+
+
+def owner_of_key(key: Key | None) -> str:
+    """Return whose it is what the key makes at a provider."""
+    return owner_of(key_id(key), (key.user_id or "") if key else "", (key.team_id or "") if key else "")
 
 
 def _without_scheme(value: bytes) -> str:

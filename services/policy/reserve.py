@@ -16,7 +16,7 @@ from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
 from services.policy.budgets.count_input import NO_TEXT, text_tokens
 from services.policy.budgets.headers import key_budget_headers
-from services.policy.budgets.refusals import over_budget, unpriced_models
+from services.policy.budgets.refusals import over_budget, unpriced_models, untold_cost
 from services.policy.count_body import count_body, counts_at_once
 from services.policy.dispatch import Body, Dispatch, Passed
 from services.policy.in_progress import FAILED, InProgress
@@ -33,6 +33,7 @@ from shared.bodies import BodyGone, BodyHolder
 from shared.bus import Bus
 from shared.calls import Admit
 from shared.errors import Unavailable
+from shared.passed_objects import is_untold
 
 log = structlog.get_logger()
 
@@ -99,7 +100,9 @@ class Reserve:
             assert partition is not None, "it is served here"
             ask, unpriced = self._ceilings.ask_for(request, now_ms / 1000, grown=max(0, body.grown), text=body.text)
             if unpriced and charges.limited and not self._rules.allow_unpriced:
-                self._replies.deny(request, "budget", unpriced_models(request.model, unpriced))
+                untold = bool(request.passed[0]) and is_untold(*request.passed)
+                refusal = untold_cost(*request.passed) if untold else unpriced_models(request.model, unpriced)
+                self._replies.deny(request, "budget", refusal)
                 return
             need = self._asking.need(request, ask) if limits else need
             counts = not body.counted and self._may_gain(partition, request, charges, ask, limits, need, now_ms)

@@ -10,7 +10,7 @@ from services.router.choice.health import Health
 from services.router.choice.plan import Groups
 from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed
-from services.router.objects.keep import keep_object
+from services.router.objects.keep import keep_object, keep_passed
 from services.router.price_call import NOT_BILLED, Priced, price_call
 from services.router.providers.base import OwnForm, Provider
 from services.router.realtime.sessions import Sessions
@@ -131,9 +131,9 @@ class Completer:
                 ending.closing = ending.outlet.closing(ending.usage)
             if job.call.request.call_type == RESPONSES and ending.failure is None:
                 await keep(self._bus, job, ending)
-            elif job.call.request.object is not None and ending.failure is None:
+            elif (job.call.request.object or job.call.request.passed[0]) and ending.failure is None:
                 try:
-                    await keep_object(self._bus, job, ending)
+                    await (keep_object if job.call.request.object else keep_passed)(self._bus, job, ending)
                 except Unavailable as failure:
                     return failed(failure, ending.deployment)
         except Exception as error:

@@ -1,5 +1,6 @@
 """A provider on loopback that speaks OpenAI's API, and Anthropic's, and remembers every request: what reached it?"""
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from shared.forms import is_form, read_form
 from tests.journey.media_answers import media_answer
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+_NUMBERS = itertools.count(1)
 WORDS = ["Hello", " from", " the", " provider"]
 
 
@@ -110,6 +112,8 @@ def _answer(path: str, body: dict[str, Any]) -> bytes:
         return _response(body)
     if path.endswith("/messages"):
         return _message(body)
+    if path.endswith(("/threads", "/assistants", "/messages/batches")):
+        return json.dumps({"metadata": {"id": "thread_of_another"}, "id": f"thread_{next(_NUMBERS)}"}).encode()
     if path.endswith("/count_tokens"):
         return b'{"input_tokens": 14}'
     if not path.endswith("/chat/completions"):

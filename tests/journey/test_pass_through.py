@@ -7,6 +7,7 @@ import anthropic
 import httpx
 import pytest
 
+from tests.journey.endpoint_samples import message_in
 from tests.journey.recording_provider import RecordingProvider
 from tests.running_gateway import RunningGateway
 
@@ -60,12 +61,13 @@ def test_what_is_only_looked_up_costs_nothing_and_keeps_its_path(
     master: httpx.Client, new_key: Callable[..., str], provider: RecordingProvider
 ) -> None:
     key = {"authorization": f"Bearer {new_key(max_budget=0.000001)}", "cookie": "a=b"}
-    answer = master.get("/openai/v1/evals/f%2F1?limit=2", headers=key)
-    assert answer.json() == {"method": "GET", "path": "/v1/evals/f%2F1?limit=2", "refused": False}
+    answer = master.get("/openai/v1/unheard-of/f%2F1?limit=2", headers=key)
+    assert answer.json() == {"method": "GET", "path": "/v1/unheard-of/f%2F1?limit=2", "refused": False}
     assert "set-cookie" not in answer.headers
     seen = provider.looked_up[-1]
     assert (seen["authorization"], "cookie" in seen) == ("Bearer sk-provider", False)
-    assert master.delete("/openai/v1/evals/f1", headers=key).json()["method"] == "DELETE"
+    assert master.delete("/openai/v1/unheard-of/f1", headers=key).status_code == 404  # nobody knows whose it is
+    assert master.delete("/openai/v1/unheard-of/f1").json()["method"] == "DELETE"
 
 
 def test_a_providers_refusal_is_passed_on_as_it_is(master: httpx.Client, eventually: Eventually) -> None:
@@ -106,3 +108,48 @@ def test_a_model_without_a_price_is_refused_where_money_is_counted(
 
 def test_an_unknown_provider_is_not_found(master: httpx.Client) -> None:
     assert master.get("/no-provider/v1/models").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("provider_path", "collection", "dialect"),
+    [
+        ("/openai/v1", "threads", "openai"),
+        ("/openai/v1", "assistants", "openai"),
+        ("/anthropic/v1", "messages/batches", "anthropic"),
+    ],
+)
+def test_what_a_provider_keeps_is_its_makers_alone(
+    master: httpx.Client, new_key: Callable[..., str], provider_path: str, collection: str, dialect: str
+) -> None:
+    url = f"{provider_path}/{collection}"
+    maker, other = ({"authorization": f"Bearer {new_key()}"} for _ in range(2))
+    made = master.post(url, json={"metadata": {"id": "thread_of_another"}}, headers=maker).json()["id"]
+    assert master.get(f"{url}/{made}", headers=maker).status_code == 200
+    assert master.get(f"{url}/{made}/messages", headers=maker).status_code == 200
+    assert master.get(f"{url}/{made}").status_code == 200  # the master key
+    for asked in (
+        ("GET", f"{url}/{made}"),
+        ("DELETE", f"{url}/{made}"),
+        ("POST", f"{url}/{made}/messages"),
+        ("GET", f"{url}/{made}".replace("t", "%74")),
+        ("GET", f"{provider_path}/x/..//{collection}/{made}"),
+    ):
+        refused = master.request(*asked, headers=other, json={} if asked[0] == "POST" else None)
+        assert message_in(dialect, 404, refused.json()).startswith(f"'{made}' not found"), asked
+    listed = master.get(url, headers=maker)
+    assert (listed.status_code, "only the master key" in listed.text) == (403, True)
+    assert master.get(url).status_code == 200
+    assert master.get(f"{url}/thread_of_another", headers=maker).status_code == 404
+    assert master.delete(f"{url}/{made}", headers=maker).status_code == 200
+    assert master.get(f"{url}/{made}", headers=maker).status_code == 404
+
+
+def test_work_whose_cost_no_answer_tells_is_refused_on_a_budget(
+    master: httpx.Client, new_key: Callable[..., str], provider: RecordingProvider
+) -> None:
+    before = len(provider.requests)
+    key = {"authorization": f"Bearer {new_key(max_budget=1)}"}
+    for path in ("/anthropic/v1/messages/batches", "/openai/v1/fine_tuning/jobs", "/openai/v1/videos"):
+        refused = master.post(path, json={}, headers=key)
+        assert (refused.status_code, "no answer tells" in refused.text) == (400, True), refused.text
+    assert len(provider.requests) == before

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from services.edge.calls.endpoint import Endpoint
+from services.edge.objects.owned_passing import OnlyOwned
 from services.edge.peeks.anything import peek_any_form, peek_anything
 from shared.errors import InvalidRequest
 from shared.pass_through import CALL_TYPE
+from shared.passed_objects import object_in
 
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
 
@@ -80,7 +82,8 @@ def gives_secrets(target: Target) -> InvalidRequest:
     )
 
 
-def endpoint_of(target: Target) -> Endpoint:
+def endpoint_of(target: Target, method: str) -> Endpoint:
+    concerned = object_in(target.provider, method, target.url)
     return Endpoint(
         name=f"/{target.provider}",
         summary="",
@@ -89,4 +92,5 @@ def endpoint_of(target: Target) -> Endpoint:
         peek=peek_anything,
         peek_form=peek_any_form,
         client_headers=_CLIENT_HEADERS,
+        resolve=OnlyOwned(concerned) if concerned is not None else None,
     )

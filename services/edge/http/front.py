@@ -72,7 +72,7 @@ class Front:
                     await send_error(send, gives_secrets(target))
                     return
             elif target is not None and self._table.find(scope["path"].rstrip("/")) is None:
-                await self._journey.answer(endpoint_of(target), scope, receive, send, None, target)
+                await self._journey.answer(endpoint_of(target, scope["method"]), scope, receive, send, None, target)
                 return
         await self._rest(scope, receive, send)
 

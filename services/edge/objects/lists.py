@@ -7,7 +7,7 @@ import msgspec
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.edge.objects.requests import owner_of_key
+from services.edge.identify import owner_of_key
 from shared.bus import Bus, BusError
 from shared.errors import InvalidRequest, Unavailable
 from shared.keys import Key

@@ -11,7 +11,7 @@ from services.edge.calls.endpoint import ObjectRequest
 from services.edge.calls.table import Table
 from services.edge.http.asgi import Receive
 from services.edge.http.request_body import read_request_body
-from services.edge.identify import key_id
+from services.edge.identify import owner_of_key
 from services.edge.model_details.model_names import ModelNames
 from services.edge.objects.choice import keeper_of, said_in
 from services.edge.objects.lines import LineCounter, PeekLine
@@ -25,7 +25,7 @@ from shared.errors import InvalidRequest, NotFound, Unavailable
 from shared.keys import Key
 from shared.line_reader import LineReader, LineTooLong
 from shared.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, Kind, Lines, ObjectCall
-from shared.owned import ANYBODY, Owned, find_owned, owner_of
+from shared.owned import ANYBODY, Owned, find_owned
 
 _OURS = frozenset(
     ("model", "target_model_names", "custom_llm_provider", "tags", "guardrails", "timeout", "num_retries", "user")
@@ -43,10 +43,6 @@ class _NewBatch(Ours, kw_only=True):
 
 _decode_batch = msgspec.json.Decoder(_NewBatch).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def owner_of_key(key: Key | None) -> str:
-    return owner_of(key_id(key), (key.user_id or "") if key else "", (key.team_id or "") if key else "")
 
 
 class ObjectRequests:

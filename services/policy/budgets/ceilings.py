@@ -13,6 +13,7 @@ from shared.calls import FREE, REALTIME_SESSION, WRITING, Admit
 from shared.deployments import Deployment
 from shared.model_groups import ModelGroups, NamesByName
 from shared.object_calls import Lines
+from shared.passed_objects import is_untold
 from shared.prices import PriceRow, batch_rows, ceiling_pico, dearest_rows, max_output_tokens
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 from shared.prices.snapshots import generation
@@ -157,6 +158,8 @@ class Ceilings:
         if request.call_type == REALTIME_SESSION:
             group = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now)
             return _SESSION, group.unpriced
+        if request.passed[0] and is_untold(*request.passed):
+            return _FREE, (request.passed[1],)
         if request.object is not None and request.object.lines is not None:
             return self._ask_for_batch(request.group, request.object.lines, now)
         kind = CHAT_KIND
@@ -206,7 +209,7 @@ class Ceilings:
             model_most = ceiling.output_tokens
             unset = model_most or max(self._default_output, UNKNOWN_OUTPUT)
             pico += (min(most, model_most or most) or unset) * answers * ceiling.output_rate
-        return Ask(pico, 0, 1, 1, True, tokens), ceiling.unpriced
+        return Ask(pico, 0, 1, 1, True), ceiling.unpriced  # no tokens of it count against a limit
 
     def _compute(self, group: str, with_fallbacks: bool, start: float, kind: Kind) -> GroupCeiling:
         candidates = [

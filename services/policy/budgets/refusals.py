@@ -62,3 +62,14 @@ def unpriced_models(model: str, unpriced: tuple[str, ...]) -> GatewayError:
         type="model_without_price",
         param="model",
     )
+
+
+def untold_cost(method: str, target: str) -> GatewayError:
+    """Return why work whose cost no answer tells cannot be had on a budget."""
+    return BudgetExceeded(
+        f"{method} {target.partition('?')[0]} cannot be called where a budget counts: what it costs, no answer tells. "
+        "Batches that are counted are made by POST /v1/batches; or allow it with "
+        "general_settings.meterhouse.allow_unpriced_models_on_budgets",
+        status=400,
+        type="model_without_price",
+    )

@@ -1,6 +1,7 @@
 """What is remembered of a file or batch once the provider has made, shown or deleted it: before its client hears."""
 
 import asyncio
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -14,6 +15,8 @@ from shared.facts.header import caller_fields
 from shared.object_calls import CREATE_BATCH, CREATE_FILE, DELETE_FILE, FILE_CONTENT
 from shared.open_batches import OpenBatch, open_batch
 from shared.owned import Owned, find_owned, forget_owned, keep_owned
+from shared.owner_names import owner_of
+from shared.passed_objects import object_in
 
 log = structlog.get_logger()
 
@@ -94,6 +97,42 @@ async def _keep(bus: Bus, job: Job, ending: Ending, deployment: Deployment) -> N
         await forget_owned(bus, found)
     else:
         await keep_shown(bus, found, ending.body)
+
+
+async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
+    """Remember whose it is what a call made that went to a provider as it is, or that it is deleted.
+
+    Raises:
+        Unavailable: nobody could ask for what was made.
+    """
+    request, reader, deployment = job.call.request, ending.reader, ending.deployment
+    method, target = request.passed
+    if deployment is None or reader is None or ending.status >= 300:
+        return
+    concerned = object_in(deployment.provider, method, target)
+    if concerned is None or (not concerned.makes and method != "DELETE"):
+        return
+    caller = request.caller
+    owner = owner_of(caller.key, caller.user_id, caller.team_id)
+    try:
+        if concerned.makes and reader.response_id:
+            shown = msgspec.json.encode({"id": reader.response_id, "object": concerned.kind})
+            made = Owned(concerned.kind, reader.response_id, owner, caller.key, request.group, request.model)
+            await keep_owned(
+                bus, msgspec.structs.replace(made, deployment=deployment.id, created_ms=now_ms(), shown=shown)
+            )
+        elif method == "DELETE" and _deletes_it(target, concerned.id):
+            found = await find_owned(bus, concerned.kind, owner, concerned.id)
+            if found is not None:
+                await forget_owned(bus, found)
+    except BusError as error:
+        log.error("an object of a provider could not be remembered", request=request.request_id, error=str(error))
+        raise Unavailable("what was made could not be remembered", retry_after_s=1) from error
+
+
+def _deletes_it(target: str, object_id: str) -> bool:
+    """Whether it is the object itself that is deleted, and not a part of it."""
+    return unquote(target.partition("?")[0]).rstrip("/").endswith(f"/{object_id}")
 
 
 async def keep_shown(bus: Bus, owned: Owned, shown: bytes) -> None:

@@ -21,6 +21,7 @@ from services.router.providers.openai.responses_usage import ResponsesListener
 from services.router.providers.openai.transcription import TranscriptionAnswer
 from shared.deployments import Deployment
 from shared.pass_through import NO_MODEL
+from shared.passed_objects import id_of_made, object_in
 from shared.usage import Usage, usage_from_pages
 
 log = structlog.get_logger()
@@ -64,10 +65,45 @@ def passed_call(provider: object, call: ProviderCall, deployment: Deployment) ->
     sent = {**{name: value for name, value in headers.items() if name != "content-type"}, **dict(call.client_headers)}
     for name in headers.keys() & _CREDENTIALS:
         sent[name] = headers[name]
+    listener = _listener(target, deployment.model)
+    concerned = object_in(deployment.provider, method, target)
+    if listener is None and concerned is not None and concerned.makes:
+        listener = MadeListener(concerned.kind)
     return HttpCall(joined(base, target), sent, call.body, method), PassedAnswer(
-        _listener(target, deployment.model), costs=method == "POST" and deployment.model != NO_MODEL
+        listener, costs=method == "POST" and deployment.model != NO_MODEL
     )
 
+
+class MadeListener:
+    """An `AnswerReader` that hears of what is made only its id."""
+
+    def __init__(self, kind: str) -> None:
+        self.usage: Usage | None = None
+        self.response_id = ""
+        self.finish_reason = ""
+        self.done = False
+        self._kind = kind
+        self._heard = b""
+
+    def whole(self, body: bytes) -> Whole:
+        self.response_id = id_of_made(self._kind, body)
+        return Whole(body, None, self.response_id, "")
+
+    def feed(self, data: bytes) -> bytes:
+        if not self.response_id and len(self._heard) < MADE_BYTES_MAX:
+            self._heard += data
+            self.response_id = id_of_made(self._kind, self._heard)
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+    def text_so_far(self) -> str:
+        return ""
+
+
+MADE_BYTES_MAX = 64 * 1024
+"""Of a stream, whose first event says what was made."""
 
 _CREDENTIALS = {"authorization", "x-api-key", "api-key", "x-goog-api-key"}
 

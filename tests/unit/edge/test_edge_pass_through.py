@@ -34,7 +34,7 @@ def test_errors_are_in_the_words_of_the_providers_api() -> None:
     for provider in ("anthropic", "gemini", "groq"):
         target = passing.find(f"/{provider}/x", b"", b"")
         assert target is not None
-        dialects.append(endpoint_of(target).dialect)
+        dialects.append(endpoint_of(target, "GET").dialect)
     assert dialects == ["anthropic", "gemini", "openai"]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared import line_reader
 from shared.line_reader import LineReader, LineTooLong
-from shared.owned import owner_of
+from shared.owner_names import owner_of
 from shared.spool import MEMORY_BYTES_MAX, PART_BYTES, Spool
 
 

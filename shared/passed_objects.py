@@ -1,0 +1,127 @@
+"""What a provider keeps, as the paths of its own API name it: for calls that go there as they are. Pure.
+
+Whoever passes by a path has one credential with all others who do: whose an object is, only the gateway can tell.
+"""
+
+import posixpath
+import re
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+
+from shared.object_calls import KEEPERS
+
+_OPENAI = (
+    *("assistants", "threads", "vector_stores", "fine_tuning/jobs", "evals", "containers", "conversations", "uploads"),
+    *("files", "batches", "videos", "chatkit/sessions", "chatkit/threads", "chat/completions"),
+)
+_MADE_ELSEWHERE = ("chat/completions",)
+"""Kept by the provider where a client asks for it, and reached by nobody here: no answer says that it is kept."""
+
+_COLLECTIONS = {
+    "anthropic": ("messages/batches", "files", "skills"),
+    "gemini": ("files", "cachedContents", "batches", "tunedModels", "fileSearchStores", "corpora"),
+    "vertex_ai": (
+        "batchPredictionJobs",
+        "cachedContents",
+        "tuningJobs",
+        "customJobs",
+        "ragCorpora",
+        "reasoningEngines",
+    ),
+}
+"""By provider; all others speak OpenAI's API."""
+
+_CREATED_BY = {"threads": ("runs",)}
+"""Words that stand in the place of an id and make an object: POST /threads/runs."""
+
+_UNTOLD = re.compile(
+    r"(?:^|/)(?:batches|fine_tuning/jobs|evals/[^/]+/runs|runs|videos|videos/[^/]+/remix|containers|tuningJobs|tunedModels"
+    r"|batchPredictionJobs|customJobs)$|:batchGenerateContent$|:asyncBatchEmbedContent$|:predictLongRunning$"
+)
+"""Ends of paths whose POST has work done that no answer tells the cost of."""
+
+
+class PassedObject(NamedTuple):
+    """`id` is "" where an object is made, or the collection is listed."""
+
+    kind: str
+    id: str
+    makes: bool
+
+    @property
+    def lists(self) -> bool:
+        return not self.id and not self.makes
+
+
+def object_in(provider: str, method: str, target: str) -> PassedObject | None:
+    """Return what a call concerns that the provider keeps, None for any other. `target` may have a query.
+
+    What is deleted is somebody's, whatever it is.
+    """
+    path = _plain(target)
+    for collection in _COLLECTIONS.get(provider, _OPENAI):
+        match = re.search(rf"(?:^|/){collection}(?:/(?P<id>[^/:]+)(?:[/:].*)?)?$", path, re.IGNORECASE)
+        if match is None:
+            continue
+        name = match["id"] or ""
+        makes = method in ("POST", "PUT") and (not name or name in _CREATED_BY.get(collection, ()))
+        if makes and collection in _MADE_ELSEWHERE:
+            return None
+        return PassedObject(_kind(provider, collection), "" if makes else name, makes)
+    if path.endswith(":batchGenerateContent") and method == "POST":
+        return PassedObject(_kind(provider, "batches"), "", True)
+    if method == "DELETE":
+        return PassedObject(f"{provider} other", path.rpartition("/")[2] or "-", False)
+    return None
+
+
+def _plain(target: str) -> str:
+    """Return the path as a provider may come to read it: however a client writes it, it names the same object."""
+    return posixpath.normpath("/" + unquote(target.partition("?")[0])).strip("/")
+
+
+def is_untold(method: str, target: str) -> bool:
+    """Whether the call has work done whose cost no answer tells."""
+    return method == "POST" and _UNTOLD.search(_plain(target)) is not None
+
+
+def _kind(provider: str, collection: str) -> str:
+    """Files and batches of OpenAI's form are the same by whichever door they are reached."""
+    if provider in KEEPERS and collection in ("files", "batches"):
+        return {"files": "file", "batches": "batch"}[collection]
+    return f"{provider} {collection}"
+
+
+class _Made(msgspec.Struct):
+    """Google names what it keeps by its path; OpenAI's runs name the thread they were made with."""
+
+    id: Any = None
+    name: Any = None
+    thread_id: Any = None
+    file: Any = None
+
+
+_decode_made = msgspec.json.Decoder(_Made).decode
+_BY_NAME = ("gemini", "vertex_ai")
+
+
+def id_of_made(kind: str, answer: bytes) -> str:
+    """Return the id that an answer gives to what was made, "" where it tells none.
+
+    Of a stream, the first event tells it. Only the answer's own fields count: what a client has put into it does not.
+    """
+    text = answer
+    if answer.lstrip().startswith((b"event:", b"data:")):
+        text = next((line[5:] for line in answer.splitlines() if line.startswith(b"data:")), b"")
+    try:
+        made = _decode_made(text)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    found = made.id
+    if kind.partition(" ")[0] in _BY_NAME:
+        found = made.name or (made.file.get("name") if isinstance(made.file, dict) else None)
+    elif kind.endswith("threads") and made.thread_id:
+        found = made.thread_id
+    return found.rpartition("/")[2] if isinstance(found, str) else ""

@@ -1,0 +1,71 @@
+"""What a call to a provider's own API concerns that the provider keeps."""
+
+import pytest
+
+from shared.passed_objects import PassedObject, id_of_made, is_untold, object_in
+
+
+@pytest.mark.parametrize(
+    ("provider", "method", "target", "found"),
+    [
+        ("openai", "POST", "/v1/threads", PassedObject("openai threads", "", True)),
+        ("openai", "POST", "/v1/threads/runs", PassedObject("openai threads", "", True)),
+        ("openai", "GET", "/v1/threads/thread_1/messages?limit=1", PassedObject("openai threads", "thread_1", False)),
+        ("openai", "POST", "/v1/threads/thread_1/runs", PassedObject("openai threads", "thread_1", False)),
+        ("openai", "GET", "/v1/vector_stores/vs_1/files/file_1", PassedObject("openai vector_stores", "vs_1", False)),
+        ("openai", "GET", "/v1/assistants", PassedObject("openai assistants", "", False)),
+        ("openai", "DELETE", "/v1/fine_tuning/jobs/ft_1/", PassedObject("openai fine_tuning/jobs", "ft_1", False)),
+        ("openai", "DELETE", "/v1/models/ft:mine", PassedObject("openai other", "ft:mine", False)),
+        ("openai", "GET", "/v1/chat/completions/c_1", PassedObject("openai chat/completions", "c_1", False)),
+        ("azure", "GET", "/openai/files/file_1?api-version=1", PassedObject("file", "file_1", False)),
+        ("azure", "POST", "/openai/batches?api-version=1", PassedObject("batch", "", True)),
+        ("anthropic", "POST", "/v1/messages/batches", PassedObject("anthropic messages/batches", "", True)),
+        ("anthropic", "GET", "/v1/messages/batches/b/results", PassedObject("anthropic messages/batches", "b", False)),
+        ("gemini", "DELETE", "/v1beta/files/abc", PassedObject("gemini files", "abc", False)),
+        ("gemini", "POST", "/v1beta/models/m:batchGenerateContent", PassedObject("gemini batches", "", True)),
+        ("groq", "GET", "/openai/v1/fi%6Ces/f", PassedObject("file", "f", False)),
+        ("openai", "GET", "/v1//x/../Threads/thread_1", PassedObject("openai threads", "thread_1", False)),
+        ("openai", "POST", "/v1/chat/completions", None),
+        ("openai", "POST", "/v1/responses", None),
+        ("anthropic", "POST", "/v1/messages", None),
+        ("openai", "GET", "/v1/models", None),
+        ("gemini", "POST", "/v1beta/models/files:generateContent", None),
+    ],
+)
+def test_a_path_tells_what_is_concerned(provider: str, method: str, target: str, found: PassedObject | None) -> None:
+    assert object_in(provider, method, target) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "made"),
+    [
+        ("openai assistants", b'{"metadata": {"id": "asst_2"}, "id": "asst_1"}', "asst_1"),
+        ("openai threads", b'{"id": "run_1", "thread_id": "thread_1"}', "thread_1"),
+        (
+            "openai threads",
+            b'event: thread.created\ndata: {"id": "thread_1"}\n\nevent: x\ndata: {"id": "y"}',
+            "thread_1",
+        ),
+        ("gemini files", b'{"file": {"name": "files/abc"}}', "abc"),
+        ("gemini batches", b'{"name": "batches/1", "metadata": {"name": "batches/2"}}', "1"),
+        ("openai threads", b"not json", ""),
+        ("openai threads", b"[1]", ""),
+        ("openai threads", b"event: thread.created\nda", ""),
+    ],
+)
+def test_the_id_of_what_was_made_is_the_answers_own(kind: str, answer: bytes, made: str) -> None:
+    assert id_of_made(kind, answer) == made
+
+
+def test_work_whose_cost_no_answer_tells_is_known() -> None:
+    for target in (
+        "/v1/messages/batches",
+        "/v1/fine_tuning/jobs",
+        "/v1/threads/t/runs",
+        "/v1/videos",
+        "/openai/batches?a=1",
+    ):
+        assert is_untold("POST", target), target
+        assert not is_untold("GET", target)
+    for target in ("/v1/threads", "/v1/messages", "/v1/files", "/v1beta/models/m:generateContent"):
+        assert not is_untold("POST", target)
