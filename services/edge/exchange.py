@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -13,6 +14,7 @@ from shared.calls import Cancel, encode_header
 from shared.errors import DeadlinePassed, GatewayError, Unavailable
 from shared.frames import Frame
 from shared.heartbeat import Pulse
+from shared.spool import Spool
 
 log = structlog.get_logger()
 
@@ -21,7 +23,15 @@ REPORT_SILENCE_S = 15.0
 """Who works on a request says so every five seconds: after three times that, its answer was lost on the way."""
 
 BUFFERED_BYTES_MAX = 64 * 1024 * 1024
-"""What may wait for a client that reads slowly before its stream is failed."""
+"""What may wait in memory for a client that reads slowly, before its stream is failed or goes on waiting on disk."""
+
+
+class _Aside(NamedTuple):
+    """A frame whose data wait on disk."""
+
+    frame: Frame
+    offset: int
+    size: int
 
 
 class Exchange:
@@ -40,16 +50,21 @@ class Exchange:
         "request_id",
         "router",
         "silent_until",
+        "spool",
+        "spools",
         "timeout_s",
         "waiter",
         "watch",
         "worker",
     )
 
-    def __init__(self, request_id: str, *, silence_s: float, timeout_s: float) -> None:
+    def __init__(self, request_id: str, *, silence_s: float, timeout_s: float, spools: bool = False) -> None:
+        """`spools`: what is too much to wait in memory waits on disk."""
         now = time.monotonic()
         self.request_id = request_id
-        self.frames: deque[Frame] = deque()
+        self.spools = spools
+        self.spool: Spool | None = None
+        self.frames: deque[Frame | _Aside] = deque()
         self.waiter: asyncio.Future[None] | None = None
         self.expected = 0
         self.buffered = 0
@@ -73,8 +88,18 @@ class Exchange:
             self.waiter = asyncio.get_running_loop().create_future()
             await self.waiter
         frame = self.frames.popleft()
+        if isinstance(frame, _Aside):
+            assert self.spool is not None, "it was put there"
+            return frame.frame._replace(data=self.spool.read(frame.offset, frame.size))
         self.buffered -= len(frame.data)
         return frame
+
+    def put_aside(self, frame: Frame) -> None:
+        """Let a frame wait on disk."""
+        if self.spool is None:
+            self.spool = Spool()
+        self.frames.append(_Aside(frame._replace(data=b""), len(self.spool), len(frame.data)))
+        self.spool.append(frame.data)
 
     def fail(self, failure: GatewayError) -> None:
         if self.failure is None:
@@ -109,13 +134,15 @@ class Exchanges:
     def pending(self) -> int:
         return len(self._open)
 
-    def open(self, request_id: str, timeout_s: float) -> Exchange:
-        exchange = Exchange(request_id, silence_s=self._silence_s, timeout_s=timeout_s)
+    def open(self, request_id: str, timeout_s: float, *, spools: bool = False) -> Exchange:
+        exchange = Exchange(request_id, silence_s=self._silence_s, timeout_s=timeout_s, spools=spools)
         self._open[request_id] = exchange
         return exchange
 
     def close(self, exchange: Exchange) -> None:
         self._open.pop(exchange.request_id, None)
+        if exchange.spool is not None:
+            exchange.spool.close()
 
     def cancel(self, exchange: Exchange) -> None:
         """Tell the router that the client left; it drains or stops, by the configuration."""
@@ -180,8 +207,12 @@ class Exchanges:
         exchange.deadline = now + exchange.timeout_s
         exchange.silent_until = now + REPORT_SILENCE_S
         exchange.buffered += len(frame.data)
-        if exchange.buffered > BUFFERED_BYTES_MAX:
+        if exchange.buffered <= BUFFERED_BYTES_MAX:
+            exchange.frames.append(frame)
+        elif exchange.spools:
+            exchange.buffered -= len(frame.data)
+            exchange.put_aside(frame)
+        else:
             exchange.fail(Unavailable("the client reads too slowly"))
             return
-        exchange.frames.append(frame)
         exchange.wake()

@@ -131,6 +131,11 @@ class Bus:
         else:
             client.send(b"".join((f"PUB {subject} {reply} {total}\r\n".encode(), payload, b"\r\n")))
 
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether much waits to be sent: who can, lets it leave first."""
+        return self._client.unsent_bytes > UNSENT_BYTES_MAX // 4
+
     def new_inbox(self) -> str:
         """Return a subject of this process alone; subscribe to it before it is used."""
         return f"_in.{self.process}.{next(self._numbers)}"

@@ -269,6 +269,26 @@ async def test_what_waits_for_a_client_that_does_not_read_has_a_bound(
     assert "too slowly" in exchange.failure.message
 
 
+async def test_a_file_waits_on_disk_for_a_client_that_reads_slowly(
+    bus: Bus, service: Bus, exchanges: Exchanges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUFFERED_BYTES_MAX", 2_000)
+    exchange = exchanges.open(REQUEST, 10, spools=True)
+    beat(service, ROUTER)
+    parts = [bytes([number]) * 500 for number in range(1, 20)]
+    say(service, bus, frames.head_frame(0, HEAD, b""))
+    for number, part in enumerate(parts[:10], start=1):
+        say(service, bus, frames.data_frame(number, part))
+    await until(lambda: exchange.expected == 11)
+    assert exchange.buffered <= 2_500
+    head = await exchange.next()
+    assert head is not None
+    for number, part in enumerate(parts[10:], start=11):  # some fit into memory again, behind those on disk
+        say(service, bus, frames.data_frame(number, part, frames.LAST if number == len(parts) else 0))
+    assert b"".join(await read(exchange)) == b"".join(parts)
+    exchanges.close(exchange)
+
+
 async def test_only_the_first_failure_counts(exchanges: Exchanges) -> None:
     exchange = exchanges.open(REQUEST, 10)
     exchange.fail(Unavailable("first"))

@@ -29,7 +29,7 @@ from shared.errors import GatewayError, InvalidRequest, Unavailable
 from shared.forms import BadForm, read_form
 from shared.ids import new_id
 from shared.keys import Key
-from shared.object_calls import ObjectCall
+from shared.object_calls import FILE_CONTENT, ObjectCall
 from shared.pass_through import group_name
 from shared.spool import Spool
 
@@ -138,7 +138,11 @@ class Journey:
                 spooled=isinstance(body, Spool),
             )
             self._door.check(key, request, endpoint)
-            exchange = self._exchanges.open(request_id, (request.deadline_ms - request.received_ms) / 1000)
+            exchange = self._exchanges.open(
+                request_id,
+                (request.deadline_ms - request.received_ms) / 1000,
+                spools=request.call_type == FILE_CONTENT,
+            )
             self._door.ask(request, body)
             status = await self._write(request, exchange, receive, send, began, wishes)
         except GatewayError as failure:

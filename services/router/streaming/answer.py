@@ -1,5 +1,7 @@
 """Writing an answer to the edge that waits for it: numbered frames, the head first, the last when all is stored."""
 
+import asyncio
+
 import structlog
 
 from shared import subjects
@@ -20,6 +22,8 @@ from shared.frames import (
 
 log = structlog.get_logger()
 
+ROOM_AGAIN_S = 0.01
+
 
 class AnswerWriter:
     """`begun` once the head has left: from then on the request cannot be tried elsewhere."""
@@ -30,6 +34,11 @@ class AnswerWriter:
         self._number = 0
         self.begun = False
         self.muted = False  # the client left: nobody reads it
+
+    async def room(self) -> None:
+        """Wait while much of what was written has not left: an answer can come faster than the bus takes it."""
+        while self._bus.is_backed_up and self._bus.connected and not self.muted:  # noqa: ASYNC110  nothing announces it
+            await asyncio.sleep(ROOM_AGAIN_S)
 
     def progress(self) -> None:
         """Say that this router works on it."""

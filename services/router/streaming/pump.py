@@ -152,6 +152,7 @@ async def forward_passed(
         httpx.TransportError, httpx.DecodingError
     """
     async for part in answer.parts():
+        await job.answer.room()
         if reading.forward(job, reading.reader.feed(part), router):
             limit.reschedule(job.read_until)
     reading.reader.end()
