@@ -250,7 +250,7 @@ def test_batches_are_settled_once_though_the_router_dies(
         batch_provider.run(batch.id)
         if number == 1:
             os.kill(gateway.children()["services.router"], signal.SIGKILL)
-    rows = eventually(lambda: len(found := rows_of(master, key)) == 3 and found, 20.0)
+    rows = eventually(lambda: len(found := rows_of(master, key)) == 3 and found, 45.0)
     assert sum(row["spend"] for row in rows) == pytest.approx(6 * LINE_USD)
     eventually(lambda: spend_of(master, key) == pytest.approx(6 * LINE_USD), 5.0)
     eventually(lambda: master.get("/health/readiness").status_code == 200, 20.0)

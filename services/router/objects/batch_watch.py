@@ -27,8 +27,8 @@ log = structlog.get_logger()
 
 TURN_S = 0.5
 AT_ONCE_MAX = 4
-CLAIM_MS = 120_000
-"""How long a claimed entry is another router's to leave alone: longer than a question takes."""
+CLAIM_MS = 15_000
+"""How long a claimed entry is another router's to leave alone; who works on it longer claims it again in time."""
 
 GIVEN_UP_MS = 7 * 86_400_000
 """A batch whose provider tells no end for so long is not asked for any more: what is held for it counts as spent."""
@@ -75,24 +75,29 @@ class BatchWatch:
             await self._view.stop()
 
     async def _look_after(self, name: str, entry: OpenBatch) -> None:
-        revision = self._view.revisions[name]
-        claimed = msgspec.structs.replace(entry, next_ms=_now_ms() + CLAIM_MS)
+        claim = _Claim(self._bus, name, self._view.revisions[name])
+        keeping: asyncio.Task[None] | None = None
         try:
-            revision = await self._put(name, claimed, revision)
-            again = await self._step(name, claimed, revision)
+            await claim.put(msgspec.structs.replace(entry, next_ms=_now_ms() + CLAIM_MS))
+            keeping = asyncio.get_running_loop().create_task(claim.keep())
+            again = await self._step(claim, claim.entry or entry)
+            keeping.cancel()
             if again is not None:
-                await self._put(name, msgspec.structs.replace(again, next_ms=_now_ms() + self._poll_ms), revision)
+                await claim.put(msgspec.structs.replace(again, next_ms=_now_ms() + self._poll_ms))
         except Conflict:
             log.debug("another router looks after a batch", batch=entry.batch_id)
         except (BusError, TimeoutError) as error:
             log.warning("a batch could not be looked after", batch=entry.batch_id, error=str(error))
         except Exception:  # the others must go on; this one is tried again when its claim has passed
             log.exception("looking after a batch failed", batch=entry.batch_id)
+        finally:
+            if keeping is not None:
+                keeping.cancel()
 
-    async def _step(self, name: str, entry: OpenBatch, revision: int) -> OpenBatch | None:
+    async def _step(self, claim: "_Claim", entry: OpenBatch) -> OpenBatch | None:
         """Ask, and settle what has ended; return the entry that is to be asked for again."""
         if entry.finished:
-            await self._tell_end(name, entry)
+            await self._tell_end(claim.name, entry)
             return None
         deployment = self._deployment_of(entry)
         try:
@@ -103,11 +108,11 @@ class BatchWatch:
             if owned is not None:
                 await keep_shown(self._bus, owned, shown)
             if batch.status not in ENDED:
-                return await self._unless_too_old(name, entry)
+                return await self._unless_too_old(claim.name, entry)
             fact = await self._settler.settle(entry, deployment, batch)
         except GatewayError as failure:
             log.warning("a batch cannot be asked for", batch=entry.batch_id, error=failure.message)
-            return await self._unless_too_old(name, entry)
+            return await self._unless_too_old(claim.name, entry)
         settled = msgspec.structs.replace(
             entry,
             finished=encode_fact(fact),
@@ -115,8 +120,8 @@ class BatchWatch:
             finished_id=fact.id,
             settled_ms=_now_ms(),
         )
-        await self._put(name, settled, revision)
-        await self._tell_end(name, settled)
+        await claim.put(settled)
+        await self._tell_end(claim.name, settled)
         return None
 
     async def _tell_end(self, name: str, entry: OpenBatch) -> None:
@@ -137,11 +142,45 @@ class BatchWatch:
         members = self._groups.deployments.get(entry.call.request.group, ())
         return next((one for one in members if one.id == entry.deployment), None)
 
-    async def _put(self, name: str, entry: OpenBatch, revision: int) -> int:
-        return await kv.put(self._bus, subjects.BATCHES_BUCKET, name, encode_batch(entry), expected=revision)
-
     async def _close(self, name: str) -> None:
         await kv.delete(self._bus, subjects.BATCHES_BUCKET, name)
+
+
+class _Claim:
+    """An entry that this router works on; each write of it follows the one before, or somebody else has it."""
+
+    def __init__(self, bus: Bus, name: str, revision: int) -> None:
+        self.name = name
+        self.entry: OpenBatch | None = None
+        self._bus = bus
+        self._revision = revision
+        self._writing = asyncio.Lock()
+
+    async def put(self, entry: OpenBatch) -> None:
+        """Raises: Conflict: another router has claimed it; BusError's others."""
+        async with self._writing:
+            await self._write(entry)
+
+    async def keep(self) -> None:
+        """Until cancelled, until its end is written down, or until another router has it: claim it again and again."""
+        while True:
+            await asyncio.sleep(CLAIM_MS / 3_000)
+            try:
+                async with self._writing:
+                    entry = self.entry
+                    if entry is None or entry.finished:
+                        return
+                    await self._write(msgspec.structs.replace(entry, next_ms=_now_ms() + CLAIM_MS))
+            except Conflict:
+                return
+            except (BusError, TimeoutError) as error:
+                log.debug("a claim could not be kept", error=str(error))
+
+    async def _write(self, entry: OpenBatch) -> None:
+        self._revision = await kv.put(
+            self._bus, subjects.BATCHES_BUCKET, self.name, encode_batch(entry), expected=self._revision
+        )
+        self.entry = entry
 
 
 def _now_ms() -> int:
