@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any
 
 import orjson
@@ -128,9 +129,9 @@ class ProviderSide:
         kind, state = event.type, self._state
         context = state.context
         if kind == server_events.SPEECH_STARTED and event.audio_start_ms is not None:
-            context.speech_began(event.audio_start_ms)
+            context.speech_began(int(event.audio_start_ms))
         elif kind == server_events.SPEECH_STOPPED and event.audio_end_ms is not None:
-            context.speech_ended(event.audio_end_ms)
+            context.speech_ended(ceil(event.audio_end_ms))
         elif kind in (server_events.TRANSCRIBED, server_events.NOT_TRANSCRIBED):
             self._transcripts.told(event.usage)
         elif kind == server_events.CLEARED:

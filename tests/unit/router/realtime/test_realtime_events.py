@@ -190,6 +190,12 @@ def test_what_a_provider_says_that_is_no_event_is_none(data: bytes) -> None:
     assert read_server_event(data) is None
 
 
+def test_milliseconds_may_be_written_as_any_number() -> None:
+    event = read_server_event(b'{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1200.5}')
+    assert event is not None
+    assert event.audio_end_ms == 1200.5
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"session": 5}'])
 def test_a_session_that_is_not_told_is_empty(data: bytes) -> None:
     assert session_in(data) == {}
