@@ -61,6 +61,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     rotations: int = 0
     rotated_at: float | None = None
     correction: Correction | None = None
+    taken_off_pico: int = 0  # of what it spent, by all corrections
     key_type: str = "default"
     permissions: dict[str, Any] = {}
     config: dict[str, Any] = {}

@@ -245,14 +245,14 @@ def _row(answer: KeyAnswer, utc: str) -> Row:
 
 
 def _spend(answer: KeyAnswer) -> Row:
-    """`spend` is of the current window; `total_spend` is known as long as that is the first one and was never set."""
+    """`spend` is of the current window; `total_spend` is known as long as that is the first one."""
     figures = answer.figures
     if figures is None:
         return {"spend": None, "total_spend": None, "spend_unavailable": True}
-    is_all = figures.window_start is None and answer.entry.correction is None
+    total = figures.spend_pico + answer.entry.taken_off_pico if figures.window_start is None else None
     return {
         "spend": usd(figures.spend_pico),
-        "total_spend": usd(figures.spend_pico if is_all else None),
+        "total_spend": usd(total),
     }
 
 

@@ -34,9 +34,9 @@ def management_routes(
     """
     spend, before = LedgerSpend(ledger), SpentBefore(ledger, teams_count=teams_count)
     yield key_routes(bus, identify, key_seen)
-    yield team_routes(bus, identify, holder_seen)
+    yield team_routes(bus, spend, identify, holder_seen)
     yield user_routes(bus, spend, before, identify, key_seen, holder_seen)
-    yield organization_routes(bus, identify, holder_seen)
+    yield organization_routes(bus, spend, identify, holder_seen)
     yield customer_routes(bus, spend, before, identify, holder_seen)
     yield budget_routes(bus, identify, holder_seen)
     yield tag_routes(bus, before, identify, holder_seen)

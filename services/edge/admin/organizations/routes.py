@@ -3,9 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec.structs import replace
 
 from services.edge.admin.authority import Actor, Identify, dependencies
 from services.edge.admin.command import command
+from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.organizations.requests import (
     AddMembers,
     DeleteMember,
@@ -25,7 +27,7 @@ from shared.errors import AccessDenied
 from shared.holders import entry_name
 
 
-def organization_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
+def organization_routes(bus: Bus, spend: LedgerSpend, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
     """Return the routes. `wait_until_seen` takes the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["organizations"])
     caller, manager = dependencies(identify)
@@ -92,7 +94,8 @@ def organization_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntil
     @routes.post("/organization/member_add", summary="Add members to an organisation")
     async def add_members(fields: AddMembers, actor: Manager) -> Response:
         body = fields.model_dump(exclude_unset=True)
-        return as_json(new_members(await changed("organization_member_add", actor, body)))
+        answer = await changed("organization_member_add", actor, body)
+        return as_json(new_members(replace(answer, users=await spend.fill(answer.users))))
 
     @routes.patch("/organization/member_update", summary="Change a member's role")
     async def update_member(fields: UpdateMember, actor: Manager) -> Response:

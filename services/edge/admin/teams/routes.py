@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec.structs import replace
 
 from services.edge.admin.authority import Actor, Identify, dependencies
 from services.edge.admin.command import command
 from services.edge.admin.holder_rows import terms_row
+from services.edge.admin.ledger_spend import LedgerSpend
 from services.edge.admin.own_view import GONE, WaitUntilSeen
 from services.edge.admin.teams.requests import (
     AddMembers,
@@ -41,7 +43,7 @@ PERMISSIONS = (
 )
 
 
-def team_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
+def team_routes(bus: Bus, spend: LedgerSpend, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:
     """Return the routes. `wait_until_seen` takes the name of an entry in the HOLDERS bucket."""
     routes = APIRouter(route_class=PlainFaults, tags=["teams"])
     caller, manager = dependencies(identify)
@@ -131,7 +133,8 @@ def team_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) ->
 
     @routes.post("/team/member_add", summary="Add members to a team")
     async def add_members(fields: AddMembers, actor: Manager) -> Response:
-        return as_json(team_with_new_members(await changed("member_add", actor, fields.model_dump(exclude_unset=True))))
+        answer = await changed("member_add", actor, fields.model_dump(exclude_unset=True))
+        return as_json(team_with_new_members(replace(answer, users=await spend.fill(answer.users))))
 
     @routes.post("/team/member_update", summary="Change what a member may spend, or the role")
     async def update_member(fields: UpdateMember, actor: Manager) -> Response:

@@ -37,6 +37,7 @@ def entry_of(key: VirtualKey) -> Key:
         "rotations": key.rotations,
         "rotated_at": key.rotated_on.timestamp() if key.rotated_on else None,
         "correction": key.correction,
+        "taken_off_pico": key.taken_off_pico,
         "tags": _names(metadata, "tags"),
         "guardrails": _names(metadata, "guardrails"),
         "budgets": windows_of(key.terms),

@@ -103,6 +103,7 @@ class VirtualKey(BaseAggregate[UUID]):
         def apply(self, aggregate: "VirtualKey") -> None:
             at_ms = round(self.timestamp.timestamp() * 1000)
             aggregate.correction = (self.originator_version, self.spend_pico, at_ms)
+            aggregate.taken_off_pico += self.previous_pico - self.spend_pico
             aggregate.updated_by = self.by
 
     class Deleted(Event):
@@ -129,6 +130,7 @@ class VirtualKey(BaseAggregate[UUID]):
         self.rotations = 0
         self.rotated_on: datetime | None = None
         self.correction: tuple[int, int, int] | None = None  # the version that set its spend, to what, and when
+        self.taken_off_pico = 0  # by all corrections
 
     @staticmethod
     def id_of(token: str) -> UUID:
