@@ -6,9 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.table import ENDPOINTS
+from services.edge.realtime.endpoint import REALTIME
 from shared.calls import FREE
 from tests.journey.endpoint_samples import SAMPLES, message_in, routes, sample
 from tests.journey.recording_provider import RecordingProvider
@@ -131,3 +134,25 @@ def test_every_endpoint_counts_what_it_costs(
     (row,) = eventually(lambda: walker.row_of(answer.headers["x-litellm-call-id"]), 5.0)
     assert (row["status"], row["call_type"]) == ("success", endpoint.call_type)
     assert (row["spend"] > 0) is (endpoint.call_type not in FREE)
+
+
+@pytest.mark.parametrize("path", REALTIME.paths)
+def test_a_session_is_opened_by_the_same_door_on_every_path(
+    walker: Walker, path: str, gateway: RunningGateway, keys: dict[str, str], eventually: Eventually
+) -> None:
+    """A WebSocket has no body: what is said in it is walked through in test_realtime.py."""
+
+    def refused(key: str) -> tuple[int, str]:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        address = f"{gateway.url.replace('http', 'ws')}{path}?model=talk"
+        with pytest.raises(InvalidStatus) as refusal, connect(address, additional_headers=headers, legacy=False):
+            pass
+        answer = refusal.value.response
+        return answer.status_code, answer.headers["x-litellm-call-id"]
+
+    assert [refused(key)[0] for key in ("", "sk-unknown", keys["elsewhere"])] == [401, 401, 403]
+    for key, status in ((keys["expired"], 401), (keys["empty"], 422)):
+        answered, request_id = refused(key)
+        assert answered == status
+        (row,) = eventually(lambda request_id=request_id: walker.row_of(request_id), 5.0)  # type: ignore[misc]
+        assert (row["status"], row["call_type"], row["spend"]) == ("failure", REALTIME.call_type, 0)
