@@ -14,7 +14,7 @@ from services.policy.partitions.partition import Partition
 from services.policy.thresholds.terms import Directory
 from services.policy.windows.keeper import WindowKeeper
 from shared import subjects
-from shared.bus import Bus, Outbox, read
+from shared.bus import Bus, NotStored, Outbox, read
 from shared.facts import BudgetReset
 from shared.facts.registry import decode_fact
 from shared.holders import Holder, Window, entry_name, home_of
@@ -104,6 +104,32 @@ async def test_a_window_that_ends_while_nobody_asks_is_told_of_at_its_end(bus: B
         assert [owner.partition.standing(name).spent for name in ("key", "team:core")] == [0, 0]
         await spend(bus, owner, clock, 1_000)
         assert owner.partition.standing("key").window == 2
+
+
+async def test_nothing_is_told_that_the_journal_does_not_have(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owns the partition next might close the window with other figures: what was told would be wrong."""
+    clock, writes = Clock(), list[asyncio.Future[int]]()
+    real = bus.store
+
+    def never_stored(subject: str, payload: bytes, **options: Any) -> asyncio.Future[int]:
+        if not subject.startswith("journal."):
+            return real(subject, payload, **options)
+        writes.append(asyncio.get_running_loop().create_future())
+        return writes[-1]
+
+    async with opened(bus, KEY, clock=clock) as owner:
+        await spend(bus, owner, clock, 300)
+        await owner.partition.finished()
+        clock.now += 60
+        monkeypatch.setattr(bus, "store", never_stored)
+        looking = asyncio.create_task(keeper_of(bus, owner, clock).look(owner.partition))
+        await until(lambda: writes)
+        await asyncio.sleep(0.1)
+        assert owner.books.resets
+        assert await resets(bus) == []
+        writes[0].set_exception(NotStored("the server is away"))
+        await looking
+        assert await resets(bus) == []
 
 
 async def test_what_a_dead_owner_had_told_is_not_told_again_and_the_rest_is(

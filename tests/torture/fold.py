@@ -49,6 +49,7 @@ class Fold:
         self.finished: dict[str, int] = {}
         self.lost_facts: dict[str, int] = {}
         self.expired: set[str] = set()
+        self.expired_late: set[str] = set()  # after their end
         self.admitted: dict[str, int] = {}
         self.violations: dict[str, list[str]] = defaultdict(list)
         self.bounds: dict[Place, Opened] = {}
@@ -114,7 +115,7 @@ class Fold:
             if self.spent[place] > spent + held:
                 told = f"{spent} spent and {held} in flight"
                 self._wrong("disagreement", f"{place.account}: {told} told, {self.spent[place]} in the end")
-        for request in self.lost_facts.keys() - self.expired:
+        for request in self.lost_facts.keys() - self.expired - self.expired_late:
             self._wrong("disagreement", f"{request}: a fact says that it was lost, the journal does not")
 
     def places(self) -> set[Place]:
@@ -143,8 +144,14 @@ class Fold:
             self._is_in_its_window(hold, place)
 
     def _expire(self, request: str) -> None:
-        if request in self.finished:  # its owner had not read the fact yet: it corrects the loss at once
-            self.expired.add(request)
+        if request in self.finished:
+            # Its owner had not read the fact yet: it corrects the loss at once, and need not tell of it.
+            self.expired_late.add(request)
+            ended = self.ended.get(request)
+            if ended is not None:
+                for place in ended.hold.places:
+                    counted = self.spent[place] + ended.hold.amount - ended.cost
+                    self.most[place] = max(self.most[place], counted)
             return
         hold = self.open.pop(request, None)
         if hold is None:

@@ -394,6 +394,14 @@ def test_a_limit_that_is_passed_in_any_window_is_seen(steps: list[Step], limit: 
     assert kinds(limited([*steps, *ends], limit)) == violations
 
 
+def test_an_expiry_that_comes_after_the_end_need_not_be_told_and_may_have_crossed_a_threshold() -> None:
+    steps = [held("a", 60, KEY), Finished("a", 10), Expired("a"), Crossed(KEY, 50)]
+    observed = Observed(steps, LIMITS, totals={"a": 10}, percents=(50,))
+    assert kinds(observed) == set()
+    assert kinds(replace(observed, steps=[*steps, Lost("a", 60)])) == set()
+    assert kinds(replace(observed, steps=[held("a", 40, KEY), *steps[1:]])) == {"untold"}
+
+
 def test_the_end_of_a_request_corrects_its_tokens_and_frees_its_slot() -> None:
     first, end = [held("a", 0, KEY), took("a", 0, 8)], Finished("a", 0, "", 3, 5)
     second = [held("b", 0, KEY), took("b", 9, 7), Finished("b", 0, "", 7, 20)]

@@ -78,6 +78,7 @@ class Partition:
             on_failure=self._on_failure,
             snapshot_every_groups=snapshot_every_groups,
         )
+        self.is_stored = self._writer.is_stored
         self.borrower = Borrower(
             bus,
             number,

@@ -42,6 +42,8 @@ class ResetTeller:
         if not waiting:
             self._known.add(partition)
             return
+        if not await partition.is_stored():
+            return  # the next owner may close the window with other figures
         now = self._clock()
         facts: dict[str, BudgetReset] = {}
         for key, reset in waiting:

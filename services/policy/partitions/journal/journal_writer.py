@@ -70,6 +70,23 @@ class JournalWriter:
         self._idle.clear()
         self._store_soon()
 
+    async def is_stored(self) -> bool:
+        """Return whether the journal has all that is written by now; wait until that is known."""
+        known: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def then(stored: bool) -> None:
+            if not known.done():
+                known.set_result(stored)
+
+        if self._queue:
+            entry, before = self._queue[-1]
+            self._queue[-1] = (entry, then if before is None else _both(before, then))
+        elif self._storing is not None:
+            self._storing.append(then)
+        else:
+            then(not self._closed)
+        return await known
+
     def count_facts(self, facts: int) -> None:
         """So many facts have changed the books, or might have: a reader would have to read them again."""
         self._facts += facts
@@ -184,6 +201,14 @@ class JournalWriter:
             await self._bus.api(f"STREAM.PURGE.{subjects.JOURNAL}", {"filter": self._subject, "seq": seq})
         except (BusError, TimeoutError) as error:
             log.info("a journal is left longer than it need be", partition=self._partition, error=str(error))
+
+
+def _both(first: Then, second: Then) -> Then:
+    def call(stored: bool) -> None:
+        _call(first, stored=stored)
+        _call(second, stored=stored)
+
+    return call
 
 
 def _call(then: Then, *, stored: bool) -> None:
