@@ -161,9 +161,9 @@ def undelivered(policy: str) -> str:
     return f"undelivered.{policy}"
 
 
-def cancel(router: str) -> str:
-    """Where an edge tells a router that a client left."""
-    return f"cancel.{router}"
+def cancel(process: str) -> str:
+    """Where an edge tells the router, or the policy, that works on a request that its client left."""
+    return f"cancel.{process}"
 
 
 HEARTBEATS = "hb.*"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from shared import frames, subjects
 from shared.bus import Bus, Message, NotConnected, Outbox, kv
-from shared.calls import Admit, Caller, Complete, pack, unpack_complete
+from shared.calls import Admit, Caller, Cancel, Complete, encode_header, pack, unpack_complete
 from shared.facts import encode_fact
 from shared.keys import Key, encode_key
 from tests.budgets import finished_fact, main_window
@@ -114,6 +114,7 @@ class Neighbours:
         self.outbox = Outbox(bus)
         self.commands: list[Complete] = []
         self.told_to_wait: set[str] = set()
+        self.worker: dict[str, str] = {}  # who said last to work on a request
         self.finishes: Callable[[Complete], Awaitable[int | None]] | None = None
         self._waiting: dict[str, tuple[asyncio.Future[Answered], float]] = {}
         self._router = 0
@@ -206,6 +207,10 @@ class Neighbours:
         )
         return self.outbox.put(fact.subject, encode_fact(fact), fact.id)
 
+    def leave(self, request: Admit) -> None:
+        """The client left: tell who works on its request, as edge does."""
+        self.bus.publish(subjects.cancel(self.worker[request.request_id]), encode_header(Cancel(request.request_id)))
+
     def hear(self, command: Complete) -> None:
         """The router beside another edge has answered a request of this one."""
         self._answer(command.request.request_id, command, None)
@@ -233,6 +238,7 @@ class Neighbours:
         frame = frames.unpack(message.data)
         if frame.flags & frames.PROGRESS:
             self.told_to_wait.add(request_id)
+            self.worker[request_id] = frames.decode_progress(frame.header).process
         elif frame.flags & frames.FAILURE:
             self._answer(request_id, None, frames.decode_failure(frame.header))
 

@@ -38,6 +38,7 @@ class Exchange:
     """One pending request. `failure` is set when no further frame is to be waited for."""
 
     __slots__ = (
+        "abandoned",
         "begun",
         "buffered",
         "client_left",
@@ -76,6 +77,7 @@ class Exchange:
         self.router = ""  # the router among them: who hears of a client that left
         self.failure: GatewayError | None = None
         self.client_left = False
+        self.abandoned = False  # the client left, and no router has heard of that yet
         self.begun = False  # whether the client has been sent the beginning of an answer
         self.on_credit: Callable[[int], None] | None = None  # of a session: how much of what its client said was taken
         self.watch: Callable[[], None] | None = None  # begins to watch the client, once it is worth it
@@ -140,18 +142,24 @@ class Exchanges:
         return exchange
 
     def close(self, exchange: Exchange) -> None:
-        self._open.pop(exchange.request_id, None)
+        if not exchange.abandoned:
+            self._open.pop(exchange.request_id, None)
         if exchange.spool is not None:
             exchange.spool.close()
 
     def cancel(self, exchange: Exchange) -> None:
-        """Tell the router that the client left; it drains or stops, by the configuration."""
-        if not exchange.router:
+        """The client left: tell the router, which drains or stops, by the configuration; else policy, where it waits.
+
+        Until a router has heard of it, whoever says to work on it is told.
+        """
+        exchange.abandoned = not exchange.router
+        worker = exchange.router or exchange.worker
+        if not worker:
             return
         try:
-            self._bus.publish(subjects.cancel(exchange.router), encode_header(Cancel(exchange.request_id)))
+            self._bus.publish(subjects.cancel(worker), encode_header(Cancel(exchange.request_id)))
         except NotConnected:
-            log.debug("a router could not be told that a client left")
+            log.debug("nobody could be told that a client left")
 
     async def sweep(self) -> None:
         """Until cancelled: fail what nobody serves, what is overdue, and what a dead router leaves behind."""
@@ -162,7 +170,9 @@ class Exchanges:
                 if exchange.watch is not None and now - exchange.opened > SWEEP_S:
                     exchange.watch()
                     exchange.watch = None
-                if exchange.failure is not None or exchange.frames:
+                if exchange.abandoned and now > min(exchange.deadline, exchange.silent_until):
+                    self._open.pop(exchange.request_id, None)
+                if exchange.abandoned or exchange.failure is not None or exchange.frames:
                     continue
                 if now > exchange.deadline:
                     exchange.fail(DeadlinePassed(f"no answer within {exchange.timeout_s:g} s (the request's timeout)"))
@@ -192,6 +202,12 @@ class Exchanges:
             exchange.silent_until = time.monotonic() + silence_s
             if progress.is_router:
                 exchange.router = progress.process
+            if exchange.abandoned:
+                self.cancel(exchange)
+                self.close(exchange)
+            return
+        if exchange.abandoned:
+            self._on_frame_of_nobody(exchange, frame)
             return
         if frame.flags & frames.CREDIT:
             if exchange.on_credit is not None:
@@ -216,3 +232,10 @@ class Exchanges:
             exchange.fail(Unavailable("the client reads too slowly"))
             return
         exchange.wake()
+
+    def _on_frame_of_nobody(self, exchange: Exchange, frame: Frame) -> None:
+        """An answer begins that nobody waits for: its router is told, unless it is all there is."""
+        if frame.flags & frames.HEAD and not frame.flags & frames.LAST:
+            exchange.router = frames.decode_head(frame.header).router
+            self.cancel(exchange)
+        self._open.pop(exchange.request_id, None)

@@ -124,11 +124,13 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
         bodies=bodies,
         replies=replies,
         in_progress=in_progress,
+        partitions=partitions,
         reserve=reserve,
     )
     await bodies.start()
     await reserve.start()
     await Examiner(bus, keys.entries, access, chain, replies).start()
+    await bus.subscribe(subjects.cancel(bus.process), admission.on_cancel)
     settlements = Settlements(bus)
     leases = Leases(bus, settings.policy_name, own.partitions)
     await leases.start()

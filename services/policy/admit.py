@@ -13,12 +13,13 @@ from services.policy.guard_lines import guard_lines
 from services.policy.guardrails import Blocked, Chain
 from services.policy.in_progress import FAILED, InProgress
 from services.policy.key_lookup import look_key_up
+from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.replies import Replies
 from services.policy.reserve import Reserve
 from shared.access import refusal_of_key
 from shared.bodies import BodyGone, BodyHolder, read_body
 from shared.bus import Bus, BusError, Message, Outbox
-from shared.calls import BODY_INLINE_MAX, Admit, unpack_admit
+from shared.calls import BODY_INLINE_MAX, Admit, decode_cancel, unpack_admit
 from shared.errors import AuthenticationFailed, Unavailable
 from shared.holder_access import HolderAccess
 from shared.keys import MASTER_KEY_ID, Key
@@ -33,7 +34,10 @@ MASKED_FILE_KEPT_S = 900.0
 
 
 class Admission:
-    """Answers `cmd.admit.<partition>`. Nothing here waits unless a body or a key has to be read from elsewhere."""
+    """Answers `cmd.admit.<partition>` and `cancel.<process>`.
+
+    Nothing here waits unless a body or a key has to be read from elsewhere.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Admission:
         bodies: BodyHolder,
         replies: Replies,
         in_progress: InProgress,
+        partitions: OpenPartitions,
         reserve: Reserve,
     ) -> None:
         self._bus = bus
@@ -56,6 +61,7 @@ class Admission:
         self._bodies = bodies
         self._replies = replies
         self._in_progress = in_progress
+        self._partitions = partitions
         self._reserve = reserve
 
     def on_admit(self, number: int, message: Message) -> None:
@@ -73,6 +79,16 @@ class Admission:
         except Exception:
             log.exception(FAILED, request=request.request_id)
             self._in_progress.failed(request)
+
+    def on_cancel(self, message: Message) -> None:
+        """The client of a request left that this process has said to work on."""
+        try:
+            request_id = decode_cancel(message.data).request_id
+        except msgspec.DecodeError as error:
+            log.error("a cancellation cannot be read", error=str(error))
+            return
+        if not self._in_progress.leave(request_id):
+            self._partitions.leave(request_id)
 
     def _check(self, number: int, request: Admit, body: bytes, now_ms: int) -> None:
         if self._outbox.full:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from services.policy.replies import Replies
 from shared.bodies import BodyHolder
 from shared.calls import Admit
 from shared.errors import GatewayError
+from shared.facts.request import DenialStage
 
 log = structlog.get_logger()
 
@@ -22,7 +24,7 @@ class InProgress:
     def __init__(self, replies: Replies, bodies: BodyHolder) -> None:
         self._replies = replies
         self._bodies = bodies
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, tuple[asyncio.Task[None], Admit]] = {}  # by request
 
     @property
     def tasks(self) -> int:
@@ -39,8 +41,27 @@ class InProgress:
                 self.failed(request)
 
         task = asyncio.get_running_loop().create_task(guarded())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[request.request_id] = (task, request)
+        task.add_done_callback(partial(self._done, request.request_id))
+
+    def leave(self, request_id: str) -> bool:
+        """The client left: end the task. Return whether there was one; what it has taken, it gives back."""
+        task, request = self._tasks.pop(request_id, (None, None))
+        if task is None or request is None:
+            return False
+        task.cancel()
+        self.left(request, "request")
+        return True
+
+    def left(self, request: Admit, stage: DenialStage) -> None:
+        """Nobody waits for an answer any more; that is told as a denial, at the stage that was reached."""
+        self._bodies.drop(request.request_id)
+        gone = GatewayError("the client left while its request waited", status=499, type="client_left")
+        self._replies.deny(request, stage, gone)
+
+    def _done(self, request_id: str, task: asyncio.Task[None]) -> None:
+        if request_id in self._tasks and self._tasks[request_id][0] is task:
+            del self._tasks[request_id]
 
     def refuse(self, request: Admit, refusal: GatewayError) -> None:
         """It cannot be done now: nobody decided against it."""

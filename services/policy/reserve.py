@@ -24,7 +24,7 @@ from services.policy.limits.headers import Header, merged_headers
 from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in
-from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
+from services.policy.partitions.decision import Answer, Denied, Left, NoRoom, Part, Wanted
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.taking import Taker, split
@@ -225,6 +225,8 @@ class Reserve:
             self._replies.deny(request, "budget", refusal)
         elif isinstance(answer, NoRoom):
             self._over_limit(request, answer)
+        elif isinstance(answer, Left):
+            self._in_progress.left(request, "rate_limit" if answer.for_limit else "budget")
         elif answer is None:
             undecided = Unavailable("the budget could not be decided; nothing was spent", retry_after_s=1)
             self._in_progress.refuse(request, undecided)

@@ -80,6 +80,7 @@ async def admission(bus: Bus, owner: Opened, patience_ms: int) -> Admission:
         bodies=bodies,
         replies=replies,
         in_progress=in_progress,
+        partitions=partitions,
         reserve=reserve,
     )
 

@@ -315,11 +315,62 @@ async def test_a_client_that_leaves_ends_the_waiting_and_its_router_is_told(
     assert await asyncio.wait_for(told, 1) == REQUEST
 
 
-async def test_where_no_router_is_known_nobody_is_told_that_the_client_left(bus: Bus, exchanges: Exchanges) -> None:
+async def test_who_says_to_work_for_a_client_that_has_left_is_told_until_a_router_has_heard(
+    bus: Bus, service: Bus, exchanges: Exchanges
+) -> None:
+    told: list[tuple[str, str]] = []
+    for process in ("policy-1", ROUTER):
+        await service.subscribe(
+            subjects.cancel(process),
+            lambda message: told.append((message.subject, decode_cancel(message.data).request_id)),
+        )
+    await service.flush(2)
+    exchange = exchanges.open(REQUEST, 10)
+    exchange.leave()
+    exchanges.cancel(exchange)  # nobody has said anything yet
+    exchanges.close(exchange)
+    assert await exchange.next() is None
+    say(service, bus, frames.progress_frame("policy-1"))
+    await until(lambda: told == [(subjects.cancel("policy-1"), REQUEST)])
+    say(service, bus, frames.progress_frame(""))  # it was sent on before that was heard
+    say(service, bus, frames.progress_frame(ROUTER, is_router=True))
+    await until(lambda: told[1:] == [(subjects.cancel(ROUTER), REQUEST)])
+    assert exchanges.pending == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "hears"),
+    [
+        (frames.head_frame(0, HEAD, b"one"), [REQUEST]),
+        (frames.head_frame(0, HEAD, b"all", frames.LAST), []),
+        (frames.failure_frame(0, GatewayError("no").to_dict()), []),
+    ],
+)
+async def test_an_answer_to_a_client_that_has_left_is_forgotten_once_its_router_knows(
+    bus: Bus, service: Bus, exchanges: Exchanges, frame: bytes, hears: list[str]
+) -> None:
+    told: list[str] = []
+    await service.subscribe(
+        subjects.cancel(ROUTER), lambda message: told.append(decode_cancel(message.data).request_id)
+    )
+    await service.flush(2)
     exchange = exchanges.open(REQUEST, 10)
     exchange.leave()
     exchanges.cancel(exchange)
-    assert await exchange.next() is None
+    exchanges.close(exchange)
+    say(service, bus, frame)
+    await until(lambda: exchanges.pending == 0)
+    await bus.flush(2)
+    await service.flush(2)
+    assert told == hears
+
+
+async def test_of_a_client_that_has_left_nothing_stays_where_nobody_answers(bus: Bus, exchanges: Exchanges) -> None:
+    exchange = exchanges.open(REQUEST, 10)
+    exchange.leave()
+    exchanges.cancel(exchange)
+    exchanges.close(exchange)
+    await until(lambda: exchanges.pending == 0)
 
 
 async def test_a_client_that_leaves_while_nats_is_away_ends_the_waiting_all_the_same(

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
 from shared import subjects
 from shared.bus import kv, read
-from shared.calls import Complete
+from shared.calls import Admit, Complete
 from shared.facts import RequestDenied, encode_fact
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
 from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
@@ -28,6 +28,7 @@ from tests.policy_service import (
     until_served,
 )
 
+T = TypeVar("T")
 ELSEWHERE = next(
     name
     for name in "abcdefgh"
@@ -60,7 +61,7 @@ def headers_of(answer: Answered) -> dict[str, str]:
     return dict(answer.failure.get("headers", ()))
 
 
-async def until_known(ask: Callable[[], Awaitable[Answered]], count: Callable[[Answered], bool]) -> Answered:
+async def until_known(ask: Callable[[], Awaitable[T]], count: Callable[[T], bool]) -> T:
     """What is written to a bucket is mirrored a moment later."""
     for _ in range(200):
         answer = await ask()
@@ -292,6 +293,59 @@ async def test_a_home_sets_the_maximum_that_its_limit_has_room_for(other: Neighb
     assert answer.command.homes
     assert answer.command.max_tokens == (3_000 - 100) // 2
     assert answer.command.hold_pico is None
+
+
+async def test_who_leaves_while_it_waits_gives_its_place_up_here_and_at_a_home(other: Neighbours) -> None:
+    await put_holder(other, "user", "u", "user:u", Limits(parallel=1))
+    slots = Limits(parallel=1)
+    await other.put_key(USD, tenant=ELSEWHERE, user_id="u", limits=slots, max_wait_s=25.0)
+    caller = msgspec.structs.replace(other.request(tenant=ELSEWHERE).caller, user_id="u")
+
+    def request() -> Admit:
+        return other.request(caller=caller)
+
+    async def leaves(asked: Admit) -> dict[str, Any]:
+        answer = asyncio.ensure_future(other.ask(asked))
+        await until_known(lambda: asyncio.sleep(0.01), lambda _: bool(other.worker.get(asked.request_id)))
+        other.leave(asked)
+        failure = (await asyncio.wait_for(answer, 3)).failure
+        assert failure is not None
+        return failure
+
+    running = await until_known(
+        lambda: other.ask(request()), lambda one: "x-ratelimit-user-limit-max_parallel_requests" in headers_of(one)
+    )
+    assert running.command is not None
+    failure = await leaves(request())  # for the key's slot
+    assert (failure["status"], failure["type"]) == (499, "client_left")
+    await other.put_key(USD, tenant=ELSEWHERE, user_id="u", limits=Limits(parallel=2), max_wait_s=25.0)
+    await asyncio.sleep(0.3)
+    assert (await leaves(request()))["status"] == 499  # has a slot of the key and money, and waits at the user's home
+    assert [(one.stage, one.status) for one in await denials(other)] == [("rate_limit", 499), ("request", 499)]
+    await other.put_key(USD, tenant=ELSEWHERE, user_id="u", limits=slots, max_wait_s=25.0)
+    await asyncio.sleep(0.3)
+    served = asyncio.ensure_future(other.ask(request()))
+    await other.outbox.put(*fact_of(running.command))
+    answer = await asyncio.wait_for(served, 5)
+    assert answer.command is not None
+    assert headers_of(answer)["x-ratelimit-user-remaining-max_parallel_requests"] == "0"
+
+
+async def test_who_leaves_while_it_waits_for_money_lets_the_next_go(other: Neighbours) -> None:
+    await other.put_key(350 * INPUT_PICO)  # one hold of 300, and none beside it
+    running = await other.ask(other.request())
+    assert running.command is not None
+    asked = other.request()
+    leaving = asyncio.ensure_future(other.ask(asked))
+    await until_known(lambda: asyncio.sleep(0.01), lambda _: bool(other.worker.get(asked.request_id)))
+    behind = asyncio.ensure_future(other.ask(other.request()))
+    other.leave(asked)
+    failure = (await asyncio.wait_for(leaving, 3)).failure
+    assert failure is not None
+    assert (failure["status"], failure["type"]) == (499, "client_left")
+    await other.finish(running.command, 0)
+    assert (await asyncio.wait_for(behind, 5)).command is not None
+    assert [command.request.request_id for command in other.commands].count(asked.request_id) == 0
 
 
 async def test_what_a_home_refuses_is_given_back_by_all_others(other: Neighbours) -> None:

@@ -59,7 +59,15 @@ class NoRoom(NamedTuple):
     headers: tuple[tuple[str, str], ...]
 
 
-Answer = Placed | Denied | NoRoom | None
-"""Placed: journalled, go ahead. Denied, NoRoom: refused. None: it could not be decided; nothing is held or taken."""
+class Left(NamedTuple):
+    """Its client left while it waited: for a limit, or else for money."""
+
+    for_limit: bool
+
+
+Answer = Placed | Denied | NoRoom | Left | None
+"""Placed: journalled, go ahead. Denied, NoRoom: refused. None: it could not be decided; nothing is held or taken, as
+with Left.
+"""
 
 Done = Callable[[Answer], None]

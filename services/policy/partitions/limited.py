@@ -64,6 +64,10 @@ class Limited:
         assert wanted.part is not None, "nothing else is over a limit"
         return self._queue.put(wanted, wanted.part, done, over)
 
+    def leave(self, request: str) -> bool:
+        """The client of `request` left. Return whether it waited for a limit."""
+        return self._queue.leave(request)
+
     def longest_answer(self, part: Part, now_ms: int, covered: Callable[[], int] | None = None) -> int | Over:
         """Return how many tokens each of its answers may have, or the limit that has no room.
 

@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Entry, Expired, Held, Hold, Lost, Released
+from services.policy.budgets.accounts import Entry, Expired, Hold, Lost, Released
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.loans import Assumed, Repaid
@@ -189,8 +189,14 @@ class Partition:
         """How many requests wait, for money or for a limit."""
         return self._waiting.size + self.limits.waiting
 
+    def leave(self, request: str) -> bool:
+        """The client of `request` left: it waits no more. Return whether it waited here."""
+        return self._waiting.leave(request) or self.limits.leave(request)
+
     def release(self, request: str) -> None:
         """The request never reached a router: its hold is nobody's, here or wherever it is owned by then."""
+        if self.leave(request):
+            return
         self._undispatched.add(self.number, request, self._now_ms())
         hold, taken = self.books.holds.get(request), self.books.taken.get(request)
         if (hold is None and taken is None) or not self.open:
@@ -277,25 +283,11 @@ class Partition:
             self._is_refused_by(decision.charge.account)
             answer(done, decision)
             return None
-        placed, key = decision, charges.must[0]
+        placed = decision
         if part is not None:
             placed = shortened(placed, part.need, longest)
             self.limits.take(wanted, part, longest if placed.max_tokens is None else placed.max_tokens, now_ms)
-        entry = Held(
-            Hold(
-                wanted.request,
-                key.account,
-                self.standing(key.account).window,
-                placed.amount,
-                wanted.expires_ms,
-                now_ms,
-                wanted.tenant,
-                wanted.model,
-                self.stands.shares(charges, placed),
-                wanted.whom,
-            )
-        )
-
+        entry = self.stands.held(wanted, charges, placed, now_ms)
         self._write(entry, self._when_stored(wanted.request, done, placed))
         if charges.spread:
             self._touch(entry.hold.accounts, now_ms)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Adjusted, Books, Opened, Share
+from services.policy.budgets.accounts import Adjusted, Books, Held, Hold, Opened, Share
 from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place, tokens_within
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.resets import due
@@ -97,6 +97,24 @@ class Stands:
             by = 0  # it was said of another window than this one
         self._write(Adjusted(name, account.window, correction.serial, by), then)
         return account
+
+    def held(self, wanted: Wanted, charges: Charges, placed: Placed, now_ms: int) -> Held:
+        """Return the hold of what is placed, for the journal."""
+        key = charges.must[0].account
+        return Held(
+            Hold(
+                wanted.request,
+                key,
+                self._standing(key).window,
+                placed.amount,
+                wanted.expires_ms,
+                now_ms,
+                wanted.tenant,
+                wanted.model,
+                self.shares(charges, placed),
+                wanted.whom,
+            )
+        )
 
     def shares(self, charges: Charges, placed: Placed) -> tuple[Share, ...]:
         """Return where a hold is placed besides the key's account; providers without a limit are not counted."""

@@ -22,6 +22,14 @@ def test_who_came_first_is_served_first() -> None:
     assert waiting.size == 1
 
 
+def test_who_leaves_is_not_stood_behind() -> None:
+    waiting = room(("key", "a", 10), ("key", "b", 10), ("other", "x", 10))
+    waiting.remove("key", "a")
+    assert (waiting.first("key"), waiting.size) == ("b", 2)
+    waiting.remove("other", "x")
+    assert waiting.accounts() == ["key"]
+
+
 def test_nobody_waits_longer_than_it_may_wherever_it_stands() -> None:
     waiting = room(("key", "a", 30), ("key", "b", 10), ("key", "c", 20))
     assert waiting.take_overdue("key", 9) == []

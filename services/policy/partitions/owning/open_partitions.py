@@ -33,6 +33,10 @@ class OpenPartitions:
         if self._open.get(partition.number) is partition:
             del self._open[partition.number]
 
+    def leave(self, request: str) -> bool:
+        """The client of `request` left. Return whether it waited in one of them."""
+        return any(partition.leave(request) for partition in self._open.values())
+
     def release(self, number: int, request: str) -> None:
         """The request never reached a router: whoever owns its hold gives it back."""
         partition = self._open.get(number)

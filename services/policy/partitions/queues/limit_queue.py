@@ -14,7 +14,7 @@ from services.policy.limits.counters import Counter
 from services.policy.limits.fair_queue import FairQueue, Place
 from services.policy.limits.headers import limit_headers
 from services.policy.limits.room import Over
-from services.policy.partitions.decision import Answer, Done, NoRoom, Part, Wanted
+from services.policy.partitions.decision import Answer, Done, Left, NoRoom, Part, Wanted
 
 log = structlog.get_logger()
 
@@ -53,6 +53,7 @@ class LimitQueue:
         self._catch_up = catch_up
         self._clock = clock
         self._queue: FairQueue[_Waiting] = FairQueue()
+        self._places: dict[str, Place[_Waiting]] = {}  # by request
         self._catching: list[Place[_Waiting]] = []
         self._is_catching = False
         self._timer: asyncio.TimerHandle | None = None
@@ -97,12 +98,23 @@ class LimitQueue:
             tenant=wanted.tenant if over.limit.spans_tenants else part.key,
             rank=part.rank,
         )
+        self._places[wanted.request] = place
         if over.by_ends:
             self._catching.append(place)
             if not self._is_catching:
                 self._begin_to_catch_up()
         self._wake_by(_wakes_ms(place), now_ms)
         return False
+
+    def leave(self, request: str) -> bool:
+        """The client of `request` left. Return whether it waited here."""
+        place = self._places.pop(request, None)
+        if place is None:
+            return False
+        self._queue.remove(place)
+        answer(place.waiting.done, Left(for_limit=True))
+        self.serve(place.account)  # it may have stood before others who have room
+        return True
 
     def serve(self, account: str) -> None:
         """Let those who wait for `account` try again, in their order, until one still has no room in it."""
@@ -116,9 +128,11 @@ class LimitQueue:
                 return
             self._queue.take_first(account)
             if over is None:
+                self._places.pop(waiting.wanted.request, None)
                 continue
             waiting.over = over
             if over.frees_ms is None:
+                self._places.pop(waiting.wanted.request, None)
                 self._refuse(waiting.part, waiting.done, over, self._now_ms())
             else:
                 self._queue.move(place, over.limit.account)
@@ -129,6 +143,7 @@ class LimitQueue:
             self.serve(account)
         now_ms = self._now_ms()
         for place in self._queue.take_overdue(now_ms):
+            self._places.pop(place.waiting.wanted.request, None)
             self._refuse(place.waiting.part, place.waiting.done, place.waiting.over, now_ms)
         if self._queue.size:
             self._wake_by(min(map(_wakes_ms, self._queue.places())), now_ms)
@@ -137,6 +152,7 @@ class LimitQueue:
         """Answer everybody that it could not be decided."""
         if self._timer is not None:
             self._timer.cancel()
+        self._places = {}
         for place in self._queue.take_all():
             answer(place.waiting.done, None)
 
@@ -154,6 +170,7 @@ class LimitQueue:
             waiting = place.waiting
             if place.waits and waiting.part.give_up_ms <= now_ms:
                 self._queue.remove(place)
+                self._places.pop(waiting.wanted.request, None)
                 self._refuse(waiting.part, waiting.done, waiting.over, now_ms)
         if self._catching:
             self._begin_to_catch_up()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.policy.budgets.charges import Charge
 from services.policy.limits.room import Over
-from services.policy.partitions.decision import Done, Wanted
+from services.policy.partitions.decision import Done, Left, Wanted
 from services.policy.partitions.loans.borrowing import Borrower
 from services.policy.partitions.queues.limit_queue import answer
 from services.policy.partitions.queues.waiting import WaitingRoom
@@ -44,6 +44,7 @@ class MoneyQueue:
         self._no_room = no_room
         self._on_wait = on_wait
         self._waiting: WaitingRoom[_Waiting] = WaitingRoom()
+        self._places: dict[str, _Waiting] = {}  # by request
 
     def __contains__(self, account: str) -> bool:
         return account in self._waiting
@@ -67,9 +68,19 @@ class MoneyQueue:
         if self._waiting.size >= WAITING_MAX:
             answer(done, self._stands.denied(charge, wanted.now_ms, only_holds=True))
             return True
-        self._waiting.add(charge.account, _Waiting(wanted, done, charge), wanted.give_up_ms)
+        self._add(wanted, done, charge)
         self._on_wait(charge.account)
         return False
+
+    def leave(self, request: str) -> bool:
+        """The client of `request` left. Return whether it waited here."""
+        waiting = self._places.pop(request, None)
+        if waiting is None:
+            return False
+        self._waiting.remove(waiting.charge.account, waiting)
+        answer(waiting.done, Left(for_limit=False))
+        self.serve(waiting.charge.account)  # it may have stood before others who have enough
+        return True
 
     def serve(self, account: str) -> None:
         """Let those who wait for `account` try again, in their order, until one still has to wait for it."""
@@ -79,21 +90,28 @@ class MoneyQueue:
             if isinstance(in_the_way, Charge) and in_the_way.account == account:
                 return
             self._waiting.take_first(account)
+            self._places.pop(wanted.request, None)
             if isinstance(in_the_way, Over):
                 self._no_room(wanted, done, in_the_way)
             elif in_the_way is not None:
-                self._waiting.add(in_the_way.account, _Waiting(wanted, done, in_the_way), wanted.give_up_ms)
+                self._add(wanted, done, in_the_way)
 
     def tick(self, now_ms: int) -> None:
         """Let everybody try again, and refuse who has waited long enough."""
         for account in self._waiting.accounts():
             self.serve(account)
             for waiting in self._waiting.take_overdue(account, now_ms):
+                self._places.pop(waiting.wanted.request, None)
                 unanswered = self._borrower.is_unanswered(waiting.charge.account)
                 denied = self._stands.denied(waiting.charge, now_ms, only_holds=True)
                 answer(waiting.done, None if unanswered else denied)
 
+    def _add(self, wanted: Wanted, done: Done, charge: Charge) -> None:
+        waiting = self._places[wanted.request] = _Waiting(wanted, done, charge)
+        self._waiting.add(charge.account, waiting, wanted.give_up_ms)
+
     def close(self) -> None:
         """Answer everybody that it could not be decided."""
+        self._places = {}
         for waiting in self._waiting.take_all():
             answer(waiting.done, None)

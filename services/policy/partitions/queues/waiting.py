@@ -50,6 +50,12 @@ class WaitingRoom(Generic[T]):
             self._forget(account, len(overdue))
         return overdue
 
+    def remove(self, account: str, waiting: T) -> None:
+        """Let one leave, wherever it stands."""
+        queue = self._queues[account]
+        queue.remove(next(waiter for waiter in queue if waiter.waiting is waiting))
+        self._forget(account, 1)
+
     def take_all(self) -> Iterator[T]:
         queues, self._queues, self.size = self._queues, {}, 0
         for queue in queues.values():
