@@ -14,6 +14,7 @@ import structlog
 
 from shared import subjects
 from shared.bus import Bus, Message, NotConnected
+from shared.policy_counts import PolicyCounts
 
 log = structlog.get_logger()
 
@@ -26,14 +27,14 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
 
     `mismatches`: of a router, by provider, the answers since its start whose usage did not add up; `overruns`: the
     requests that cost more than was held for them.
-    `waiting`: so many requests wait in it, for money or for a limit.
+    `counts`: what a policy has counted.
     """
 
     service: str
     process: str
     lacks: str = ""
     mismatches: dict[str, int] = {}
-    waiting: int = 0
+    counts: PolicyCounts | None = None
     overruns: dict[str, int] = {}
 
 
@@ -47,13 +48,13 @@ async def beat(
     lacks: Callable[[], str] = lambda: "",
     mismatches: Mapping[str, int] = MappingProxyType({}),
     *,
-    waiting: Callable[[], int] = lambda: 0,
+    counts: Callable[[], PolicyCounts | None] = lambda: None,
     overruns: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Say so until cancelled."""
     while True:
         try:
-            sign = Heartbeat(service, bus.process, lacks(), dict(mismatches), waiting(), dict(overruns))
+            sign = Heartbeat(service, bus.process, lacks(), dict(mismatches), counts(), dict(overruns))
             bus.publish(subjects.heartbeat(service), _encode(sign))
         except NotConnected:
             log.debug("no heartbeat: not connected")
@@ -65,7 +66,7 @@ class _Sign(NamedTuple):
     lacks: str
     at: float
     mismatches: Mapping[str, int] = MappingProxyType({})
-    waiting: int = 0
+    counts: PolicyCounts | None = None
     overruns: Mapping[str, int] = MappingProxyType({})
 
 
@@ -116,14 +117,17 @@ class Pulse:
             return "not running"
         return "" if "" in states else states[0]
 
-    def waiting(self, service: str) -> int:
-        """Return how many requests wait in the live processes of `service`."""
-        return sum(self._signs[process].waiting for process in self.live(service))
+    def policies(self) -> Iterator[tuple[str, PolicyCounts]]:
+        """Yield what every policy that lives has counted."""
+        for process in sorted(self.live("policy")):
+            counts = self._signs[process].counts
+            if counts is not None:
+                yield process, counts
 
     def _on_beat(self, message: Message) -> None:
         sign = _decode(message.data)
         now = time.monotonic()
-        self._signs[sign.process] = _Sign(sign.service, sign.lacks, now, sign.mismatches, sign.waiting, sign.overruns)
+        self._signs[sign.process] = _Sign(sign.service, sign.lacks, now, sign.mismatches, sign.counts, sign.overruns)
         if len(self._signs) > 256:
             oldest = min(self._signs, key=lambda process: self._signs[process].at)
             del self._signs[oldest]

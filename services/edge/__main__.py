@@ -81,7 +81,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     outbox = Outbox(bus)
     pulse = Pulse(bus)
     await pulse.start()
-    metrics = Metrics(outbox, pulse.mismatches, pulse.overruns, waiting=lambda: pulse.waiting("policy"))
+    metrics = Metrics(outbox, pulse.mismatches, pulse.overruns, policies=pulse.policies)
     bodies = BodyHolder(bus)
     await bodies.start()
     exchanges = Exchanges(bus, pulse, silence_s=own.admission_timeout_s)

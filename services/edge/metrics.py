@@ -7,7 +7,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.edge.policy_metrics import cumulative, policy_metrics
 from shared.bus import Outbox
+from shared.policy_counts import PolicyCounts
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 MODELS_MAX = 1_000
@@ -30,16 +32,16 @@ class Metrics(Collector):
         mismatches: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
         overruns: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
         *,
-        waiting: Callable[[], int] = lambda: 0,
+        policies: Callable[[], Iterable[tuple[str, PolicyCounts]]] = tuple,
     ) -> None:
-        """`mismatches` and `overruns` are what routers tell, `waiting` is how many requests wait in policy.
+        """`mismatches` and `overruns` are what routers tell, `policies` what policies have counted.
 
         All of them as shared.heartbeat.Pulse hears it.
         """
         self._outbox = outbox
         self._mismatches = mismatches
         self._overruns = overruns
-        self._waiting = waiting
+        self._policies = policies
         self.in_flight = 0
         self._requests: dict[tuple[str, int], int] = {}
         self._latency: dict[str, _Latency] = {}
@@ -83,11 +85,7 @@ class Metrics(Collector):
             labels=["requested_model"],
         )
         for model, seen in self._latency.items():
-            running, buckets = 0, []
-            for bound, count in zip([*map(str, BUCKETS_S), "+Inf"], seen.counts, strict=True):
-                running += count
-                buckets.append((bound, running))
-            latency.add_metric([model], buckets, sum_value=seen.total)
+            latency.add_metric([model], cumulative(BUCKETS_S, seen.counts), sum_value=seen.total)
         yield latency
         mismatches = CounterMetricFamily(
             "meterhouse_usage_mismatches",
@@ -106,11 +104,7 @@ class Metrics(Collector):
             overruns.add_metric([router, provider], count)
         yield overruns
         yield GaugeMetricFamily("litellm_in_flight_requests", "Requests being served.", value=self.in_flight)
-        yield GaugeMetricFamily(
-            "meterhouse_requests_waiting",
-            "Requests of all edges that wait in policy for money or for a limit.",
-            value=self._waiting(),
-        )
+        yield from policy_metrics(self._policies())
         yield GaugeMetricFamily(
             "meterhouse_facts_waiting", "Facts of this process not yet stored.", value=self._outbox.waiting
         )

@@ -114,6 +114,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
         bodies=bodies,
         replies=replies,
         in_progress=in_progress,
+        counts=partitions.counts,
     )
     admission = Admission(
         bus,
@@ -153,7 +154,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
             tasks.create_task(windows.run(partitions, leases.holds)),
             tasks.create_task(notifier.run(lambda: owner.serves(0))),
             tasks.create_task(replies.remind()),
-            tasks.create_task(beat(bus, "policy", owner.lacks, waiting=lambda: partitions.waiting)),
+            tasks.create_task(beat(bus, "policy", owner.lacks, counts=partitions.counts.told)),
         ]
         if own.price_refresh_s is not None:
             running.append(tasks.create_task(keep_prices_fresh(own.price_refresh_url, own.price_refresh_s)))

@@ -11,6 +11,7 @@ from services.policy.budgets.tree import BudgetTree
 from services.policy.limits.need import NO_TOKENS, Need, need_of
 from services.policy.limits.room import Limit
 from services.policy.limits.tree import LimitTree
+from services.policy.metrics import PRIORITIES
 from services.policy.partitions.decision import Part, Wanted
 from shared.calls import Admit
 from shared.holder_access import HolderAccess
@@ -19,8 +20,6 @@ from shared.object_calls import CREATE_BATCH
 
 HOLD_WAIT_MS = 10_000
 """How long a request may wait for money that requests in flight hold, before it is refused."""
-
-_LEVELS = {"high": 0, "normal": 1, "low": 2}
 
 
 class Asking:
@@ -73,7 +72,7 @@ class Asking:
             need if not request.session[0] else need._replace(requests=0),
             self._limits.rules.counts,
             give_up_ms,
-            _LEVELS["normal" if key is None else key.priority],
+            _level_of(key),
             request.priority,
             lambda: self.limits(request, self._current(key)),
             request.caller.key,
@@ -116,10 +115,15 @@ class Asking:
             again,
             part,
             held,
+            _level_of(key),
         )
 
     def _current(self, key: Key | None) -> Key | None:
         return self._keys.get(key.token) if key is not None else None
+
+
+def _level_of(key: Key | None) -> int:
+    return PRIORITIES.index("normal" if key is None else key.priority)
 
 
 def _now_ms() -> int:

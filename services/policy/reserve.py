@@ -24,6 +24,7 @@ from services.policy.limits.headers import Header, merged_headers
 from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in
+from services.policy.metrics import Counts
 from services.policy.partitions.decision import Answer, Denied, Left, NoRoom, Part, Wanted
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
@@ -65,6 +66,7 @@ class Reserve:
         bodies: BodyHolder,
         replies: Replies,
         in_progress: InProgress,
+        counts: Counts,
     ) -> None:
         self._bus = bus
         self._asking = asking
@@ -74,6 +76,7 @@ class Reserve:
         self._bodies = bodies
         self._replies = replies
         self._in_progress = in_progress
+        self._counts = counts
         self._taker = Taker(bus, partitions)
         self._dispatch = Dispatch(bus, self._taker, replies, bodies)
 
@@ -221,6 +224,7 @@ class Reserve:
         request, now_ms = passed.request, _now_ms()
         if isinstance(answer, Denied):
             self._bodies.drop(request.request_id)
+            self._counts.over_budget(answer.charge)
             refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000)
             self._replies.deny(request, "budget", refusal)
         elif isinstance(answer, NoRoom):
@@ -292,6 +296,7 @@ class Reserve:
 
     def _over_limit(self, request: Admit, refused: NoRoom) -> None:
         self._bodies.drop(request.request_id)
+        self._counts.over_limit(refused.over)
         self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), refused.headers))
 
 

@@ -68,6 +68,7 @@ async def admission(bus: Bus, owner: Opened, patience_ms: int) -> Admission:
         bodies=bodies,
         replies=replies,
         in_progress=in_progress,
+        counts=partitions.counts,
     )
     await bodies.start()
     await reserve.start()

@@ -74,11 +74,15 @@ def test_who_leaves_the_line_for_money_leaves_at_once(
     sdk_with: Callable[[str], openai.OpenAI],
     eventually: Eventually,
 ) -> None:
-    key = new_key(max_budget=1.5)
+    key = new_key(max_budget=1.5, priority="high")
+
+    def told(name: str, *labels: str) -> float:
+        lines = master.get("/metrics/").text.splitlines()
+        found = [line for line in lines if line.startswith(name) and all(label in line for label in labels)]
+        return sum(float(line.split()[-1]) for line in found)
 
     def waiting() -> float:
-        lines = master.get("/metrics/").text.splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith("meterhouse_requests_waiting"))
+        return told("meterhouse_requests_waiting", 'reason="money"', 'priority="high"')
 
     with busy(sdk_with(key), model="unit") as stream:
         leaving = threading.Thread(target=leaves, args=(gateway, key, "unit", "left behind", 1.2))
@@ -86,4 +90,5 @@ def test_who_leaves_the_line_for_money_leaves_at_once(
         eventually(lambda: waiting() == 1, 5)
         leaving.join()
         eventually(lambda: waiting() == 0, 2)
+        assert told("meterhouse_wait_seconds_count", 'outcome="left"', 'priority="high"', 'reason="money"') == 1
         assert list(stream)

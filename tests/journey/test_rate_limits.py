@@ -122,6 +122,25 @@ def test_an_end_user_is_limited_whichever_key_asks(
     asked(sdk_with(new_key()), user="another-customer")
 
 
+def test_refusals_are_counted_for_prometheus(
+    master: httpx.Client,
+    new_key: Callable[..., str],
+    sdk_with: SdkWith,
+    eventually: Callable[[Callable[[], Any], float], Any],
+) -> None:
+    with pytest.raises(openai.RateLimitError):
+        asked(sdk_with(new_key(model_rpm_limit={"demo": 0})))
+    with pytest.raises(openai.UnprocessableEntityError):
+        sdk_with(new_key(max_budget=0.5)).chat.completions.create(model="unit", messages=HELLO)
+
+    def told() -> bool:
+        lines = [line for line in master.get("/metrics/").text.splitlines() if "meterhouse_refusals_total" in line]
+        limit = any('holder="model_per_key",kind="requests"' in line for line in lines)
+        return limit and any('holder="api_key",kind="budget"' in line for line in lines)
+
+    eventually(told, 5)
+
+
 def test_a_refusal_by_a_guardrail_or_a_budget_takes_no_quota(new_key: Callable[..., str], sdk_with: SdkWith) -> None:
     client = sdk_with(new_key(rpm_limit=1, max_budget=0.001))
     with pytest.raises(openai.BadRequestError):

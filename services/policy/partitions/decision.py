@@ -43,6 +43,7 @@ class Wanted(NamedTuple):
     again: Callable[[], Charges | None]  # the charges as they are by then; None: it may not call any more
     part: Part | None = None
     held: bool = True  # whether it needs a hold; else only its part of limits is decided
+    level: int = 1  # its priority, 0 for the highest
 
 
 class Denied(NamedTuple):

@@ -9,6 +9,7 @@ from services.policy.limits.counters import Reservation, Stopped, Sweeper, Taken
 from services.policy.limits.headers import Header, limit_headers
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over, gains_by_counting, longest_answer, over_limit
+from services.policy.metrics import Counts
 from services.policy.partitions.decision import Done, Part, Wanted
 from services.policy.partitions.journal.journal_writer import Then
 from services.policy.partitions.queues.limit_queue import LimitQueue, Try
@@ -31,12 +32,13 @@ class Limited:
         try_again: Try,
         catch_up: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
+        counts: Counts,
     ) -> None:
-        """`write` folds an entry and stores it; `try_again`, `catch_up` and `clock` as LimitQueue takes them."""
+        """`write` folds an entry and stores it; the others as LimitQueue takes them."""
         self._books = books
         self._write = write
         self._clock = clock
-        self._queue = LimitQueue(books.counters, try_again=try_again, catch_up=catch_up, clock=clock)
+        self._queue = LimitQueue(books.counters, try_again=try_again, catch_up=catch_up, clock=clock, counts=counts)
         self._slots = SlotWatch()
         self._sweeper = Sweeper()
 

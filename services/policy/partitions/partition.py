@@ -18,6 +18,7 @@ from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.loans import Assumed, Repaid
 from services.policy.limits.need import shortened
 from services.policy.limits.room import Over
+from services.policy.metrics import Counts
 from services.policy.partitions.decision import Denied, Done, Wanted
 from services.policy.partitions.ends import Ends
 from services.policy.partitions.journal.journal_reader import ReadJournal
@@ -48,6 +49,7 @@ class Partition:
         *,
         undispatched: Undispatched,
         on_lost: Callable[[int, Lost], None],
+        counts: Counts | None = None,
         on_wait: Callable[[], None] = lambda: None,
         catch_up: Callable[[Callable[[], None]], object] | None = None,
         on_closed: Callable[[], None] = lambda: None,
@@ -64,7 +66,7 @@ class Partition:
         self.conflict = False  # closed because somebody else wrote the journal
         self.spent_in: set[str] = set()  # accounts that somebody who watches thresholds has to look at
         self.refused_by: set[str] = set()  # of them, those without enough left for a request
-        self._undispatched = undispatched
+        self._undispatched, counts = undispatched, counts or Counts()
         self._on_lost = on_lost
         self._on_wait = on_wait
         self._on_closed = on_closed
@@ -105,6 +107,7 @@ class Partition:
             try_again=self._try_waiting,
             no_room=lambda wanted, done, over: self.limits.put(wanted, done, over),
             on_wait=self._waits_for,
+            counts=counts,
         )
         self.limits = Limited(
             self.books,
@@ -112,6 +115,7 @@ class Partition:
             try_again=self._try_limited,
             catch_up=catch_up or (lambda then: asyncio.get_running_loop().call_soon(then)),
             clock=clock,
+            counts=counts,
         )
         self.ends = Ends(self.books, self.limits, ended=self._ended_in, count_facts=self._writer.count_facts)
 

@@ -99,8 +99,3 @@ def test_usage_that_did_not_add_up_is_counted_by_router_and_provider() -> None:
 def test_requests_above_their_hold_are_counted_by_router_and_provider() -> None:
     counted = Metrics(Outbox(Bus(FastClient(), "edge")), overruns=lambda: [("router-1", "openrouter", 2)])
     assert read(counted)[("meterhouse_budget_overruns_total", ("openrouter", "router-1"))] == 2
-
-
-def test_how_many_wait_in_policy_is_asked_when_it_is_read() -> None:
-    counted = Metrics(Outbox(Bus(FastClient(), "edge")), waiting=lambda: 3)
-    assert read(counted)[("meterhouse_requests_waiting", ())] == 3

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+from services.policy.metrics import Counts
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.undispatched import Undispatched
 
@@ -10,6 +11,7 @@ from services.policy.partitions.undispatched import Undispatched
 class OpenPartitions:
     def __init__(self) -> None:
         self.undispatched = Undispatched()
+        self.counts = Counts()
         self._open: dict[int, Partition] = {}
 
     def __len__(self) -> int:
@@ -17,11 +19,6 @@ class OpenPartitions:
 
     def __iter__(self) -> Iterator[Partition]:
         return iter(list(self._open.values()))
-
-    @property
-    def waiting(self) -> int:
-        """How many requests wait in all of them."""
-        return sum(partition.waiting for partition in self._open.values())
 
     def get(self, number: int) -> Partition | None:
         return self._open.get(number)

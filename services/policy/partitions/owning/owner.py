@@ -120,6 +120,7 @@ class Owner:
                 number,
                 await read_journal(self._bus, number),
                 undispatched=self._undispatched,
+                counts=self._partitions.counts,
                 on_lost=self._publish_lost,
                 on_wait=self._settlements.hurry,
                 catch_up=self._settlements.when_caught_up,

@@ -14,6 +14,7 @@ from services.policy.limits.counters import Counter
 from services.policy.limits.fair_queue import FairQueue, Place
 from services.policy.limits.headers import limit_headers
 from services.policy.limits.room import Over
+from services.policy.metrics import Counts, Outcome, Wait
 from services.policy.partitions.decision import Answer, Done, Left, NoRoom, Part, Wanted
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class _Waiting:
     part: Part
     done: Done
     over: Over
+    wait: Wait | None  # None: it is only kept until the ends of others are known
 
 
 class LimitQueue:
@@ -46,12 +48,14 @@ class LimitQueue:
         try_again: Try,
         catch_up: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
+        counts: Counts,
     ) -> None:
         """`catch_up` calls what it is given once all ends stored by now are known; `clock` in seconds since 1970."""
         self._counters = counters
         self._try_again = try_again
         self._catch_up = catch_up
         self._clock = clock
+        self._counts = counts
         self._queue: FairQueue[_Waiting] = FairQueue()
         self._places: dict[str, Place[_Waiting]] = {}  # by request
         self._catching: list[Place[_Waiting]] = []
@@ -92,7 +96,7 @@ class LimitQueue:
             return True
         place = self._queue.add(
             over.limit.account,
-            _Waiting(wanted, part, done, over),
+            _Waiting(wanted, part, done, over, self._counts.begin("limit", part.level) if may_wait else None),
             give_up_ms=part.give_up_ms if may_wait else now_ms + CATCH_UP_MAX_MS,
             level=part.level,
             tenant=wanted.tenant if over.limit.spans_tenants else part.key,
@@ -112,6 +116,7 @@ class LimitQueue:
         if place is None:
             return False
         self._queue.remove(place)
+        self._ended(place, "left")
         answer(place.waiting.done, Left(for_limit=True))
         self.serve(place.account)  # it may have stood before others who have room
         return True
@@ -128,11 +133,11 @@ class LimitQueue:
                 return
             self._queue.take_first(account)
             if over is None:
-                self._places.pop(waiting.wanted.request, None)
+                self._ended(place, "served")
                 continue
             waiting.over = over
             if over.frees_ms is None:
-                self._places.pop(waiting.wanted.request, None)
+                self._ended(place, "refused")
                 self._refuse(waiting.part, waiting.done, over, self._now_ms())
             else:
                 self._queue.move(place, over.limit.account)
@@ -143,7 +148,7 @@ class LimitQueue:
             self.serve(account)
         now_ms = self._now_ms()
         for place in self._queue.take_overdue(now_ms):
-            self._places.pop(place.waiting.wanted.request, None)
+            self._ended(place, "expired")
             self._refuse(place.waiting.part, place.waiting.done, place.waiting.over, now_ms)
         if self._queue.size:
             self._wake_by(min(map(_wakes_ms, self._queue.places())), now_ms)
@@ -152,8 +157,8 @@ class LimitQueue:
         """Answer everybody that it could not be decided."""
         if self._timer is not None:
             self._timer.cancel()
-        self._places = {}
         for place in self._queue.take_all():
+            self._ended(place, "closed")
             answer(place.waiting.done, None)
 
     def _begin_to_catch_up(self) -> None:
@@ -170,10 +175,15 @@ class LimitQueue:
             waiting = place.waiting
             if place.waits and waiting.part.give_up_ms <= now_ms:
                 self._queue.remove(place)
-                self._places.pop(waiting.wanted.request, None)
+                self._ended(place, "expired")
                 self._refuse(waiting.part, waiting.done, waiting.over, now_ms)
         if self._catching:
             self._begin_to_catch_up()
+
+    def _ended(self, place: Place[_Waiting], outcome: Outcome) -> None:
+        self._places.pop(place.waiting.wanted.request, None)
+        if place.waiting.wait is not None:
+            self._counts.end(place.waiting.wait, outcome)
 
     def _refuse(self, part: Part, done: Done, over: Over, now_ms: int) -> None:
         answer(done, NoRoom(over, limit_headers(self._counters, part.limits, now_ms)))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from services.policy.budgets.charges import Charge
 from services.policy.limits.room import Over
+from services.policy.metrics import Counts, Wait
 from services.policy.partitions.decision import Done, Left, Wanted
 from services.policy.partitions.loans.borrowing import Borrower
 from services.policy.partitions.queues.limit_queue import answer
@@ -23,6 +24,7 @@ class _Waiting(NamedTuple):
     wanted: Wanted
     done: Done
     charge: Charge
+    wait: Wait
 
 
 class MoneyQueue:
@@ -36,6 +38,7 @@ class MoneyQueue:
         try_again: Try,
         no_room: Callable[[Wanted, Done, Over], object],
         on_wait: Callable[[str], None],
+        counts: Counts,
     ) -> None:
         """`no_room` gets who has the money now, but no room in a limit; `on_wait` hears of each account waited for."""
         self._stands = stands
@@ -43,6 +46,7 @@ class MoneyQueue:
         self._try_again = try_again
         self._no_room = no_room
         self._on_wait = on_wait
+        self._counts = counts
         self._waiting: WaitingRoom[_Waiting] = WaitingRoom()
         self._places: dict[str, _Waiting] = {}  # by request
 
@@ -68,7 +72,7 @@ class MoneyQueue:
         if self._waiting.size >= WAITING_MAX:
             answer(done, self._stands.denied(charge, wanted.now_ms, only_holds=True))
             return True
-        self._add(wanted, done, charge)
+        self._add(wanted, done, charge, self._counts.begin("money", wanted.level))
         self._on_wait(charge.account)
         return False
 
@@ -78,6 +82,7 @@ class MoneyQueue:
         if waiting is None:
             return False
         self._waiting.remove(waiting.charge.account, waiting)
+        self._counts.end(waiting.wait, "left")
         answer(waiting.done, Left(for_limit=False))
         self.serve(waiting.charge.account)  # it may have stood before others who have enough
         return True
@@ -85,16 +90,18 @@ class MoneyQueue:
     def serve(self, account: str) -> None:
         """Let those who wait for `account` try again, in their order, until one still has to wait for it."""
         while (first := self._waiting.first(account)) is not None:
-            wanted, done, _ = first
+            wanted, done, _, wait = first
             in_the_way = self._try_again(wanted, done)
             if isinstance(in_the_way, Charge) and in_the_way.account == account:
                 return
             self._waiting.take_first(account)
             self._places.pop(wanted.request, None)
-            if isinstance(in_the_way, Over):
+            if isinstance(in_the_way, Charge):
+                self._add(wanted, done, in_the_way, wait)
+                continue
+            self._counts.end(wait, "served")
+            if in_the_way is not None:
                 self._no_room(wanted, done, in_the_way)
-            elif in_the_way is not None:
-                self._add(wanted, done, in_the_way)
 
     def tick(self, now_ms: int) -> None:
         """Let everybody try again, and refuse who has waited long enough."""
@@ -102,16 +109,18 @@ class MoneyQueue:
             self.serve(account)
             for waiting in self._waiting.take_overdue(account, now_ms):
                 self._places.pop(waiting.wanted.request, None)
+                self._counts.end(waiting.wait, "expired")
                 unanswered = self._borrower.is_unanswered(waiting.charge.account)
                 denied = self._stands.denied(waiting.charge, now_ms, only_holds=True)
                 answer(waiting.done, None if unanswered else denied)
 
-    def _add(self, wanted: Wanted, done: Done, charge: Charge) -> None:
-        waiting = self._places[wanted.request] = _Waiting(wanted, done, charge)
+    def _add(self, wanted: Wanted, done: Done, charge: Charge, wait: Wait) -> None:
+        waiting = self._places[wanted.request] = _Waiting(wanted, done, charge, wait)
         self._waiting.add(charge.account, waiting, wanted.give_up_ms)
 
     def close(self) -> None:
         """Answer everybody that it could not be decided."""
         self._places = {}
         for waiting in self._waiting.take_all():
+            self._counts.end(waiting.wait, "closed")
             answer(waiting.done, None)
