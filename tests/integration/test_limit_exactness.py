@@ -8,16 +8,13 @@ import asyncio
 import contextlib
 import os
 import time
-from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from services.policy.budgets.accounts import Released
 from services.policy.limits.counters import Taken
-from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import NotConnected, kv
 from shared.calls import Complete
@@ -25,12 +22,12 @@ from shared.facts import encode_fact
 from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
 from tests.budgets import finished_fact
 from tests.integration.test_budget_torture import Watcher
+from tests.limit_reference import Ends, Limited, Reference, taken_in
 from tests.nats_server import NatsServer
 from tests.policy_service import PARTITIONS, Neighbours, PolicyProcess, neighbours, until_served
 
 SECONDS = float(os.environ.get("LIMITS_S", "24"))
 SPEED = 6
-WINDOW_MS = 60_000
 EDGES, CLIENTS = 4, 5
 WRONG_SHARE_MAX = 0.01
 
@@ -49,24 +46,58 @@ Partition.__init__.__kwdefaults__["clock"] = clock
 sys.exit(main())
 """
 
-KEYS = {
+KEYS: dict[str, tuple[str, str | None, str | None, Limits]] = {
     # token: tenant, team, user, own limits
     "rpm": ("rpm", None, None, Limits(rpm=120)),
     "tpm": ("tpm", None, None, Limits(tpm=6_000)),
+    "loose": ("loose", None, None, Limits(tpm=20_000)),  # asks without a maximum
     "slots": ("slots", None, None, Limits(parallel=3)),
     "core-1": ("core", "core", None, Limits()),
     "core-2": ("core", "core", None, Limits(rpm=50)),
+    "words-1": ("words", "words", None, Limits(tpm=3_000)),
+    "words-2": ("words", "words", None, Limits()),
     "ann-1": ("red", "red", "ann", Limits()),
     "ann-2": ("blue", "blue", "ann", Limits()),
     "ann-3": ("green", "green", "ann", Limits()),
+    "bob-1": ("red", "red", "bob", Limits()),
+    "bob-2": ("blue", "blue", "bob", Limits(rpm=12)),
 }
 HOLDERS: dict[tuple[HolderKind, str], tuple[str, Limits]] = {
     ("team", "core"): ("core", Limits(rpm=150)),
+    ("team", "words"): ("words", Limits(tpm=8_000)),
     ("user", "ann"): ("user:ann", Limits(rpm=100, parallel=4)),
+    ("user", "bob"): ("user:bob", Limits(tpm=5_000)),
 }
-RPM = {"rpm": 120, "core-2": 50, "team:core": 150, "user:ann": 100}
-ACCOUNTS = {"rpm": ["rpm"], "core-1": ["team:core"], "core-2": ["core-2", "team:core"]}
-"""Of keys whose limits are of requests alone: which counters can refuse them."""
+_CORE, _WORDS = Limited("team:core", "requests", 150), Limited("team:words", "tokens", 8_000)
+_ANN = [Limited("user:ann", "requests", 100), Limited("user:ann", "slots", 4)]
+_BOB = Limited("user:bob", "tokens", 5_000)
+CONCERNED: dict[str, list[Limited]] = {
+    "rpm": [Limited("rpm", "requests", 120)],
+    "tpm": [Limited("tpm", "tokens", 6_000)],
+    "loose": [Limited("loose", "tokens", 20_000)],
+    "slots": [Limited("slots", "slots", 3)],
+    "core-1": [_CORE],
+    "core-2": [Limited("core-2", "requests", 50), _CORE],
+    "words-1": [Limited("words-1", "tokens", 3_000), _WORDS],
+    "words-2": [_WORDS],
+    **dict.fromkeys(("ann-1", "ann-2", "ann-3"), _ANN),
+    "bob-1": [_BOB],
+    "bob-2": [Limited("bob-2", "requests", 12), _BOB],
+}
+"""By key: what can refuse it."""
+
+GROUPS = (
+    ("rpm", "core-1", "core-2"),  # requests, of a key and a team
+    ("tpm", "words-1", "words-2"),  # tokens, of a key and a team
+    ("loose",),
+    ("slots",),
+    ("ann-1", "ann-2", "ann-3"),  # requests and slots of a user of several teams
+    ("bob-1", "bob-2"),  # tokens of one
+)
+"""Wrong refusals are judged by kind of limit: under 1 % of each."""
+
+INPUT, OUTPUT, LEAST_OUTPUT = 100, 50, 1_024
+"""Tokens that a request needs: of its input, of an answer with a maximum, and at least of one without."""
 
 
 @dataclass
@@ -76,6 +107,7 @@ class Seen:
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[str, int, int]] = field(default_factory=list)  # key, asked and answered
     used: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
 
 
@@ -90,10 +122,11 @@ class Clock:
 class Router:
     """Takes every command, and ends it after a while; says all the time what it still works on."""
 
-    def __init__(self, around: Neighbours, edges: list[Neighbours], seen: Seen) -> None:
+    def __init__(self, around: Neighbours, edges: list[Neighbours], seen: Seen, clock: Clock) -> None:
         self._around = around
         self._edges = {edge.bus.process: edge for edge in edges}
         self._seen = seen
+        self._clock = clock
         self._running: dict[str, Complete] = {}
         self.most: Counter[str] = Counter()
 
@@ -108,20 +141,26 @@ class Router:
             )
             self.most[holder] = max(self.most[holder], running)
         await asyncio.sleep(0.03)
-        tokens = 20 + command.admitted_ms % 7 * 10  # less than it reserved: 88
-        self._seen.used[request.request_id] = tokens
+        written = OUTPUT * (command.admitted_ms % 7) // 6
+        if request.max_tokens is None:
+            assert command.max_tokens is not None, "the limit sets a maximum"
+            written = command.max_tokens * (command.admitted_ms % 7) // 6
+        read = INPUT - command.admitted_ms % 5 * 15
+        self._seen.used[request.request_id] = read + written
         fact = finished_fact(
             request.request_id,
             0,
             key=request.caller.key,
             partition=command.partition,
             held=False,
-            prompt_tokens=tokens,
+            prompt_tokens=read,
+            completion_tokens=written,
             homes=command.homes,
         )
         stored = self._around.outbox.put(fact.subject, encode_fact(fact), fact.id)
         del self._running[request.request_id]
         await stored
+        self._seen.stored[request.request_id] = self._clock.ms()
         self._edges[request.edge].hear(command)
         return None
 
@@ -154,7 +193,13 @@ async def keep_asking(edge: Neighbours, clock: Clock, seen: Seen, first: int, un
         number += 1
         tenant, team, user, _ = KEYS[token]
         asked_ms = clock.ms()
-        request = edge.request(token, tenant=tenant, max_tokens=50, received_ms=asked_ms, deadline_ms=asked_ms + 60_000)
+        request = edge.request(
+            token,
+            tenant=tenant,
+            max_tokens=None if token == "loose" else OUTPUT,
+            received_ms=asked_ms,
+            deadline_ms=asked_ms + 60_000,
+        )
         caller = msgspec.structs.replace(request.caller, team_id=team or "", user_id=user or "")
         try:
             answered = await edge.ask(msgspec.structs.replace(request, caller=caller), within_s=2.0)
@@ -170,42 +215,6 @@ async def keep_asking(edge: Neighbours, clock: Clock, seen: Seen, first: int, un
         await asyncio.sleep(0.02)
 
 
-def taken_in(messages: list[bytes]) -> dict[str, list[Taken]]:
-    """Return by account what was taken and not given back, in order of time."""
-    taken: dict[tuple[str, tuple[str, ...]], Taken] = {}
-    released: set[str] = set()
-    for message in messages:
-        said = journal.decode(message)
-        for entry in said.entries if isinstance(said, journal.Group) else ():
-            if isinstance(entry, Taken):
-                taken[entry.request, entry.reservation.accounts] = entry
-            elif isinstance(entry, Released):
-                released.add(entry.request)
-    found: dict[str, list[Taken]] = {}
-    for entry in sorted(taken.values(), key=lambda one: one.reservation.at_ms):
-        for account in entry.reservation.accounts:
-            if entry.request not in released:
-                found.setdefault(account, []).append(entry)
-    return found
-
-
-def most_in_a_window(times: list[int], amounts: list[int]) -> int:
-    most = start = total = 0
-    for index, at in enumerate(times):
-        total += amounts[index]
-        while times[start] <= at - WINDOW_MS:
-            total -= amounts[start]
-            start += 1
-        most = max(most, total)
-    return most
-
-
-def had_room_throughout(times: list[int], limit: int, since: int, until: int) -> bool:
-    """Whether less than `limit` was counted at every moment from `since` to `until`."""
-    moments = [since, *times[bisect_right(times, since) : bisect_right(times, until)]]
-    return all(bisect_right(times, at) - bisect_right(times, at - WINDOW_MS) < limit for at in moments)
-
-
 async def test_no_window_has_too_many_and_hardly_anybody_is_refused_wrongly(nats: NatsServer, tmp_path: Path) -> None:
     clock, seen = Clock(), Seen()
     code = FAST_POLICY.format(began=clock.began, speed=SPEED)
@@ -214,7 +223,7 @@ async def test_no_window_has_too_many_and_hardly_anybody_is_refused_wrongly(nats
         stack.callback(lambda: [process.close() for process in policies.values()])
         around = await stack.enter_async_context(neighbours(nats.url))
         edges = [await stack.enter_async_context(neighbours(nats.url, router=False)) for _ in range(EDGES)]
-        router = Router(around, edges, seen)
+        router = Router(around, edges, seen, clock)
         around.finishes = router.finishes
         await until_served(around.bus)
         await prepare(around)
@@ -250,7 +259,7 @@ async def slots_are_free(edge: Neighbours, clock: Clock) -> None:
     """All ends are known, or given up: exactly three may run again."""
     now = clock.ms()
     asked = [
-        edge.ask(edge.request("slots", max_tokens=50, received_ms=now, deadline_ms=now + 60_000), within_s=5.0)
+        edge.ask(edge.request("slots", max_tokens=OUTPUT, received_ms=now, deadline_ms=now + 60_000), within_s=5.0)
         for _ in range(3)
     ]
     for answered in await asyncio.gather(*asked):
@@ -258,27 +267,28 @@ async def slots_are_free(edge: Neighbours, clock: Clock) -> None:
 
 
 def judge(taken: dict[str, list[Taken]], seen: Seen, router: Router) -> None:
-    times = {account: [one.reservation.at_ms for one in entries] for account, entries in taken.items()}
-    most = {account: most_in_a_window(times[account], [1] * len(times[account])) for account in RPM}
-    tokens = [seen.used.get(one.request, one.reservation.tokens) for one in taken["tpm"]]
-    most_tokens = most_in_a_window(times["tpm"], tokens)
-    judged = [one for one in seen.refused if one[0] in ACCOUNTS]
-    wrong = [
-        (key, since, until)
-        for key, since, until in judged
-        if all(had_room_throughout(times[account], RPM[account], since, until) for account in ACCOUNTS[key])
-    ]
-    print(  # noqa: T201
-        f"\n{dict(seen.outcomes)}; most in a window {most} of {RPM}, tokens {most_tokens} of 6000; "
-        f"at a time {router.most['slots']} of 3, {router.most['user:ann']} of 4; "
-        f"refused {len(judged)}, wrongly {len(wrong)}"
-    )
-    assert all(most[account] <= RPM[account] for account in RPM)
-    assert all(most[account] == RPM[account] for account in RPM), "the load must reach every limit"
-    assert 5_800 < most_tokens <= 6_000
-    assert router.most["slots"] <= 3
-    assert router.most["user:ann"] <= 4
-    assert len(judged) > 100
-    assert len(wrong) <= WRONG_SHARE_MAX * len(judged)
+    reference = Reference(taken, Ends(seen.used, seen.stored))
+    limits = {limit for concerned in CONCERNED.values() for limit in concerned}
+    most = {
+        limit: router.most[limit.account] if limit.type == "slots" else reference.most(limit.account, limit.type)
+        for limit in sorted(limits)
+    }
+    judged, wrong = Counter[str](), Counter[str]()
+    for key, since, until in seen.refused:
+        judged[key] += 1
+        needed = INPUT + (LEAST_OUTPUT if key == "loose" else OUTPUT)
+        wrong[key] += reference.had_room(CONCERNED[key], needed, since, until)
+    print(f"\n{dict(seen.outcomes)}")  # noqa: T201
+    for limit, found in most.items():
+        print(f"{limit.account}: at most {found} of {limit.maximum} {limit.type}")  # noqa: T201
+    print(f"refused {dict(judged)}, wrongly {dict(+wrong)}")  # noqa: T201
+    for limit, found in most.items():
+        assert found <= limit.maximum, limit
+        assert limit.type == "tokens" or found == limit.maximum, f"the load must reach {limit}"
+        assert limit.type != "tokens" or found > limit.maximum * 0.9, f"the load must reach {limit}"
+    for keys in GROUPS:
+        refusals = sum(judged[key] for key in keys)
+        assert refusals > 50, keys
+        assert sum(wrong[key] for key in keys) <= WRONG_SHARE_MAX * refusals, keys
     written = {entry.request for entries in taken.values() for entry in entries}
     assert seen.sent <= written, "nothing is sent on that the journal does not have"
