@@ -128,6 +128,11 @@ def account_of(kind: AccountKind, holder_id: str, window: Window | None = None) 
     return holder_id if place == "key" else f"{place}:{holder_id}"
 
 
+def account_of_model(model: str) -> str:
+    """Return the account in which all calls of a model are counted for its own limits."""
+    return f"model:{model}"
+
+
 def home_of_provider(provider: str) -> str:
     """Return the tenant in whose partition a provider's budget is counted."""
     return f"provider:{provider}"

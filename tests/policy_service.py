@@ -25,10 +25,12 @@ model_list:
     litellm_params: {{model: simulated/echo, input_cost_per_token: 0.000001, output_cost_per_token: 0.000002}}
   - model_name: free
     litellm_params: {{model: simulated/echo, input_cost_per_token: 0, output_cost_per_token: 0}}
+  - model_name: rare
+    litellm_params: {{model: simulated/echo, input_cost_per_token: 0, output_cost_per_token: 0}}
   - model_name: unpriced
     litellm_params: {{model: simulated/echo}}
 general_settings:
-  meterhouse: {{hold_grace_s: 1, partitions: {PARTITIONS}}}
+  meterhouse: {{hold_grace_s: 1, partitions: {PARTITIONS}, model_limits: {{rare: {{rpm_limit: 3}}}}}}
 guardrails:
   - guardrail_name: words
     litellm_params:

@@ -20,7 +20,8 @@ from services.policy.guardrails import Chain
 from services.policy.hooks.notifier import Notifier
 from services.policy.hooks.targets import hooks_of
 from services.policy.in_progress import InProgress
-from services.policy.limits.tree import LimitRules, LimitTree
+from services.policy.limits.configured import limit_rules_of
+from services.policy.limits.tree import LimitTree
 from services.policy.partitions.journal.layout import check_layout
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.owning.owner import Owner
@@ -70,16 +71,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     await serve_control(bus, control)
     tree = BudgetTree(holders.entries, tree_rules_of(config))
     holders.on_change(tree.changed)
-    general = config.general_settings
-    limits = LimitTree(
-        holders.entries,
-        LimitRules(
-            own.partitions,
-            general.global_max_parallel_requests,
-            general.token_rate_limit_type,
-            own.unbounded_output_tokens,
-        ),
-    )
+    limits = LimitTree(holders.entries, limit_rules_of(config))
     holders.on_change(limits.changed)
     models = model_groups_of(config, pass_through_deployments(config))
     ceilings = Ceilings(

@@ -158,6 +158,18 @@ async def test_a_team_shares_its_limit_and_a_model_has_its_own(other: Neighbours
     assert "for team: t." in full.failure["message"]
 
 
+async def test_a_model_has_a_limit_that_all_keys_share(other: Neighbours) -> None:
+    for number in range(4):
+        await other.put_key(None if number else USD, token=f"k{number}", tenant=f"t{number}")
+    answers = await asyncio.gather(
+        *[other.ask(other.request(f"k{number % 4}", "rare", tenant=f"t{number % 4}")) for number in range(8)]
+    )
+    assert sum(answer.command is not None for answer in answers) == 3
+    refused = next(answer.failure for answer in answers if answer.failure is not None)
+    assert refused["message"].startswith("Rate limit exceeded for model: rare. Limit type: requests. Current limit: 3")
+    assert (await other.ask(other.request("k1", tenant="t1"))).command is not None
+
+
 async def test_a_slot_is_free_when_its_request_ends_or_no_router_takes_it(other: Neighbours) -> None:
     await other.put_key(None, limits=Limits(parallel=1))
     running = await other.ask(other.request())

@@ -5,6 +5,7 @@ A key's limits are found once and kept until the key or any holder changes: a re
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from shared.holders import (
     Limits,
     Window,
     account_of,
+    account_of_model,
     entry_name,
     member_id,
 )
@@ -46,6 +48,7 @@ class LimitRules(NamedTuple):
     global_parallel: int | None = None
     counts: TokenType = "total"
     least_answer: int = 1_024
+    models: Mapping[str, Limits] = MappingProxyType({})  # of a model, whoever calls it
 
 
 class _Known(NamedTuple):
@@ -73,6 +76,8 @@ class LimitTree:
                 Limit(GLOBAL_ACCOUNT, home, "global", "all", parallel=rules.global_parallel, spans_tenants=True),
             )
 
+        self._models = {name: (self._of_model(name, limits),) for name, limits in rules.models.items()}
+
     def changed(self, name: str = "", holder: Holder | None = None) -> None:
         """An entry of the bucket has changed: what is known of keys may be wrong."""
         self._generation += 1
@@ -80,17 +85,18 @@ class LimitTree:
     def limits(self, caller: Caller, key: Key | None, model: str, group: str) -> tuple[Limit, ...]:
         """Return the limits of a request to `model`; `group` is the configuration's name of that model.
 
-        `key` None is the master key, which only the end user's limits and the global one bind.
+        `key` None is the master key, which only the limits of the end user, the model and all together bind.
         """
         known = self._known.get(caller.key)
         if known is None or known.key is not key or known.generation != self._generation:
             known = self._know(caller.key, key)
-        if not (known.by_model or caller.tags or caller.end_user):
+        if not (known.by_model or self._models or caller.tags or caller.end_user):
             return known.always
         found = list(known.always)
-        if known.by_model:
+        if known.by_model or self._models:
             for name in dict.fromkeys((group, model)):
                 found += known.by_model.get(name, ())
+                found += self._models.get(name, ())
         names = (group, model)
         for tag in dict.fromkeys(caller.tags) if key is not None else ():
             found += self._of_holder("tag", tag, tag, names)
@@ -161,6 +167,11 @@ class LimitTree:
             account = account_of(kind, holder_id, Window(0, model=model))
             rpm, tpm = limits.model_rpm.get(model), limits.model_tpm.get(model)
             yield model, Limit(account, home, by_model, f"{name}:{model}", rpm, tpm, spans_tenants=spans)
+
+    def _of_model(self, model: str, limits: Limits) -> Limit:
+        account = account_of_model(model)
+        maxima = (limits.rpm, limits.tpm, limits.tpd, limits.parallel)
+        return Limit(account, self._home(account), "model", model, *maxima, spans_tenants=True)
 
     def _home(self, tenant: str) -> int:
         return subjects.partition_of(tenant, self.rules.partitions)

@@ -14,6 +14,15 @@ class SoftBudget(Section):
     time_period: Duration = Field("1d", description="The window; where the provider has a budget, that one's counts.")
 
 
+class ModelLimits(Section):
+    """What all keys together may use of a model. 0 allows nothing."""
+
+    rpm_limit: Count | None = Field(None, description="Requests a minute.")
+    tpm_limit: Count | None = Field(None, description="Tokens a minute.")
+    tpd_limit: Count | None = Field(None, description="Tokens a day.")
+    max_parallel_requests: Count | None = Field(None, description="Requests at a time.")
+
+
 class MeterhouseSettings(Section):
     """`general_settings.meterhouse`: what LiteLLM has no setting for."""
 
@@ -66,6 +75,9 @@ class MeterhouseSettings(Section):
         ge=1,
         description="Shortest answer a token limit lets a request go for that sets no maximum; it is given more where "
         "there is room.",
+    )
+    model_limits: dict[str, ModelLimits] = Field(
+        default_factory=dict, description="Limits by model name, of all keys together."
     )
     budget_thresholds: tuple[Percent, ...] = Field(
         (50, 80, 100), description="Percentages of a hard budget that are told when spend reaches them."

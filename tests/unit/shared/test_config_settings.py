@@ -127,6 +127,7 @@ def test_our_own_settings_have_the_documented_defaults() -> None:
         "interrupted_stream_cap_tokens": None,
         "default_max_output_tokens": 4096,
         "unbounded_output_tokens": 1024,
+        "model_limits": {},
         "allow_unpriced_models_on_budgets": False,
         "price_refresh_s": None,
         "price_refresh_url": None,

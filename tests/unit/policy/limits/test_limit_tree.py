@@ -104,6 +104,15 @@ def test_a_shared_budget_fills_in_what_is_not_said() -> None:
     assert by_model.rpm == 7
 
 
+def test_a_model_has_limits_of_its_own_whoever_calls_it() -> None:
+    one = LimitTree({}, LimitRules(PARTITIONS, models={"gpt": Limits(rpm=9, tpd=5)}))
+    for caller in (key(Limits()), None):
+        (limit,) = found(one, caller)
+        assert (limit.account, limit.kind, limit.holder, limit.rpm, limit.tpd) == ("model:gpt", "model", "gpt", 9, 5)
+        assert limit.spans_tenants
+        assert limit.home == subjects.partition_of("model:gpt", PARTITIONS)
+
+
 def test_a_change_is_seen_by_the_next_request() -> None:
     entries = holders(holder("team", "t", Limits(rpm=1)))
     one = LimitTree(entries, LimitRules(PARTITIONS))
