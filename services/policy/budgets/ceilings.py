@@ -18,9 +18,14 @@ from shared.prices import PriceRow, batch_rows, ceiling_pico, dearest_rows, max_
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 from shared.prices.snapshots import generation
 
-IMAGE_TOKENS = {"anthropic": 5_000}
+IMAGE_TOKENS = 5_000
+"""What one image counts as at most with Anthropic, and with the models of OpenAI of which it is known: eight tiles of
+170 and 85, or 1,536 patches at up to 2.46 each. https://platform.openai.com/docs/guides/images-vision"""
 IMAGE_TOKENS_MAX = 50_000
-"""What one image can count as: gpt-4o-mini's worst case. https://platform.openai.com/docs/guides/images-vision"""
+"""What it can count as elsewhere: gpt-4o-mini's worst case, eight tiles of 5,667 and 2,833."""
+_KNOWN_IMAGES = re.compile(
+    r"(?:.*/)?(?:gpt-4o(?!-mini)|chatgpt-4o|gpt-4\.1|gpt-4-turbo|o[134](?:$|-)|gpt-5(?:\.[12])?(?:$|-))"
+)
 
 TEMPLATE_TOKENS = 32
 """What a chat template may add beyond the JSON around each message, whose bytes are counted as tokens already."""
@@ -235,9 +240,7 @@ class Ceilings:
             output_rate=max((ceil(output_rate_ceiling(row)) for row in rows), default=0),
             per_request=max((ceiling_pico(row, input_tokens=0, output_tokens=0) for row in rows), default=0),
             per_ms=max((ceil(unit_rate_ceiling(row, "compute_ms")) for row in rows), default=0),
-            image_tokens=max(
-                (IMAGE_TOKENS.get(deployment.provider, IMAGE_TOKENS_MAX) for deployment in candidates), default=0
-            ),
+            image_tokens=max(map(_image_tokens_of, candidates), default=0),
             output_tokens=max(known) if known and len(known) == len(outputs) else None,
             unpriced=tuple(unpriced),
             n=max((_answers_of(deployment) for deployment in candidates), default=1),
@@ -267,6 +270,11 @@ class Ceilings:
 def _closer_bound(text: TextTokens, ceiling: GroupCeiling) -> int:
     template = ceiling.template.request + text.messages * ceiling.template.message
     return template + (text.counted if ceiling.o200k else ceil(text.most * ceiling.margin))
+
+
+def _image_tokens_of(deployment: Deployment) -> int:
+    known = deployment.provider == "anthropic" or _KNOWN_IMAGES.match(deployment.priced_as)
+    return IMAGE_TOKENS if known else IMAGE_TOKENS_MAX
 
 
 def _template_of(model: str) -> Template:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
 from services.policy.budgets.admission import Ask, Placed, Stand, place
-from services.policy.budgets.ceilings import IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
+from services.policy.budgets.ceilings import IMAGE_TOKENS, IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import REALTIME_SESSION, Admit, Caller
 from shared.config.sections.price_names import VARIED
@@ -94,6 +94,23 @@ def test_what_the_input_was_bound_by_is_told() -> None:
     assert ask.input_tokens == INPUT_TOKENS + IMAGE_TOKENS_MAX + TOOL_TOKENS
 
 
+@pytest.mark.parametrize(
+    ("models", "tokens"),
+    [
+        (["gpt-4o"], IMAGE_TOKENS),
+        (["azure/gpt-4.1-nano", "o4-mini", "gpt-5", "gpt-5-mini-2025-08-07", "gpt-5.2"], IMAGE_TOKENS),
+        (["gpt-4o-mini"], IMAGE_TOKENS_MAX),
+        (["gpt-4o", "openai/gpt-4o-mini"], IMAGE_TOKENS_MAX),
+        (["gpt-5.9", "o5"], IMAGE_TOKENS_MAX),
+        (["an-unknown-one"], IMAGE_TOKENS_MAX),
+    ],
+)
+def test_an_image_is_bound_by_the_models_that_may_read_it(models: list[str], tokens: int) -> None:
+    members = [deployment(name=f"d{number}", priced_as=model) for number, model in enumerate(models)]
+    ask, _ = ceilings(*members).ask_for(request(max_tokens=10, images=1), NOW)
+    assert ask.input_tokens == INPUT_TOKENS + tokens
+
+
 TEXT = TextTokens(counted=60, most=80, messages=2)
 
 
@@ -125,7 +142,7 @@ def test_text_that_is_counted_is_never_bound_by_more_than_its_bytes() -> None:
 def test_pictures_tools_and_what_a_deployment_adds_come_on_top_of_counted_text() -> None:
     adds = deployment(priced_as="gpt-4o", defaults={"temperature": 0.5})
     ask, _ = ceilings(adds).ask_for(request(images=2, has_tools=True), NOW, text=NO_TEXT)
-    assert ask.input_tokens == 3 + 2 * IMAGE_TOKENS_MAX + TOOL_TOKENS + len('{"temperature":0.5}')
+    assert ask.input_tokens == 3 + 2 * IMAGE_TOKENS + TOOL_TOKENS + len('{"temperature":0.5}')
 
 
 @pytest.mark.parametrize(
