@@ -15,11 +15,11 @@ def counts_at_once(body: bytes) -> bool:
     return 0 < len(body) <= AT_ONCE_BYTES and tokens.is_loaded()
 
 
-async def count_body(bus: Bus, body: bytes, ref: str, size: int | None) -> TextTokens | None:
+async def count_body(bus: Bus, body: bytes, ref: str, size: int | None, call_type: str) -> TextTokens | None:
     """Return the tokens of `body`, or of the one held at `ref`; None where they cannot be told.
 
     Raises:
         BodyGone
     """
     whole = await read_body(bus, ref, size) if ref else body
-    return await asyncio.to_thread(text_tokens, whole)
+    return await asyncio.to_thread(text_tokens, whole, call_type)

@@ -14,7 +14,7 @@ from services.policy.asking import Asking
 from services.policy.budgets.admission import NOTHING, Ask, Placed
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
-from services.policy.budgets.count_input import NO_TEXT, text_tokens
+from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
 from services.policy.budgets.headers import key_budget_headers
 from services.policy.budgets.refusals import over_budget, unpriced_models, untold_cost
 from services.policy.count_body import count_body, counts_at_once
@@ -131,7 +131,9 @@ class Reserve:
         """Count its tokens, then hold what it may cost."""
         body = passed.body
         if counts_at_once(body.data):
-            self.hold(passed._replace(body=body._replace(counted=True, text=text_tokens(body.data))))
+            self.hold(
+                passed._replace(body=body._replace(counted=True, text=text_tokens(body.data, passed.request.call_type)))
+            )
         else:
             self._replies.wait(passed.request)
             self._in_progress.spawn(passed.request, self._count_then_hold(passed))
@@ -179,7 +181,7 @@ class Reserve:
     async def _count_then_hold(self, passed: Passed) -> None:
         request, body = passed.request, passed.body
         try:
-            text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
+            text = await self._text_of(passed)
         except BodyGone as error:
             self._in_progress.refuse(request, Unavailable(str(error), retry_after_s=1))
             return
@@ -285,7 +287,7 @@ class Reserve:
         if body.counted or not all(may_fit_in(over, self._asking.need(request, least)) for over in lacking):
             return None
         try:
-            text = await count_body(self._bus, body.data, body.ref, None if body.changed else request.body_bytes)
+            text = await self._text_of(passed)
         except BodyGone:
             return None
         if text is None:
@@ -293,6 +295,12 @@ class Reserve:
         ask, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=text)
         need = self._asking.need(request, ask)
         return need if placed is None or placed.max_tokens is None else need.shortened(placed.max_tokens)
+
+    async def _text_of(self, passed: Passed) -> TextTokens | None:
+        """Raises BodyGone."""
+        body, request = passed.body, passed.request
+        size = None if body.changed else request.body_bytes
+        return await count_body(self._bus, body.data, body.ref, size, request.call_type)
 
     def _over_limit(self, request: Admit, refused: NoRoom) -> None:
         self._bodies.drop(request.request_id)

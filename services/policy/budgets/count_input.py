@@ -33,11 +33,14 @@ class TextTokens(NamedTuple):
 
 NO_TEXT = TextTokens(0, 0, 0)
 
+PLAIN = frozenset(("aembedding", "atext_completion"))
+"""Types of calls whose text stands in fields of its own: one, or a list of texts or of tokens."""
 
-def text_tokens(body: bytes) -> TextTokens | None:
-    """Return what is text in `body`, a chat request; None where that cannot be told.
 
-    Text is what the messages say, and every other field as the JSON it came as: tools, formats, names.
+def text_tokens(body: bytes, call_type: str = "acompletion") -> TextTokens | None:
+    """Return what is text in `body`, a chat request or one of PLAIN; None where that cannot be told.
+
+    Text is what the messages say, and every other field as the JSON it came as: tools, formats, names, plain texts.
     """
     try:
         request = orjson.loads(body)
@@ -45,7 +48,7 @@ def text_tokens(body: bytes) -> TextTokens | None:
         return None
     if not isinstance(request, dict):
         return None
-    messages = request.pop("messages", None)
+    messages = request.pop("messages", [] if call_type in PLAIN else None)
     if not isinstance(messages, list):
         return None
     texts: list[str] = []

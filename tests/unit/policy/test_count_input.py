@@ -78,6 +78,28 @@ def test_a_body_of_another_form_leaves_the_bytes_as_the_bound(body: bytes) -> No
     assert text_tokens(body) is None
 
 
+@pytest.mark.parametrize(
+    ("call_type", "fields"),
+    [
+        ("aembedding", {"input": "the quick brown fox " * 50}),
+        ("aembedding", {"input": ["the quick brown fox " * 25] * 2}),
+        ("atext_completion", {"prompt": "the quick brown fox " * 50, "max_tokens": 9}),
+    ],
+)
+def test_a_text_that_stands_alone_is_counted(call_type: str, fields: dict[str, Any]) -> None:
+    body = orjson.dumps({"model": "m", **fields})
+    found = text_tokens(body, call_type)
+    assert found is not None
+    assert 200 <= found.counted <= found.most < len(body) / 2
+    assert text_tokens(body) is None, "of a chat request it is not the text"
+
+
+def test_a_text_of_tokens_is_at_least_as_many() -> None:
+    found = text_tokens(orjson.dumps({"model": "m", "input": list(range(1_000))}), "aembedding")
+    assert found is not None
+    assert found.counted >= 1_000
+
+
 def test_content_of_another_form_leaves_the_bytes_as_the_bound() -> None:
     assert counted({"role": "user", "content": {"text": "hi"}}) is None
     assert known({"role": "assistant", "content": None}) == TextTokens(0, 0, 1)
