@@ -23,7 +23,7 @@ from services.policy.in_progress import FAILED, InProgress
 from services.policy.limits.headers import Header, merged_headers
 from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
-from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in
+from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in, seems_more_than_all
 from services.policy.metrics import Counts
 from services.policy.partitions.decision import Answer, Denied, Left, NoRoom, Part, Wanted
 from services.policy.partitions.owning.open_partitions import OpenPartitions
@@ -168,7 +168,10 @@ class Reserve:
         least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
         if dear and not partition.stands.may_cover(charges, least, now_ms):
             return False
-        return not large or partition.limits.may_fit(limits, self._asking.need(request, least), now_ms)
+        if not large:
+            return True
+        small = self._asking.need(request, least)
+        return partition.limits.may_fit(limits, small, now_ms) or seems_more_than_all(limits, need, small)
 
     def _may_fit_counted(self, partition: Partition, request: Admit, body: Body, denied: Denied) -> bool:
         """Whether what its home did not lend for the text's bytes may be enough for its tokens."""

@@ -1,8 +1,9 @@
 """A client that leaves while its request waits in line: a real HTTP client that closes its connection."""
 
 import contextlib
-import threading
-from collections.abc import Callable
+import json
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,24 +14,38 @@ import pytest
 from tests.journey.recording_provider import RecordingProvider
 from tests.running_gateway import RunningGateway
 
-SLOW = {"delay_ms": 0, "chunk_delay_ms": 400, "text": "one two three four five six seven eight"}
+SLOW = {"delay_ms": 0, "chunk_delay_ms": 400, "text": "one " * 20}
 Eventually = Callable[[Callable[[], Any], float], Any]
+Told = Callable[..., float]
 
 
-def leaves(gateway: RunningGateway, key: str, model: str, text: str, after_s: float) -> None:
-    """Ask, wait a while for the answer, and close the connection."""
-    with contextlib.suppress(httpx.ReadTimeout), httpx.Client(timeout=after_s) as client:
-        client.post(
-            f"{gateway.url}/v1/chat/completions",
-            headers={"Authorization": f"Bearer {key}"},
-            json={"model": model, "messages": [{"role": "user", "content": text}]},
-        )
-        pytest.fail("it was answered before it left")
+@pytest.fixture
+def told(master: httpx.Client) -> Told:
+    """Return the sum of a metric's samples with these labels."""
+
+    def read(name: str, *labels: str) -> float:
+        lines = master.get("/metrics/").text.splitlines()
+        found = [line for line in lines if line.startswith(name) and all(label in line for label in labels)]
+        return sum(float(line.split()[-1]) for line in found)
+
+    return read
+
+
+def asking(gateway: RunningGateway, key: str, model: str, text: str) -> socket.socket:
+    """Send a request; return the connection on which its answer would come."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]})
+    connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall((head + body).encode())
+    return connection
 
 
 @contextlib.contextmanager
-def busy(client: openai.OpenAI, model: str = "demo") -> Any:
-    """A stream of some three seconds."""
+def busy(client: openai.OpenAI, model: str = "demo") -> Iterator[Any]:
+    """A stream of some eight seconds."""
     messages: Any = [{"role": "user", "content": "hello"}]
     with client.chat.completions.create(
         model=model, messages=messages, stream=True, extra_body={"simulated": SLOW}
@@ -44,24 +59,29 @@ def test_who_leaves_the_line_of_a_limit_is_not_served_and_who_is_behind_is(
     provider: RecordingProvider,
     new_key: Callable[..., str],
     sdk_with: Callable[[str], openai.OpenAI],
+    eventually: Eventually,
+    told: Told,
 ) -> None:
-    key = new_key(max_parallel_requests=1, max_wait_s=30)
+    key = new_key(max_parallel_requests=1, max_wait_s=60)
     client = sdk_with(key)
 
-    def ask(text: str) -> Any:
-        messages: Any = [{"role": "user", "content": text}]
+    def ask() -> Any:
+        messages: Any = [{"role": "user", "content": "patient"}]
         return client.chat.completions.create(model="recorded", messages=messages)
+
+    def waiting() -> float:
+        return told("meterhouse_requests_waiting", 'reason="limit"', 'priority="normal"')
 
     with ThreadPoolExecutor(1) as behind:
         with busy(client) as stream:
-            leaving = threading.Thread(target=leaves, args=(gateway, key, "recorded", "left behind", 1.0))
-            leaving.start()
-            leaving.join(0.5)
-            served = behind.submit(ask, "patient")
-            leaving.join()
-            assert not served.done()
+            connection = asking(gateway, key, "recorded", "left behind")
+            eventually(lambda: waiting() == 1, 10)
+            served = behind.submit(ask)
+            eventually(lambda: waiting() == 2, 10)
+            connection.close()
+            eventually(lambda: waiting() == 1, 10)
             assert list(stream)
-        assert served.result(10).choices
+        assert served.result(30).choices
     texts = [request["messages"][0]["content"] for request in provider.requests if "messages" in request]
     assert "patient" in texts
     assert "left behind" not in texts
@@ -69,26 +89,20 @@ def test_who_leaves_the_line_of_a_limit_is_not_served_and_who_is_behind_is(
 
 def test_who_leaves_the_line_for_money_leaves_at_once(
     gateway: RunningGateway,
-    master: httpx.Client,
     new_key: Callable[..., str],
     sdk_with: Callable[[str], openai.OpenAI],
     eventually: Eventually,
+    told: Told,
 ) -> None:
     key = new_key(max_budget=1.5, priority="high")
-
-    def told(name: str, *labels: str) -> float:
-        lines = master.get("/metrics/").text.splitlines()
-        found = [line for line in lines if line.startswith(name) and all(label in line for label in labels)]
-        return sum(float(line.split()[-1]) for line in found)
 
     def waiting() -> float:
         return told("meterhouse_requests_waiting", 'reason="money"', 'priority="high"')
 
     with busy(sdk_with(key), model="unit") as stream:
-        leaving = threading.Thread(target=leaves, args=(gateway, key, "unit", "left behind", 1.2))
-        leaving.start()
-        eventually(lambda: waiting() == 1, 5)
-        leaving.join()
-        eventually(lambda: waiting() == 0, 2)
-        assert told("meterhouse_wait_seconds_count", 'outcome="left"', 'priority="high"', 'reason="money"') == 1
+        connection = asking(gateway, key, "unit", "left behind")
+        eventually(lambda: waiting() == 1, 10)
+        connection.close()
+        eventually(lambda: waiting() == 0, 10)
         assert list(stream)
+    assert told("meterhouse_wait_seconds_count", 'outcome="left"', 'priority="high"', 'reason="money"') == 1

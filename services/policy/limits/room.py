@@ -104,6 +104,12 @@ def gains_by_counting(counters: Mapping[str, Counter], limits: Sequence[Limit], 
     return False
 
 
+def seems_more_than_all(limits: Sequence[Limit], need: Need, least: Need) -> bool:
+    """Whether the bytes of a text make a request look like more than a whole limit that its tokens may keep to."""
+    maxima = [maximum for limit in limits for maximum in (limit.tpm, limit.tpd) if maximum is not None]
+    return any(least.most <= maximum < need.most for maximum in maxima)
+
+
 def may_fit_in(over: Over, need: Need) -> bool:
     """Whether what the limit of tokens leaves may be enough for this need."""
     return need.with_answers_of(least_answer(need, over.maximum)) <= over.remaining

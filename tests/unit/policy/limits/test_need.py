@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from services.policy.budgets.admission import Ask, Placed
 from services.policy.limits.counters import Counters, Reservation, reserve, settle
 from services.policy.limits.need import FAIR_TOKENS, Need, answer_within, least_answer, need_of, shortened
-from services.policy.limits.room import Limit, gains_by_counting, longest_answer, may_fit_in, over_limit
+from services.policy.limits.room import (
+    Limit,
+    gains_by_counting,
+    longest_answer,
+    may_fit_in,
+    over_limit,
+    seems_more_than_all,
+)
 from shared.calls import Admit
 
 NOW = 1_000_000
@@ -107,6 +114,13 @@ def test_tokens_are_counted_where_the_bytes_take_a_good_part_of_what_is_free() -
     assert gains_by_counting(counters, [limit(tpm=1_000)], Need(13))
     assert gains_by_counting(counters, [limit(tpd=1_000)], Need(13))
     assert not gains_by_counting(counters, [limit(rpm=1, parallel=1)], Need(10**9))
+
+
+def test_bytes_that_look_like_more_than_the_whole_limit_are_counted_first() -> None:
+    need, small = Need(472, 360, named=True), Need(20, 360, named=True)
+    assert seems_more_than_all([limit(tpm=10_000, tpd=400)], need, small)
+    assert not seems_more_than_all([limit(tpm=10_000)], need, small)
+    assert not seems_more_than_all([limit(tpd=300)], need, small)
 
 
 def test_what_is_left_may_be_enough_for_the_counted_text() -> None:
