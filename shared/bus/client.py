@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from nats.aio.client import Client
+from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
 from nats.errors import UnexpectedEOF
 
 Deliver = Callable[[str, str, bytes, bytes], None]
@@ -57,6 +57,11 @@ class FastClient(Client):
         if transport is not None and not transport.is_closing():
             # What was queued for a connection that is gone is dropped: whoever needs an answer has a deadline.
             transport.write(commands[0] if len(commands) == 1 else b"".join(commands))
+
+    async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:
+        """Wait for a sign that the server has read all: asked for behind what is queued, not before it."""
+        self.write_now()
+        await super().flush(timeout)
 
     async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
         self.send(cmd)

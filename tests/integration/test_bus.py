@@ -427,3 +427,13 @@ async def test_nothing_is_left_behind_when_a_connection_is_closed(nats: NatsServ
     other = await Bus.connect(nats.url, name="other")
     assert len(await read(other, subjects.FACTS, at_most=None)) == 1
     await other.close()
+
+
+async def test_what_was_sent_before_a_flush_has_reached_the_server_after_it(bus: Bus, other: Bus) -> None:
+    async def answer(_: Message) -> bytes:
+        return b"here"
+
+    for number in range(200):
+        await bus.serve(f"flushed.{number}", answer)
+        await bus.flush(2)
+        assert await other.request(f"flushed.{number}", b"", timeout_s=5) == b"here"
