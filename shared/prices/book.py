@@ -48,7 +48,9 @@ class PriceBook:
         if known is not None and (known[1] is None or known[1] == int(now // _PERIOD_S)):
             return known[0]
         row, period = operator_row(deployment, own, tier=tier, geo=geo), None
-        if row is None:
+        if row is not None:
+            row = row._replace(id=f"{row.id}@{_at(now):%Y-%m-%d}")
+        else:
             row = _with_uplift(catalogue_row(provider, model, _at(now), tier), provider, model, geo, _at(now))
             period = int(now // _PERIOD_S) if changes_by_the_hour(provider, model) else None
         if len(self._rows) >= ROWS_KEPT:

@@ -11,8 +11,8 @@ from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import TimeOfDateConstraint
 
 from shared.money import PICO_PER_USD
-from shared.prices.fees import fees_of
-from shared.prices.row import PriceRow, Rate, exact
+from shared.prices.fees import fees_of, tier_factor
+from shared.prices.row import PriceRow, Rate, exact, multiplied
 from shared.prices.snapshots import covered, edition_of
 
 _MILLION, _THOUSAND, _HOUR_MS = 1_000_000, 1_000, 3_600_000
@@ -55,7 +55,8 @@ def catalogue_row(
 ) -> PriceRow | None:
     """Return the row the catalogue has for `provider`'s `model` at the time `at`, or None.
 
-    A service tier for which it has no price costs what the usual one does. `snapshot` is an edition, else the current.
+    A service tier for which nobody publishes a price costs what the usual one does. `snapshot` is an edition, else the
+    current one.
     """
     snapshot = snapshot or get_snapshot()
     found = _find(provider, model, snapshot)
@@ -73,7 +74,9 @@ def catalogue_row(
         return _unlisted_row(provider, model, at)
     rates = {**fees_of(provider, model, at.date(), known=True), **rates}
     served = f"#{tier}" if tier else ""
-    return PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", edition_of(snapshot), rates)
+    row = PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", edition_of(snapshot), rates)
+    factor = tier_factor(provider, model, tier, at.date()) if tier and prices == info.get_prices(at) else None
+    return row if factor is None else multiplied(row, factor, f"{factor}")
 
 
 def _unlisted_row(provider: str, model: str, at: datetime) -> PriceRow | None:

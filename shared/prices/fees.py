@@ -32,21 +32,43 @@ def fees_of(provider: str, model: str, day: date, *, known: bool) -> dict[str, R
     name = model.rpartition("/")[2]
     return {
         fee.usage_class: fee.rate
-        for fee in _table()[0]
+        for fee in _table().fees
         if provider in fee.providers and day >= fee.since and (known or fee.alone) and fee.models.search(name)
     }
 
 
+def tier_factor(provider: str, model: str, tier: str, day: date) -> Decimal | None:
+    """Return what the tier's price is to the usual one, None where nothing is published."""
+    for row in _table().tiers:
+        if tier == row.tier and provider in row.providers and day >= row.since and row.models.search(model):
+            return row.factor
+    return None
+
+
 def as_billed(provider: str, usage: Usage) -> Usage:
     """Return the usage with no class below the least that `provider` bills of it, where there is any of it."""
-    for usage_class, units in _table()[1].get(provider, ()):
+    for usage_class, units in _table().least.get(provider, ()):
         if 0 < getattr(usage, usage_class) < units:
             usage = msgspec.structs.replace(usage, **{usage_class: units})
     return usage
 
 
+class _Tier(NamedTuple):
+    providers: frozenset[str]
+    models: re.Pattern[str]
+    tier: str
+    factor: Decimal
+    since: date
+
+
+class _Table(NamedTuple):
+    fees: tuple[Fee, ...]
+    tiers: tuple[_Tier, ...]
+    least: dict[str, tuple[tuple[str, int], ...]]
+
+
 @cache
-def _table() -> tuple[tuple[Fee, ...], dict[str, tuple[tuple[str, int], ...]]]:
+def _table() -> _Table:
     table = tomllib.loads(Path(__file__).with_name("fees.toml").read_text(encoding="utf-8"))
     fees = [
         Fee(
@@ -64,4 +86,8 @@ def _table() -> tuple[tuple[Fee, ...], dict[str, tuple[tuple[str, int], ...]]]:
     for row in table["least"]:
         for provider in row["providers"]:
             least[provider] = (*least.get(provider, ()), (row["class"], row["units"]))
-    return tuple(sorted(fees, key=lambda fee: fee.since)), least
+    tiers = [
+        _Tier(frozenset(row["providers"]), re.compile(row["models"]), row["tier"], Decimal(row["factor"]), row["from"])
+        for row in table["tier"]
+    ]
+    return _Table(tuple(sorted(fees, key=lambda fee: fee.since)), tuple(tiers), least)

@@ -2,6 +2,7 @@
 
 import ast
 import operator
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import shared.usage as readers
 from shared.money import pico_to_usd, usd_to_pico
 from shared.prices import cost_of
+from shared.prices.catalogue import catalogue_row
 from shared.prices.row import of_search_size
 from tests.contract.corpus import FILES, read, row_of
 
@@ -50,8 +52,34 @@ def test_what_else_the_provider_says_is_read(case: dict[str, Any]) -> None:
 
 @every_case
 def test_the_arithmetic_of_a_case_is_right(case: dict[str, Any]) -> None:
-    assert worked_out(ast.parse(case["working"], mode="eval").body) == Fraction(case["usd"])
+    usd = worked_out(ast.parse(case["working"], mode="eval").body)
+    assert round(usd * 10**12) == usd_to_pico(case["usd"]), "rounded once, to a pico-dollar"
+
+
+@every_case
+def test_a_case_says_where_its_object_and_its_prices_are_from(case: dict[str, Any]) -> None:
     assert case["source"].startswith("https://")
+    assert case["object"] in ("source", "part", "form")
+    assert ("priced_as" in case) != ("prices_from" in case)
+    assert case.get("prices_from", "ours") == "ours" or case["prices_from"].startswith("https://")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "priced_as" in case.values[0]])
+def test_the_prices_are_the_published_ones(case: dict[str, Any]) -> None:
+    provider, model, day, tier = case["priced_as"]
+    published = catalogue_row(provider, model, datetime.fromisoformat(f"{day}T12:00:00+00:00"), tier)
+    assert published is not None
+    prompt = read(case).prompt_tokens
+    for name, rate in row_of(case["prices"]).rates.items():
+        theirs = published.rates.get(name) or published.rate_for(name)
+        assert theirs is not None, name
+        assert round(rate.at(prompt), 3) == round(theirs.at(prompt), 3), name
+
+
+def test_most_prices_are_published_ones_and_the_rest_are_few() -> None:
+    cases = [case for document in FILES.values() for case in document["cases"]]
+    assert sum("priced_as" in case for case in cases) > len(cases) * 0.7
+    assert sum(case["object"] == "source" for case in cases) >= 40
 
 
 def test_there_are_enough_cases_and_no_two_have_one_name() -> None:

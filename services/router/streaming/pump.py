@@ -155,6 +155,8 @@ async def forward_passed(
         await job.answer.room()
         if reading.forward(job, reading.reader.feed(part), router):
             limit.reschedule(job.read_until)
+        if job.client_left and job.has_read_enough(reading.reader.text_so_far):
+            return reading.ending(status=answer.status_code)
     reading.reader.end()
     if not job.answer.begun:
         reading.begin(job, b"", router)

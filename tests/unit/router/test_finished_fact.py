@@ -1,4 +1,5 @@
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -73,7 +74,9 @@ def test_the_cost_is_exact_and_its_parts_add_up() -> None:
 def test_the_price_row_used_is_enough_to_compute_the_cost_again() -> None:
     made = fact(ending())
     assert made.price is not None
-    assert (made.price.row, made.price.source) == ("config/d1", "config.yaml")
+    row, _, day = made.price.row.partition("@")
+    assert (row, made.price.source) == ("config/d1", "config.yaml")
+    assert day == f"{datetime.now(UTC):%Y-%m-%d}", "every row is dated"
     again = sum(int(made.price.rates[name]) * made.usage[name] for name in made.cost_parts_pico)
     assert again == made.cost_pico
 

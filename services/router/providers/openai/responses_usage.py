@@ -21,6 +21,7 @@ class ResponsesListener:
         self.finish_reason = ""
         self.done = False
         self._parser = SseParser()
+        self._deltas: list[bytes] = []
 
     def whole(self, body: bytes) -> Whole:
         self._note(json_object(body, orjson.loads))
@@ -28,7 +29,9 @@ class ResponsesListener:
 
     def feed(self, data: bytes) -> bytes:
         for name, event in self._parser.feed(data):
-            if name in _ENDS:
+            if name.endswith(".delta"):
+                self._deltas.append(event)
+            elif name in _ENDS:
                 response = json_object(event, orjson.loads).get("response")
                 self._note(response if isinstance(response, dict) else {})
         return b""
@@ -39,7 +42,8 @@ class ResponsesListener:
         return b""
 
     def text_so_far(self) -> str:
-        return ""
+        texts = [json_object(event, orjson.loads).get("delta") for event in self._deltas]
+        return "".join(text for text in texts if isinstance(text, str))
 
     def _note(self, response: dict[str, Any]) -> None:
         self.usage = usage_in_response(response)
