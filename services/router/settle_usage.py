@@ -8,8 +8,8 @@ from services.router.job import Ending, Job
 from services.router.providers.base import AnswerReader, OwnForm
 from services.router.providers.passing import PassedAnswer
 from services.router.streaming.count_tokens import counted_usage
-from shared.calls import Bound
-from shared.usage import Usage
+from shared.calls import Complete
+from shared.usage import Usage, usage_of
 
 
 async def settle_usage(job: Job, ending: Ending) -> None:
@@ -23,7 +23,7 @@ async def settle_usage(job: Job, ending: Ending) -> None:
             await _count_what_was_read(ending, reader.usage, reader)
     elif isinstance(reader, PassedAnswer) and not (reader.is_billed and reader.text_so_far()):
         if reader.is_billed:
-            ending.usage, ending.usage_source = _assumed(job.call.bound), "assumed"
+            ending.usage, ending.usage_source = _assumed(job.call), "assumed"
     elif ending.failure is None or job.answer.begun:
         own = await asyncio.to_thread(reader.counted) if isinstance(reader, OwnForm) else None
         ending.usage = own or await counted_usage(job.body, reader.text_so_far())
@@ -38,6 +38,12 @@ async def _count_what_was_read(ending: Ending, told: Usage, reader: AnswerReader
         ending.usage_source = "counted"
 
 
-def _assumed(bound: Bound | None) -> Usage:
+def _assumed(call: Complete) -> Usage:
     """Return the most that a call was admitted for; of one that nothing is held for, that it was made."""
-    return Usage() if bound is None else Usage(input=bound.input_tokens, output=bound.output_tokens * bound.n)
+    bound = call.bound
+    if bound is None:
+        return Usage()
+    most = {"input": bound.input_tokens, "output": bound.output_tokens * bound.n}
+    for name, count in call.request.units:
+        most[name] = most.get(name, 0) + count
+    return usage_of(most)

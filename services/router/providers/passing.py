@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from services.router.providers.answers.broken_answer import BrokenAnswer
+from services.router.providers.answers.figures_listener import FiguresListener
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.answers.translated_json import Read, TranslatedJson
 from services.router.providers.anthropic.provider import AnthropicAnswer
@@ -22,7 +23,14 @@ from services.router.providers.openai.transcription import TranscriptionAnswer
 from shared.deployments import Deployment
 from shared.pass_through import NO_MODEL
 from shared.passed_objects import id_of_made, object_in
-from shared.usage import Usage, usage_from_pages
+from shared.usage import (
+    Usage,
+    usage_from_cohere,
+    usage_from_deepgram,
+    usage_from_ollama,
+    usage_from_pages,
+    usage_from_replicate,
+)
 
 log = structlog.get_logger()
 
@@ -217,6 +225,11 @@ _LISTENERS: tuple[tuple[re.Pattern[str], Callable[[str], AnswerReader]], ...] = 
     (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read)),
     (re.compile(r"/messages$"), lambda _: AnthropicAnswer("", True, created=0)),
     (re.compile(r":(stream)?[gG]enerateContent$"), listener_for),
+    (re.compile(r"/listen$"), lambda _: FiguresListener(usage_from_deepgram)),
+    (re.compile(r"/v2/chat$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("usage")))),
+    (re.compile(r"/v[12]/embed$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("meta")))),
+    (re.compile(r"/api/(chat|generate|embed)$"), lambda _: FiguresListener(usage_from_ollama)),
+    (re.compile(r"/predictions$"), lambda _: FiguresListener(usage_from_replicate)),
 )
 """By the end of the path: who reads the usage of a model's answer there."""
 

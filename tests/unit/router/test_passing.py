@@ -91,6 +91,21 @@ def test_the_usage_of_a_whole_answer_is_heard(target: str, answer: dict[str, Any
     assert heard(target, orjson.dumps(answer)).usage == Usage(input=4, output=2)
 
 
+@pytest.mark.parametrize(
+    ("target", "answer", "usage"),
+    [
+        ("/v1/ocr", {"pages": [], "usage_info": {"pages_processed": 29}}, Usage(pages=29)),
+        ("/v1/listen?model=nova-3", {"metadata": {"duration": 25.5, "channels": 2}}, Usage(audio_input_ms=51_000)),
+        ("/v2/chat", {"usage": {"billed_units": {"input_tokens": 4, "output_tokens": 2}}}, Usage(input=4, output=2)),
+        ("/v2/embed", {"meta": {"billed_units": {"input_tokens": 4}}}, Usage(input=4)),
+        ("/api/chat", {"done": True, "prompt_eval_count": 4, "eval_count": 2}, Usage(input=4, output=2)),
+        ("/v1/predictions", {"metrics": {"predict_time": 1.5}}, Usage(compute_ms=1_500)),
+    ],
+)
+def test_the_figures_of_other_apis_are_heard(target: str, answer: dict[str, Any], usage: Usage) -> None:
+    assert heard(target, orjson.dumps(answer)).usage == usage
+
+
 def test_the_usage_of_a_stream_is_heard() -> None:
     start = {"id": "c1", "usage": {"input_tokens": 4, "output_tokens": 1}}
     messages = (
