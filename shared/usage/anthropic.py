@@ -8,7 +8,7 @@ https://platform.claude.com/docs/en/about-claude/pricing (tools, fast mode, data
 from typing import Any
 
 from shared.usage.classes import Usage, added
-from shared.usage.reading import count, count_or_0
+from shared.usage.reading import count, count_or_0, unread
 from shared.usage.tier import tier_of
 
 
@@ -39,7 +39,7 @@ def usage_from_anthropic(usage: object) -> Usage | None:
         code_sessions=int(count_or_0(tools, "code_execution_requests") > 0),
         tier=tier_of(usage.get("speed")) or tier_of(usage.get("service_tier")),
         geo=geo if isinstance(geo, str) and geo not in ("global", "not_available") else "",
-        mismatch=problem,
+        mismatch=problem or unread(usage, *_COUNTS),
     )
     iterations = usage.get("iterations")
     for iteration in iterations if isinstance(iterations, list) else ():
@@ -62,6 +62,9 @@ _FIGURES = (
     "server_tool_use",
     "output_tokens_details",
 )
+
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def _cache_writes(usage: dict[str, Any]) -> tuple[int, int, str]:

@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Toke
 from typing import Any
 
 from shared.usage.classes import Usage
-from shared.usage.reading import count, count_or_0, first_count
+from shared.usage.reading import count, count_or_0, first_count, unread
 from shared.usage.tier import tier_of
 
 
@@ -48,7 +48,7 @@ def usage_from_bedrock(usage: object, *, tier: object = None, cache_in_input: bo
         cache_write_1h=for_an_hour,
         output=came,
         tier=tier_of(tier),
-        mismatch=problem,
+        mismatch=problem or unread(usage, "inputTokens", "outputTokens", "totalTokens"),
     )
 
 

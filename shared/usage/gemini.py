@@ -6,7 +6,7 @@ Source: https://ai.google.dev/api/generate-content#UsageMetadata
 from typing import Any
 
 from shared.usage.classes import Usage, usage_of
-from shared.usage.reading import count, count_or_0, first_count
+from shared.usage.reading import count, count_or_0, first_count, unread
 from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 from shared.usage.tier import tier_of
 
@@ -57,8 +57,11 @@ def usage_from_gemini(metadata: object, *, searches: int = 0) -> Usage | None:
     return usage_of(
         {**read_classes, **written_classes, "web_searches": searches},
         tier=tier_of(metadata.get("serviceTier")) or tier_of(metadata.get("trafficType")),
-        mismatch=problem or read_problem or written_problem,
+        mismatch=problem or read_problem or written_problem or unread(metadata, *_COUNTS),
     )
+
+
+_COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 
 
 def _by_modality(*details: Any) -> dict[str, int]:

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 from typing import Any
 
 from shared.usage.classes import Usage, usage_of
-from shared.usage.reading import count, count_or_0, first_count, milliseconds
+from shared.usage.reading import count, count_or_0, first_count, milliseconds, unread
 from shared.usage.reported_cost import reported_cost
 from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 from shared.usage.tier import tier_of
@@ -99,8 +99,11 @@ def _with_details(usage: dict[str, Any], prompt: int, completion: int, total: in
         tier=tier,
         search_size=_search_size(usage),
         reported_cost_pico=reported_cost(usage),
-        mismatch=problem or read_problem or written_problem,
+        mismatch=problem or read_problem or written_problem or unread(usage, *_TOTALS),
     )
+
+
+_TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def _prompt(usage: dict[str, Any], prompt: int) -> Prompt:

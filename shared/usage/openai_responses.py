@@ -7,7 +7,7 @@ https://platform.openai.com/docs/pricing#built-in-tools (searches per call, code
 from typing import Any
 
 from shared.usage.classes import Usage, usage_of
-from shared.usage.reading import count, count_or_0, first_count
+from shared.usage.reading import count, count_or_0, first_count, unread
 from shared.usage.reported_cost import reported_cost
 from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 from shared.usage.tier import tier_of
@@ -63,7 +63,10 @@ def usage_from_responses(
         tier=tier_of(tier),
         search_size="preview" if _has_older_search(tools) else "",
         reported_cost_pico=reported_cost(usage),
-        mismatch=problem or read_problem or written_problem,
+        mismatch=problem
+        or read_problem
+        or written_problem
+        or unread(usage, "input_tokens", "output_tokens", "total_tokens"),
     )
 
 

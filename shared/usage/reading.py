@@ -1,6 +1,7 @@
 """Reading figures out of what a provider sent: what is no figure is not there."""
 
 from decimal import Decimal
+from typing import Any
 
 from shared.money import PICO_PER_USD, usd_to_pico
 
@@ -24,6 +25,12 @@ def count(fields: object, name: str) -> int | None:
 def count_or_0(fields: object, name: str) -> int:
     """Return a count where nothing said means none."""
     return count(fields, name) or 0
+
+
+def unread(fields: dict[str, Any], *names: str) -> str:
+    """Return which of these figures are there and no counts, in words; "" where all can be read."""
+    found = [name for name in names if fields.get(name) is not None and count(fields, name) is None]
+    return f"{' and '.join(found)} cannot be read" if found else ""
 
 
 def first_count(*sources: tuple[object, str]) -> int:

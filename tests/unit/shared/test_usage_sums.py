@@ -155,6 +155,15 @@ def test_a_total_that_is_larger_is_paid_to_its_last_token(form: Form) -> None:
     assert more.total_tokens == form.sound[total] + 40
 
 
+@pytest.mark.parametrize("odd", [-1, 1.5, "12", 2**60, True])
+@pytest.mark.parametrize("form", FORMS[:5], ids=lambda form: form.reader)
+def test_a_figure_that_cannot_be_read_is_marked(form: Form, odd: Any) -> None:
+    first = next(iter(form.sound))
+    rest = {name: value for name, value in form.sound.items() if name not in TOTALS}
+    read = getattr(readers, form.reader)({**rest, first: odd}, **form.args)
+    assert read.mismatch == f"{first} cannot be read"
+
+
 def test_every_reader_is_in_this_table_or_has_no_sum() -> None:
     known = {form.reader for form in (*FORMS, *NESTED)} | WITHOUT_A_SUM.keys()
     assert known == {name for name in vars(readers) if name.startswith(("usage_from_", "usage_of_"))}
