@@ -8,7 +8,7 @@ from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.form import count_of, text_of, texts_bytes
 from services.edge.peeks.media import text_and_media
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
-from services.edge.peeks.provider_tools import live_search_units, tool_units
+from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
 from services.edge.peeks.rerank import search_units
 from shared.audio import duration_bound_ms
 from shared.errors import InvalidRequest
@@ -103,8 +103,9 @@ def _tier(asked: _Anything) -> Any:
 
 def _units(asked: _Anything, body: bytes) -> Units:
     """Return what any API bills by other units than tokens; a unit that the model has no price for costs nothing."""
-    searches = asked.web_search_options is not None or asked.plugins is not None
+    searches = asked.web_search_options is not None
     units = tool_units(asked.tools, len(body), runs_max=asked.max_tool_calls, searches=searches)
+    units += plugin_units(asked.plugins, asked.model or "", len(body))
     if asked.search_parameters is not None:
         units += live_search_units(asked.search_parameters)
     if asked.document is not None:

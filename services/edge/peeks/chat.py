@@ -7,7 +7,7 @@ import msgspec
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import text_and_media
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
-from services.edge.peeks.provider_tools import live_search_units, tool_units
+from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
 from shared.audio import LEAST_BYTES_PER_S
 from shared.errors import InvalidRequest
 
@@ -74,8 +74,9 @@ def _recordings(body: bytes) -> Units:
 
 
 def _units(chat: _Chat, text_bytes: int) -> Units:
-    if not chat.tools and chat.web_search_options is None and chat.search_parameters is None and chat.plugins is None:
+    live, model = chat.search_parameters, chat.model or ""
+    searching = chat.web_search_options is not None
+    if not chat.tools and not searching and live is None and chat.plugins is None and not model.endswith(":online"):
         return ()
-    searches = chat.web_search_options is not None or chat.search_parameters is not None or chat.plugins is not None
-    units = tool_units(chat.tools, text_bytes, searches=searches)
-    return units if chat.search_parameters is None else (*units, *live_search_units(chat.search_parameters))
+    units = tool_units(chat.tools, text_bytes, searches=searching) + plugin_units(chat.plugins, model, text_bytes)
+    return units if live is None else units + live_search_units(live)

@@ -36,6 +36,11 @@ PAGE_TOKENS = 100_000
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool"""
 
 
+RESULTS = 5
+PAGE_BYTES = 300
+"""Of a page of a document, at least: what is sent is base64."""
+
+
 class _Kind(NamedTuple):
     """Of a tool: the class it is billed by, "" for its tokens alone; runs and tokens read in each, at most."""
 
@@ -47,6 +52,7 @@ class _Kind(NamedTuple):
 _KINDS = (  # by what a tool's type begins with; the longer name stands first
     ("web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("x_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
+    ("openrouter:web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("browser_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("web_fetch", _Kind("", RUNS_MAX, PAGE_TOKENS)),
     ("fetch_url", _Kind("", RUNS_MAX, PAGE_TOKENS)),
@@ -95,9 +101,31 @@ def tool_units(tools: object, prompt_bytes: int, *, runs_max: object = None, sea
 
 
 def live_search_units(parameters: object) -> Units:
-    """Return the units of xAI's `search_parameters`: by the search or by the source, whichever it bills."""
-    asked = parameters.get("max_search_results") if isinstance(parameters, dict) else None
-    return (("search_sources", min(SOURCES_MAX, _whole(asked, SOURCES_MAX))),)
+    """Return the units of xAI's `search_parameters`, which bills the sources it reads."""
+    fields = parameters if isinstance(parameters, dict) else {}
+    if fields.get("mode") == "off":
+        return ()
+    return (("search_sources", min(SOURCES_MAX, _whole(fields.get("max_search_results"), SOURCES_MAX))),)
+
+
+def plugin_units(plugins: object, model: str, body_bytes: int) -> Units:
+    """Return the units of OpenRouter's `plugins`, and of a model that is asked for with its search (`:online`).
+
+    A search is billed by five results, a document by the page. https://openrouter.ai/docs/features/web-search,
+    https://openrouter.ai/docs/features/multimodal/pdfs
+    """
+    found = [plugin for plugin in plugins if isinstance(plugin, dict)] if isinstance(plugins, list) else []
+    if model.endswith(":online"):
+        found.append({"id": "web"})
+    units: dict[str, int] = {}
+    for plugin in found:
+        if plugin.get("id") == "web":
+            searches = -(-_whole(plugin.get("max_results"), RESULTS) // RESULTS)
+            units["web_searches"] = units.get("web_searches", 0) + searches
+            units["input"] = units.get("input", 0) + searches * FOUND_TOKENS
+        elif plugin.get("id") == "file-parser":
+            units["pages"] = body_bytes // PAGE_BYTES + 1
+    return tuple(units.items())
 
 
 def _run_by_provider(tools: object) -> Iterable[tuple[_Kind, dict[str, Any]]]:

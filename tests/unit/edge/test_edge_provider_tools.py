@@ -137,8 +137,9 @@ def peeked(**fields: Any) -> Any:
 
 
 def test_a_chat_that_may_search_is_bounded() -> None:
-    for field in ("web_search_options", "search_parameters", "plugins"):
-        assert dict(peeked(**{field: {}}).units)["web_searches"] == SEARCHES_MAX
+    assert dict(peeked(web_search_options={}).units)["web_searches"] == SEARCHES_MAX
+    assert peeked(search_parameters={}).units == (("search_sources", SOURCES_MAX),)
+    assert peeked(search_parameters={"mode": "off"}).units == ()
     assert dict(peeked(search_parameters={"max_search_results": 5}).units)["search_sources"] == 5
     assert peeked(tools=[{"type": "function", "function": {"name": "f"}}]).units == ()
     assert peeked().units == ()
@@ -156,3 +157,25 @@ def test_a_chat_that_may_search_is_bounded() -> None:
 )
 def test_the_service_tier_that_is_asked_for_is_told(fields: dict[str, Any], tier: str) -> None:
     assert peeked(**fields).tier == tier
+
+
+@pytest.mark.parametrize(
+    ("fields", "units"),
+    [
+        ({"plugins": [{"id": "web"}]}, {"web_searches": 1, "input": FOUND_TOKENS}),
+        ({"plugins": [{"id": "web", "max_results": 11}]}, {"web_searches": 3, "input": 3 * FOUND_TOKENS}),
+        ({"model": "openai/gpt-4o:online"}, {"web_searches": 1, "input": FOUND_TOKENS}),
+        ({"plugins": [{"id": "response-healing"}, 5]}, {}),
+        ({"plugins": "web"}, {}),
+        ({"tools": [{"type": "openrouter:web_search"}]}, {"web_searches": SEARCHES_MAX}),
+    ],
+)
+def test_what_openrouter_adds_to_a_chat_is_bounded(fields: dict[str, Any], units: dict[str, int]) -> None:
+    found = dict(peeked(**fields).units)
+    assert found.items() >= units.items()
+    assert bool(found) == bool(units)
+
+
+def test_a_document_that_openrouter_reads_is_bound_by_its_bytes() -> None:
+    found = peeked(plugins=[{"id": "file-parser"}], metadata={"x": "y" * 3_000})
+    assert dict(found.units) == {"pages": found.text_bytes // 300 + 1}
