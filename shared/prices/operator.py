@@ -34,7 +34,7 @@ OPERATOR_PRICES: dict[str, tuple[tuple[str, ...], int]] = {
     "input_cost_per_character": (("input_characters",), 1),
     "output_cost_per_character": (("output_characters",), 1),
     "input_cost_per_second": (("audio_input_ms", "compute_ms"), 1_000),
-    "output_cost_per_second": (("audio_output_ms",), 1_000),
+    "output_cost_per_second": (("audio_output_ms", "compute_ms"), 1_000),
     "input_cost_per_audio_per_second": (("audio_input_ms",), 1_000),
     "output_cost_per_video_per_second": (("video_output_ms",), 1_000),
     "input_cost_per_image": (("input_images",), 1),
@@ -61,6 +61,9 @@ def operator_row(deployment: str, own: Mapping[str, float], *, tier: str = "", g
             rates.update(dict.fromkeys(classes, rate))
     if not rates:
         return None
+    of_time = [rates[name] for name in ("audio_input_ms", "audio_output_ms") if name in rates]
+    if "compute_ms" in rates and len(of_time) == 2:  # LiteLLM takes both for each second
+        rates["compute_ms"] = Rate(of_time[0].base + of_time[1].base)
     if "web_searches" not in rates:
         other = rates.get("web_searches_high") or rates.get("web_searches_low")
         if other is not None:

@@ -10,14 +10,15 @@ from shared.usage.reading import count, count_or_0, milliseconds
 from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 
 
-def usage_from_images(usage: object, *, images: int) -> Usage:
-    """Return the usage of `images` pictures made: by tokens where the model reports them, by the piece in any case.
+def usage_from_images(usage: object, *, images: int, pixels: int = 0) -> Usage:
+    """Return the usage of `images` pictures made: by tokens where the model reports them, by the piece in any case, and
+    by the `pixels` of all of them.
 
     Tokens that came out are those of pictures unless their details say otherwise.
     """
     went, came = count(usage, "input_tokens"), count(usage, "output_tokens")
     if not isinstance(usage, dict) or (went is None and came is None):
-        return Usage(images=images)
+        return Usage(images=images, pixels=pixels)
     read, wrote = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     went, came = went or 0, came or 0
     more, problem = _unexplained(usage, went + came)
@@ -33,7 +34,7 @@ def usage_from_images(usage: object, *, images: int) -> Usage:
     )
     text = min(came, count_or_0(wrote, "text_tokens"))
     return usage_of(
-        {**read_classes, "output": text, "image_output": came - text, "images": images},
+        {**read_classes, "output": text, "image_output": came - text, "images": images, "pixels": pixels},
         mismatch=problem or read_problem,
     )
 

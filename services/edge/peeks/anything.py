@@ -13,6 +13,7 @@ from services.edge.peeks.rerank import search_units
 from shared.audio import duration_bound_ms
 from shared.errors import InvalidRequest
 from shared.forms import Field
+from shared.picture_sizes import MOST, pixels_of
 
 ROUTE = "pass-through"
 PAGES_MAX = 1_000
@@ -44,6 +45,7 @@ class _Anything(msgspec.Struct):
     service_tier: Any = None
     serviceTier: Any = None
     speed: Any = None
+    size: Any = None
     document: Any = None  # of Mistral's OCR
     documents: Any = None  # of a reranker
     query: Any = None
@@ -74,7 +76,7 @@ def peek_anything(body: bytes) -> Peek:
         n=n,
         has_tools=bool(asked.tools),
         images=_media_in(body),
-        units=(*_units(asked, body), ("images", n)),
+        units=(*_units(asked, body), ("images", n), ("pixels", n * (pixels_of(asked.size) or MOST))),
     )
 
 

@@ -9,6 +9,7 @@ from services.edge.peeks.json_body import decoded
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of, within
 from shared.errors import InvalidRequest
 from shared.forms import Field
+from shared.picture_sizes import MOST, pixels_of
 
 GENERATIONS = "/images/generations"
 EDITS = "/images/edits"
@@ -21,6 +22,7 @@ the largest that can be asked for has four times its area. https://platform.open
 class _Image(Ours, kw_only=True):
     prompt: str
     n: int | None = None
+    size: Any = None
     stream: bool | None = None
 
 
@@ -42,7 +44,7 @@ def peek_image(body: bytes) -> Peek:
     asked = decoded(_decode_image, body, GENERATIONS)
     n = _pictures(asked.n, GENERATIONS)
     _check_prompt(asked.prompt, GENERATIONS)
-    return peek_of(asked, GENERATIONS, len(body), stream=bool(asked.stream), units=_units(n))
+    return peek_of(asked, GENERATIONS, len(body), stream=bool(asked.stream), units=_units(n, asked.size))
 
 
 def peek_edit(body: bytes) -> Peek:
@@ -56,7 +58,7 @@ def peek_edit(body: bytes) -> Peek:
     n = _pictures(asked.n, EDITS)
     pieces = len(asked.images) + (asked.mask is not None)
     text_bytes = len(asked.prompt.encode())
-    return peek_of(asked, EDITS, text_bytes, stream=bool(asked.stream), images=pieces, units=_units(n))
+    return peek_of(asked, EDITS, text_bytes, stream=bool(asked.stream), images=pieces, units=_units(n, asked.size))
 
 
 def peek_edit_form(fields: tuple[Field, ...], _: int) -> Peek:
@@ -74,7 +76,7 @@ def peek_edit_form(fields: tuple[Field, ...], _: int) -> Peek:
         texts_bytes(fields),
         stream=is_true(fields, "stream"),
         images=sum(field.filename is not None for field in fields),
-        units=_units(n),
+        units=_units(n, text_of(fields, "size")),
     )
 
 
@@ -90,5 +92,6 @@ def _check_prompt(prompt: str, route: str) -> None:
         raise InvalidRequest(f"{route}: 'prompt' must hold a text.", param="prompt")
 
 
-def _units(pictures: int) -> Units:
-    return (("images", pictures), ("image_output", pictures * PICTURE_TOKENS_MAX))
+def _units(pictures: int, size: object) -> Units:
+    pixels = pictures * (pixels_of(size) or MOST)
+    return (("images", pictures), ("image_output", pictures * PICTURE_TOKENS_MAX), ("pixels", pixels))

@@ -1,10 +1,10 @@
 """Tools that a provider runs itself: how often at most, what they are billed by, and how much they make it read."""
 
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from services.edge.peeks.peek import Units
+from shared.picture_sizes import pixels_of
 
 SEARCHES_MAX = 100
 """Web searches of one answer where the request sets no `max_uses`: providers publish no bound."""
@@ -154,8 +154,7 @@ def _read_by(tool: dict[str, Any], kind: _Kind) -> int:
 
 
 def _picture_tokens(tool: dict[str, Any]) -> int:
-    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(tool.get("size")))
-    pixels = int(size[1]) * int(size[2]) if size else 0
+    pixels = pixels_of(tool.get("size")) or 0
     return -(-PICTURE_TOKENS * max(_PICTURE_PIXELS, pixels) // _PICTURE_PIXELS)
 
 

@@ -58,7 +58,9 @@ class OperatorPrices(Section):
     input_cost_per_second: Usd | None = Field(
         None, description="USD for a second of audio input; of the call's duration where there is no audio."
     )
-    output_cost_per_second: Usd | None = Field(None, description="USD for a second of audio output.")
+    output_cost_per_second: Usd | None = Field(
+        None, description="USD for a second of audio output; of the call's duration where there is none."
+    )
     input_cost_per_audio_per_second: Usd | None = Field(None, description="USD for a second of audio input.")
     output_cost_per_video_per_second: Usd | None = Field(None, description="USD for a second of video made.")
     input_cost_per_image: Usd | None = Field(None, description="USD for an image that is read.")

@@ -12,6 +12,7 @@ from services.edge.peeks.peek import Peek
 from services.edge.peeks.rerank import peek_rerank
 from shared.errors import InvalidRequest
 from shared.forms import Field
+from shared.picture_sizes import MOST
 
 FILE = Field("file", bytes(1_500), "a.mp3", "audio/mpeg")
 PICTURE = Field("image", bytes(90_000), "a.png", "image/png")
@@ -28,7 +29,9 @@ def plain(**fields: str) -> tuple[Field, ...]:
 def test_every_picture_that_is_asked_for_is_counted() -> None:
     found = peek_image(b'{"model":"m","prompt":"a","n":3,"stream":true}')
     assert (found.model, found.stream) == ("m", True)
-    assert units(found) == {"images": 3, "image_output": 3 * PICTURE_TOKENS_MAX}
+    pixels = 3 * MOST  # the model may choose
+    assert units(found) == {"images": 3, "image_output": 3 * PICTURE_TOKENS_MAX, "pixels": pixels}
+    assert units(peek_image(b'{"prompt":"a","n":2,"size":"512x256"}'))["pixels"] == 2 * 512 * 256
     assert units(peek_image(b'{"prompt":"a"}'))["images"] == 1
 
 

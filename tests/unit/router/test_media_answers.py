@@ -28,10 +28,10 @@ def read(reader: Any, data: bytes) -> bytes:
 def test_pictures_tell_their_tokens_and_their_number() -> None:
     reader = ImagesAnswer()
     reader.whole(orjson.dumps({"data": [{}, {}], "usage": IMAGE_USAGE}))
-    assert reader.usage == Usage(input=30, image_input=10, image_output=1_060, images=2)
+    assert reader.usage == Usage(input=30, image_input=10, image_output=1_060, images=2, pixels=2 * 1024 * 1024)
     old = ImagesAnswer()
     old.whole(b'{"created":1,"data":[{"url":"x"}]}')
-    assert old.usage == Usage(images=1)
+    assert old.usage == Usage(images=1, pixels=1024 * 1024)
 
 
 def test_a_stream_of_pictures_keeps_back_the_last_event_until_its_fact_is_stored() -> None:

@@ -73,6 +73,17 @@ def test_a_call_that_is_billed_by_time_is_counted_by_its_duration() -> None:
     assert price_call(PriceBook(), rented, told, duration_ms=2_500, now=NOW)[0].pico == 4_000 * 10**6
 
 
+def test_seconds_of_an_answer_are_machine_time_as_well_and_both_prices_add_up() -> None:
+    rented = deployment(prices={"input_cost_per_second": 0.001, "output_cost_per_second": 0.002})
+    assert price_call(PriceBook(), rented, USED, duration_ms=1_000, now=NOW)[0].pico == 3 * 10**9
+    later = deployment(prices={"output_cost_per_second": 0.002})
+    assert price_call(PriceBook(), later, USED, duration_ms=1_000, now=NOW)[0].pico == 2 * 10**9
+
+
+def test_pictures_cost_by_the_pixel_where_the_operator_says_so() -> None:
+    assert price(Usage(images=1, pixels=1024 * 1024), prices={"output_cost_per_pixel": 1.9e-8}).pico == 19_922_944_000
+
+
 def test_a_search_costs_by_its_size() -> None:
     sizes = {"search_context_cost_per_query.medium": 0.02, "search_context_cost_per_query.low": 0.01}
     assert price(Usage(web_searches=1, search_size="low"), prices=sizes).pico == 10**10

@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.router.providers.openai.event_answer import EventAnswer
+from shared.picture_sizes import USUAL, pixels_of
 from shared.usage import Usage, added, usage_from_images
 
 
@@ -11,12 +12,21 @@ class ImagesAnswer(EventAnswer):
 
     ends = ("image_generation.completed", "image_edit.completed")
 
+    def __init__(self, size: object = None) -> None:
+        """`size` is what was asked for: an answer that tells its own has the last word."""
+        super().__init__()
+        self._size = size
+
     def is_answer(self, answer: dict[str, Any]) -> bool:
         return isinstance(answer.get("data"), list)
 
     def usage_in(self, answer: dict[str, Any]) -> Usage:
-        return usage_from_images(answer.get("usage"), images=len(answer["data"]))
+        images = len(answer["data"])
+        return usage_from_images(answer.get("usage"), images=images, pixels=images * self._pixels(answer))
 
     def note_end(self, event: dict[str, Any]) -> None:
-        usage = usage_from_images(event.get("usage"), images=1)
+        usage = usage_from_images(event.get("usage"), images=1, pixels=self._pixels(event))
         self.usage = usage if self.usage is None else added(self.usage, usage)
+
+    def _pixels(self, told: dict[str, Any]) -> int:
+        return pixels_of(told.get("size")) or pixels_of(self._size) or USUAL

@@ -1,5 +1,7 @@
 """What OpenAI's API answers beside chat: the request for each type of call, and the reader of its answer."""
 
+from typing import Any
+
 import msgspec
 
 from services.router.providers.answers.rejection import InvalidField
@@ -37,6 +39,11 @@ class _Speech(msgspec.Struct):
     stream_format: str | None = None
 
 
+class _Picture(msgspec.Struct):
+    size: Any = None
+
+
+_decode_picture = msgspec.json.Decoder(_Picture).decode
 _decode_speech = msgspec.json.Decoder(_Speech).decode
 
 
@@ -82,7 +89,7 @@ def _completion_body(call: ProviderCall, deployment: Deployment) -> bytes:
 def _reader(call: ProviderCall, deployment: Deployment, body: bytes) -> AnswerReader:
     match call.call_type:
         case "aimage_generation" | "aimage_edit":
-            return ImagesAnswer()
+            return ImagesAnswer(_size_in(body))
         case "aspeech":
             return _speech_reader(body, by_token=deployment.priced_as.rsplit("/", 1)[-1].startswith("gpt-"))
         case "amoderation":
@@ -95,14 +102,22 @@ def _reader(call: ProviderCall, deployment: Deployment, body: bytes) -> AnswerRe
 
 def _form_reader(call: ProviderCall) -> AnswerReader:
     """Raises: InvalidField: the body is not a form with a file."""
-    if call.call_type == "aimage_edit":
-        return ImagesAnswer()
     try:
         fields = read_form(call.body, call.content_type)
     except BadForm as error:
         raise InvalidField("request_body", f"is not a form: {error}") from error
+    if call.call_type == "aimage_edit":
+        sizes = [field.value.decode("utf-8", "replace") for field in fields if field.name == "size"]
+        return ImagesAnswer(sizes[-1] if sizes else None)
     wanted = [field.value.decode() for field in fields if field.name == "response_format"]
     return TranscriptionAnswer(wanted[-1] if wanted else "json", _file(fields))
+
+
+def _size_in(body: bytes) -> object:
+    try:
+        return _decode_picture(body).size
+    except msgspec.DecodeError as error:
+        raise InvalidField("request_body", f"asks for no picture: {error}") from error
 
 
 def _speech_reader(body: bytes, *, by_token: bool) -> AnswerReader:
