@@ -70,11 +70,15 @@ _READING = frozenset(("GET", "DELETE"))
 
 
 class Kind(NamedTuple):
-    """What must have a price: the text it writes, and units of other classes than tokens of text; on which tier."""
+    """What must have a price: the text it writes, and units of other classes than tokens of text; on which tier.
+
+    `passes`: it goes out as it is, and may be for a model that writes nothing.
+    """
 
     writes: bool
     units: tuple[str, ...]
     tier: str = ""
+    passes: bool = False
 
 
 CHAT_KIND = Kind(True, ())
@@ -169,7 +173,12 @@ class Ceilings:
             return self._ask_for_batch(request.group, request.object.lines, now)
         kind = CHAT_KIND
         if request.units or request.tier or request.call_type not in WRITING:
-            kind = Kind(request.call_type in WRITING, tuple(name for name, _ in request.units), request.tier)
+            kind = Kind(
+                request.call_type in WRITING,
+                tuple(name for name, _ in request.units),
+                request.tier,
+                bool(request.passed[0]),
+            )
         ceiling = self.of_group(request.group, with_fallbacks=not request.disable_fallbacks, now=now, kind=kind)
         tokens = request.input_bytes + grown + TEMPLATE_TOKENS
         if text is not None:
@@ -300,7 +309,8 @@ def _is_whole(row: PriceRow, kind: Kind) -> bool:
     reads, writes = row.rate_for("input") is not None, row.rate_for("output") is not None
     by_unit = any(row.rate_for(name) is not None for name in kind.units if name != "input")
     if kind.writes:
-        return (reads and writes) or (by_unit and not reads and not writes)
+        reads_alone = reads and kind.passes and not row.is_operators  # the catalogue knows that it writes nothing
+        return (reads and (writes or reads_alone)) or (by_unit and not reads and not writes)
     return reads or by_unit
 
 

@@ -522,3 +522,21 @@ def test_reading_what_a_provider_keeps_costs_nothing() -> None:
     for call_type in ("acreate_file", "afile_retrieve", "afile_content", "acancel_batch", "aretrieve_batch"):
         asked = request(call_type=call_type, object=ObjectCall("file", "owner"))
         assert most(ceilings(deployment()).ask_for(asked, NOW)[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "whole"),
+    [
+        ({"provider": "openai", "model": "text-embedding-3-small", "prices": {}}, True),
+        ({"provider": "mistral", "model": "mistral-ocr-latest", "prices": {}}, True),
+        ({"provider": "openai", "model": "whisper-1", "prices": {}}, True),
+        ({"model": "own", "prices": {"input_cost_per_token": 1e-6}}, False),
+        ({"model": "own", "prices": {}}, False),
+    ],
+)
+def test_a_call_that_is_passed_on_needs_the_prices_that_its_model_has(fields: dict[str, Any], whole: bool) -> None:
+    one = deployment(**{**fields, "priced_as": fields["model"]})
+    asked = request(
+        call_type="pass_through_endpoint", passed=("POST", "/x"), units=(("pages", 9), ("audio_input_ms", 9))
+    )
+    assert (ceilings(one).ask_for(asked, NOW)[1] == ()) is whole
