@@ -120,7 +120,10 @@ _BOTH = Usage(output=3, reasoning=20, mismatch="20 tokens of thinking in an answ
         ({"output_tokens": 30, "output_tokens_details": {"thinking_tokens": 20}}, Usage(output=10, reasoning=20)),
         ({"output_tokens": 3, "output_tokens_details": {"thinking_tokens": 20}}, _BOTH),
         ({"server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 1}}, Usage(web_searches=2)),
-        ({"input_tokens": "many", "output_tokens": True, "server_tool_use": 3}, Usage()),
+        (
+            {"input_tokens": "many", "output_tokens": True, "server_tool_use": 3},
+            Usage(mismatch="input_tokens and output_tokens cannot be read"),
+        ),
         (
             {
                 "input_tokens": 100,
