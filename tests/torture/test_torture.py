@@ -12,7 +12,7 @@ from tests.torture.run import Plan, torture
 @pytest.mark.timeout(120)
 async def test_no_budget_is_passed_and_no_end_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     plan = Plan(
-        3.0,
+        2.0,
         time.time_ns() % 100_000,
         edges=3,
         clients=16,
@@ -22,7 +22,7 @@ async def test_no_budget_is_passed_and_no_end_is_lost_whatever_is_killed(tmp_pat
         takeovers=("asleep",),
         timeout_s=1.5,
         limit_window_s=1.5,
-        answers=(10, 80),
+        answers=(8, 60),
         requests_a_second=80,
     )
     outcome = await torture(tmp_path, plan)
