@@ -116,7 +116,7 @@ class Attempts:
                 answer = await self._transports.open(request, timeout_s)
                 if isinstance(reader, PassedAnswer):
                     reader.begin(answer.status_code, answer.header)
-                    return await forward_passed(job, answer, reading, limit, self._router)
+                    return await forward_passed(job, answer, reading, limit, self._router, line)
                 if isinstance(provider, TakesSteps):
                     steps, opened = provider.steps(call, deployment), self._transports
                     answer = SteppedAnswer(answer, steps, lambda step: opened.open(step, timeout_s), provider.name)

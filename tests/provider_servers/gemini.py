@@ -112,6 +112,10 @@ class GeminiServer(HttpServer):
     def streams(self, request: Received) -> bool:
         return request.path.endswith(":streamGenerateContent")
 
+    def stream_type_of(self, request: Received) -> str:
+        array = request.path.endswith(":streamGenerateContent") and "alt=sse" not in request.query
+        return "application/json; charset=UTF-8" if array else self.stream_type
+
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
         if request.path.endswith(":batchEmbedContents"):
             count = len(request.body["requests"])

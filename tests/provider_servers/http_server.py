@@ -122,6 +122,9 @@ class HttpServer(ABC):
     def error_event(self) -> bytes:
         """Return the report of an error in mid-stream."""
 
+    def stream_type_of(self, request: Received) -> str:
+        return self.stream_type
+
     def error_headers(self, status: int, error: Any) -> dict[str, str]:
         """Return the headers that tell of an error besides its body."""
         return {}
@@ -223,7 +226,7 @@ class HttpServer(ABC):
         return True
 
     async def _stream(self, writer: asyncio.StreamWriter, behaviour: Behaviour, request: Received) -> bool:
-        headers = {"content-type": self.stream_type, **behaviour.headers}
+        headers = {"content-type": self.stream_type_of(request), **behaviour.headers}
         if not behaviour.until_close:
             headers["transfer-encoding"] = "chunked"
         if behaviour.compressed:

@@ -19,6 +19,10 @@ _DIALECTS = {"anthropic": "anthropic", "gemini": "gemini", "vertex_ai": "gemini"
 _CLIENT_HEADERS = (
     *(b"accept", b"content-type", b"idempotency-key", b"if-match", b"range"),
     *(b"anthropic-version", b"anthropic-beta", b"openai-beta", b"x-goog-api-client"),
+    *(b"x-amzn-bedrock-accept", b"x-amzn-bedrock-trace", b"x-amzn-bedrock-performanceconfig-latency"),
+    *(b"x-amzn-bedrock-guardrailidentifier", b"x-amzn-bedrock-guardrailversion", b"x-amzn-bedrock-service-tier"),
+    *(b"x-amzn-sagemaker-custom-attributes", b"x-amzn-sagemaker-target-model", b"x-amzn-sagemaker-target-variant"),
+    *(b"x-amzn-sagemaker-inference-component", b"x-amzn-sagemaker-session-id"),
 )
 """What of the client's headers goes on: no credential, no cookie, nothing of the connection."""
 
@@ -29,7 +33,7 @@ _GIVES_SECRETS = re.compile(
 """Where providers give out secrets for their own servers: OpenAI and Azure, Google, Deepgram, ElevenLabs. Whoever has
 one goes past this gateway, its limits and budgets."""
 
-_MODEL_IN_PATH = re.compile(r"(?:^|/)(?:models?|deployments|engines)/(?P<model>[^/:?]+)")
+_MODEL_IN_PATH = re.compile(r"(?:^|/)(?:models?|deployments|engines|endpoints(?!/openapi))/(?P<model>[^/:?]+)")
 _OURS_IN_QUERY = frozenset(("key", "api_key"))
 """Google's clients can send the key there: it is ours, not the provider's."""
 

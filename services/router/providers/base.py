@@ -117,7 +117,7 @@ class OwnForm:
 
     `closing` is what ends a stream for the client, kept back until its fact is stored. `is_events` is False for a
     stream of other bytes: it goes out as it comes, and an error cannot be told in it. `status` and `more_headers` are a
-    stream's.
+    stream's. `cut_as` names how a stream of text is cut at the money line (services.router.cuts.registry).
     """
 
     closing: bytes = b""
@@ -126,6 +126,7 @@ class OwnForm:
     is_events: bool = True
     status: int = 200
     more_headers: tuple[tuple[str, str], ...] = ()
+    cut_as: str = ""
 
     def counted(self) -> Usage | None:
         """Return what can be counted here of an answer whose provider reports no usage; called in a thread."""

@@ -1,36 +1,22 @@
 """A call that goes to a provider as it is: where to, and who listens for what it used."""
 
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from functools import partial
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import structlog
 
 from services.router.providers.answers.broken_answer import BrokenAnswer
-from services.router.providers.answers.figures_listener import FiguresListener
+from services.router.providers.answers.headers import ReadsHeaders
 from services.router.providers.answers.rejection import Rejected
-from services.router.providers.answers.translated_json import Read, TranslatedJson
-from services.router.providers.anthropic.provider import AnthropicAnswer
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
-from services.router.providers.gemini.provider import listener_for
-from services.router.providers.openai.answer import OpenAIAnswer
-from services.router.providers.openai.images import ImagesAnswer
-from services.router.providers.openai.json_answer import JsonAnswer
-from services.router.providers.openai.rerank import RerankAnswer
-from services.router.providers.openai.responses_usage import ResponsesListener
-from services.router.providers.openai.transcription import TranscriptionAnswer
+from services.router.providers.passed_kinds import SSE, Listening, listening
 from shared.deployments import Deployment
 from shared.pass_through import NO_MODEL
 from shared.passed_objects import id_of_made, object_in
-from shared.usage import (
-    Usage,
-    usage_from_cohere,
-    usage_from_deepgram,
-    usage_from_ollama,
-    usage_from_pages,
-    usage_from_replicate,
-)
+from shared.usage import Usage
 
 log = structlog.get_logger()
 
@@ -49,6 +35,18 @@ class Passes(Protocol):
             CredentialMissing
         """
         ...
+
+
+class SignsPassed(ABC):
+    """Has besides that: calls are signed, each as it is sent."""
+
+    @abstractmethod
+    def signed(self, deployment: Deployment, call: HttpCall) -> dict[str, str]:
+        """Return the call's headers with those that sign it now.
+
+        Raises:
+            CredentialMissing
+        """
 
 
 class CannotPass(Rejected):
@@ -73,13 +71,20 @@ def passed_call(provider: object, call: ProviderCall, deployment: Deployment) ->
     sent = {**{name: value for name, value in headers.items() if name != "content-type"}, **dict(call.client_headers)}
     for name in headers.keys() & _CREDENTIALS:
         sent[name] = headers[name]
-    listener = _listener(target, deployment.model)
+    request = HttpCall(joined(base, target), sent, call.body, method)
+    if isinstance(provider, SignsPassed):
+        request = request._replace(headers=provider.signed(deployment, request))
+    costs = method == "POST" and deployment.model != NO_MODEL
+    return request, PassedAnswer(partial(_heard_of, deployment, method, target), costs=costs)
+
+
+def _heard_of(deployment: Deployment, method: str, target: str, content_type: str) -> Listening | None:
+    """Return who reads an answer of that type: its usage, or at least the id of what was made."""
+    found = listening(target, deployment.model, content_type)
     concerned = object_in(deployment.provider, method, target)
-    if listener is None and concerned is not None and concerned.makes:
-        listener = MadeListener(concerned.kind)
-    return HttpCall(joined(base, target), sent, call.body, method), PassedAnswer(
-        listener, costs=method == "POST" and deployment.model != NO_MODEL
-    )
+    if found is None and concerned is not None and concerned.makes:
+        return Listening(MadeListener(concerned.kind), content_type.startswith(SSE))
+    return found
 
 
 class MadeListener:
@@ -136,15 +141,18 @@ def joined(base: str, target: str) -> str:
 class PassedAnswer(OwnForm):
     """Passes everything on, and lets a reader of the provider's form listen for the usage."""
 
-    def __init__(self, listener: AnswerReader | None, *, costs: bool) -> None:
-        """`costs`: a model is asked, so that an answer without figures cannot be taken for nothing."""
+    def __init__(self, listening: Callable[[str], Listening | None] | None, *, costs: bool) -> None:
+        """`listening` tells by an answer's content type who reads it; `costs`: a model is asked, so that an answer
+        without figures cannot be taken for nothing.
+        """
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
         self.done = False
         self.is_stream = False
         self._costs = costs
-        self._listener = listener
+        self._listening = listening
+        self._listener: AnswerReader | None = None
         self._heard: list[bytes] = []
         self._bytes = 0
 
@@ -162,10 +170,13 @@ class PassedAnswer(OwnForm):
         self.status = status
         self.stream_type = header("content-type") or "application/octet-stream"
         self.more_headers = tuple((name, value) for name in _PASSED_BACK if (value := header(name)) is not None)
-        self.is_stream = self.stream_type.startswith("text/event-stream")
-        self.is_events = self.is_stream
-        if status >= 300:
-            self._listener = None
+        self.is_events = self.stream_type.startswith(SSE)
+        self.is_stream = self.is_events
+        heard = self._listening(self.stream_type) if self._listening is not None and status < 300 else None
+        if heard is not None:
+            self._listener, self.is_stream, self.cut_as = heard
+            if isinstance(self._listener, ReadsHeaders):
+                self._listener.read_headers(header)
 
     def feed(self, data: bytes) -> bytes:
         self._bytes += len(data)
@@ -197,6 +208,7 @@ class PassedAnswer(OwnForm):
             if data is not None:
                 listener.feed(data)
                 self.usage = listener.usage  # what is known so far, should the stream be cut
+                self.done, self.finish_reason = listener.done, listener.finish_reason
             elif self.is_stream:
                 listener.end()
             elif self._bytes <= HEARD_BYTES_MAX:
@@ -208,32 +220,8 @@ class PassedAnswer(OwnForm):
                 self.usage = listener.usage
 
 
-_PASSED_BACK = ("retry-after", "content-disposition", "location", "request-id", "openai-processing-ms")
-
-
-def _pages_read(answer: Any) -> Read:
-    return Read(answer, usage_from_pages(answer))
-
-
-_LISTENERS: tuple[tuple[re.Pattern[str], Callable[[str], AnswerReader]], ...] = (
-    (re.compile(r"/completions$"), lambda _: OpenAIAnswer("", include_usage=True)),
-    (re.compile(r"/embeddings$"), lambda _: JsonAnswer("", "data")),
-    (re.compile(r"/responses$"), lambda _: ResponsesListener()),
-    (re.compile(r"/images/(generations|edits)$"), lambda _: ImagesAnswer()),
-    (re.compile(r"/audio/tra\w+$"), lambda _: TranscriptionAnswer("json", b"")),
-    (re.compile(r"/re-?rank$"), lambda _: RerankAnswer("")),
-    (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read)),
-    (re.compile(r"/messages$"), lambda _: AnthropicAnswer("", True, created=0)),
-    (re.compile(r":(stream)?[gG]enerateContent$"), listener_for),
-    (re.compile(r"/listen$"), lambda _: FiguresListener(usage_from_deepgram)),
-    (re.compile(r"/v2/chat$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("usage")))),
-    (re.compile(r"/v[12]/embed$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("meta")))),
-    (re.compile(r"/api/(chat|generate|embed)$"), lambda _: FiguresListener(usage_from_ollama)),
-    (re.compile(r"/predictions$"), lambda _: FiguresListener(usage_from_replicate)),
+_PASSED_BACK = (
+    *("retry-after", "content-disposition", "location", "request-id", "openai-processing-ms"),
+    *("x-amzn-requestid", "x-amzn-errortype", "x-amzn-bedrock-content-type", "x-amzn-sagemaker-content-type"),
+    *("x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count", "x-amzn-invoked-production-variant"),
 )
-"""By the end of the path: who reads the usage of a model's answer there."""
-
-
-def _listener(target: str, model: str) -> AnswerReader | None:
-    path = target.partition("?")[0].rstrip("/")
-    return next((made(model) for pattern, made in _LISTENERS if pattern.search(path)), None)

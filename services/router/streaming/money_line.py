@@ -6,19 +6,16 @@ many that the hold might be used up. What repeats in every event cannot be text:
 
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
-
-from services.router.providers.openai.answer_text import texts_by_choice
+from services.router.cuts.chat import ChatCut
+from services.router.cuts.cut import Cut, Ending
+from services.router.cuts.wire import Told
 from shared import tokens
 from shared.calls import Bound
 from shared.prices import PriceRow, ceiling_pico
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 from shared.usage import Usage
-
-_DELTA = b'"delta":{'
-_FINISH = b'"finish_reason":'
 
 
 class Room(NamedTuple):
@@ -29,6 +26,8 @@ class Room(NamedTuple):
 
 
 UNBOUND = Room(None, None)
+LEARN_FROM = 4
+"""Pieces of a stream that are looked at for what all its events have alike."""
 
 
 class Rates(NamedTuple):
@@ -85,14 +84,16 @@ class MoneyLine:
     def __init__(self, left_pico: int, rates: Rates, input_tokens: int) -> None:
         self._left_pico = left_pico
         self._rates = rates
+        self.cut: Cut = ChatCut()
+        """How the stream is cut, by its dialect; to be set before the first piece."""
         self._covered = self._covers(input_tokens)
         self._reported: Usage | None = None
         self._text_bytes = 0  # at most, of all that was taken
         self._look_at = self._covered  # text bytes from which on the tokens have to be counted
         self._head = self._tail = b""  # of every event alike
+        self._to_learn = LEARN_FROM
         self._unseen: list[bytes] = []
         self._counts: dict[int, _Count] = {}
-        self._envelope: dict[str, Any] = {}
 
     @property
     def tokens(self) -> int:
@@ -100,13 +101,13 @@ class MoneyLine:
         return sum(count.tokens for count in self._counts.values())
 
     def may_be_reached(self, out: bytes, reported: Usage | None) -> bool:
-        """Note the next piece; return whether it must be looked into: then call `take` with the same."""
+        """Note the next piece, whole events; return whether it must be looked into: then call `take` with the same."""
         if reported is not self._reported:
             self._reported = reported
             if reported is not None:
                 self._covered = min(self._covered, self._covers(reported.prompt_tokens))
                 self._look_at = min(self._look_at, self._covered)
-        if not self._head:
+        if self._to_learn:
             self._learn(out)
         size = len(out)
         if self._head:
@@ -124,41 +125,35 @@ class MoneyLine:
 
         `cost_known`: the provider has said what the whole answer used, and it is paid for.
         """
-        self._add([event for block in self._unseen for event in _events(block)])
-        self._unseen = []
-        events = _events(out)
-        before = {index: count.copy() for index, count in self._counts.items()}
+        if self._unseen:
+            unseen = self._read(b"".join(self._unseen))
+            self._unseen = []
+            self._add(unseen)
+            self._note(unseen)
+        events = self._read(out)
+        before = self._copied()
         self._add(events)
         if cost_known or self.tokens <= self._covered:
+            self._note(events)
             self._look_at = self._text_bytes + max(0, self._covered - self.tokens)
             return out, False
         self._counts = before
         paid: list[bytes] = []
         for event in events:
-            left = self._covered - self.tokens
-            before = {index: count.copy() for index, count in self._counts.items()}
+            left, before = self._covered - self.tokens, self._copied()
             self._add([event])
             if self.tokens > self._covered:
                 self._counts = before
                 paid += self._last_piece(event, left)
                 return b"".join(paid), True
-            paid.append(event)
+            self._note([event])
+            paid.append(event.written)
         self._look_at = self._text_bytes + max(0, self._covered - self.tokens)
         return out, False
 
-    def ending(self, answer_id: str, model: str, usage: Usage | None) -> bytes:
-        """Return the events that end the stream; `usage` is told where the client asked for it."""
-        envelope = self._envelope or {"id": answer_id, "object": "chat.completion.chunk", "created": 0, "model": model}
-        choices = [{"index": index, "delta": {}, "finish_reason": "length"} for index in sorted(self._counts) or [0]]
-        chunks: list[dict[str, Any]] = [{**envelope, "choices": choices}]
-        if usage is not None:
-            told = {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.total_tokens,
-            }
-            chunks.append({**envelope, "choices": [], "usage": told})
-        return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks)
+    def ending(self, answer_id: str, model: str, usage: Usage, *, shows_usage: bool) -> Ending:
+        """Return the events that end the stream; `shows_usage`: the client asked for it, where that is its choice."""
+        return self.cut.ending(answer_id, model, usage, shows_usage=shows_usage)
 
     def is_paid(self, usage: Usage) -> bool:
         """Return whether the hold pays for that much, whatever it is counted as."""
@@ -169,23 +164,27 @@ class MoneyLine:
         return (self._left_pico - rates.call_pico - input_tokens * rates.input_pico) // rates.output_pico
 
     def _learn(self, out: bytes) -> None:
-        """Keep what the first event begins and ends with: JSON around a text, which no text can contain."""
-        end = out.find(b"\n\n") + 2
-        delta, finish = out.find(_DELTA, 0, end), out.rfind(_FINISH, 0, end)
-        if end > 1 and 0 < delta < finish:
-            self._head = out[: delta + len(_DELTA)]
-            self._tail = out[finish:end]
+        """Keep what the first event with a text begins and ends with: JSON around it, which no text can contain."""
+        self._to_learn -= 1
+        for event in self.cut.wire.split(out)[0]:
+            self._head, self._tail = self.cut.alike(event)
+            if self._head:
+                self._to_learn = 0
+                return
 
-    def _add(self, events: Sequence[bytes]) -> None:
+    def _read(self, out: bytes) -> list["_Event"]:
+        events, rest = self.cut.wire.split(out)
+        read = self.cut.wire.read
+        return [_Event(event, read(event)) for event in ([*events, rest] if rest else events)]
+
+    def _copied(self) -> dict[int, "_Count"]:
+        return {index: count.copy() for index, count in self._counts.items()}
+
+    def _add(self, events: Sequence["_Event"]) -> None:
         """Count the texts of events: those of a choice together, which takes a fraction of counting each."""
         texts: dict[int, list[str]] = {}
         for event in events:
-            chunk = _chunk(event)
-            if chunk is None:
-                continue
-            if not self._envelope:
-                self._envelope = {name: chunk[name] for name in chunk if name not in ("choices", "usage")}
-            for index, text in texts_by_choice(chunk):
+            for index, text in self.cut.texts(event.told) if event.told is not None else ():
                 texts.setdefault(index, []).append(text)
         for index, parts in texts.items():
             count = self._counts.get(index)
@@ -193,28 +192,37 @@ class MoneyLine:
                 count = self._counts[index] = _Count()
             count.add("".join(parts))
 
-    def _last_piece(self, event: bytes, left: int) -> list[bytes]:
+    def _note(self, events: Sequence["_Event"]) -> None:
+        for event in events:
+            if event.told is not None:
+                self.cut.note(event.told)
+
+    def _last_piece(self, event: "_Event", left: int) -> list[bytes]:
         """Return the event with as much of its text as is still paid for: a provider may send all in one."""
-        chunk = _chunk(event)
-        choices = (chunk or {}).get("choices")
-        if chunk is None or not isinstance(choices, list) or len(choices) != 1 or left < 1:
+        told = event.told
+        texts = self.cut.texts(told) if told is not None else []
+        if told is None or len(texts) != 1 or left < 1:
             return []
-        delta = choices[0].get("delta")
-        text = delta.get("content") if isinstance(delta, dict) else None
-        if not isinstance(text, str) or len(texts_by_choice(chunk)) != 1:
-            return []
-        index = texts_by_choice(chunk)[0][0]
+        index, text = texts[0]
         count = self._counts.setdefault(index, _Count())
         beginning = tokens.beginning(text, left)
         while beginning:
             tried = count.copy()
             tried.add(beginning)
             if tried.tokens - count.tokens <= left:
+                short = self.cut.shortened(event.written, told, beginning)
+                if short is None:
+                    return []
                 self._counts[index] = tried
-                short = {**choices[0], "delta": {**delta, "content": beginning}, "finish_reason": None}
-                return [b"data: " + orjson.dumps({**chunk, "choices": [short]}) + b"\n\n"]
+                self.cut.note(told)
+                return [short]
             beginning = tokens.beginning(text, tokens.count(beginning) - 1)
         return []
+
+
+class _Event(NamedTuple):
+    written: bytes
+    told: Told | None  # what it says, where that can be read
 
 
 class _Count:
@@ -238,18 +246,3 @@ class _Count:
             whole = whole[cut:]
         self._rest = whole
         self.tokens = self._before + tokens.count(whole)
-
-
-def _events(block: bytes) -> list[bytes]:
-    return [event + b"\n\n" for event in block.split(b"\n\n") if event]
-
-
-def _chunk(event: bytes) -> dict[str, Any] | None:
-    data = event.strip()
-    if not data.startswith(b"data:"):
-        return None
-    try:
-        chunk = orjson.loads(data[5:])
-    except orjson.JSONDecodeError:  # [DONE], or what no client could read either
-        return None
-    return chunk if isinstance(chunk, dict) else None

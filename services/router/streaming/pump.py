@@ -5,9 +5,11 @@ import time
 
 import msgspec
 
+from services.router.cuts.registry import CUTS
 from services.router.dialects.outlet import Outlet
 from services.router.job import Ending, Job, now_ms
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.sse import EVENT_BYTES_MAX
 from services.router.providers.base import AnswerReader, OwnForm
 from services.router.streaming.answer_headers import stream_headers
 from services.router.streaming.count_tokens import counted_usage
@@ -118,6 +120,7 @@ async def forward(
         httpx.TransportError, httpx.DecodingError, BrokenAnswer
     """
     reader = reading.reader
+    line = line_on(line, reader)
     async for part in answer.parts():
         out = reader.feed(part)
         if line is not None and out and line.may_be_reached(out, reader.usage):
@@ -144,23 +147,55 @@ async def forward(
 
 
 async def forward_passed(
-    job: Job, answer: ProviderAnswer, reading: Reading, limit: asyncio.Timeout, router: str
+    job: Job,
+    answer: ProviderAnswer,
+    reading: Reading,
+    limit: asyncio.Timeout,
+    router: str,
+    line: MoneyLine | None = None,
 ) -> Ending:
     """Forward an answer as it is, whatever its status. `limit` holds for its first bytes.
+
+    Where it can be cut at `line`, it goes on in whole events, untouched all the same.
 
     Raises:
         httpx.TransportError, httpx.DecodingError
     """
+    reader, rest = reading.reader, b""
+    line = line_on(line, reader)
     async for part in answer.parts():
         await job.answer.room()
-        if reading.forward(job, reading.reader.feed(part), router):
+        out = reader.feed(part)
+        if line is not None:
+            events, rest = line.cut.wire.split(rest + out)
+            out = b"".join(events)
+            if out and line.may_be_reached(out, reader.usage):
+                out, reached = await _up_to(line, out, reader)
+                if reached:
+                    return await _ended_at_line(job, reading, line, out, router)
+            if len(rest) > EVENT_BYTES_MAX:  # no events at all
+                line, out, rest = None, out + rest, b""
+        if reading.forward(job, out, router):
             limit.reschedule(job.read_until)
-        if job.client_left and job.has_read_enough(reading.reader.text_so_far):
+        if job.client_left and job.has_read_enough(reader.text_so_far):
             return reading.ending(status=answer.status_code)
+    if rest:
+        reading.forward(job, rest, router)
     reading.reader.end()
     if not job.answer.begun:
         reading.begin(job, b"", router)
     return reading.ending(status=answer.status_code)
+
+
+def line_on(line: MoneyLine | None, reader: AnswerReader) -> MoneyLine | None:
+    """Return the line with the reader's way to be cut; None where there is nothing to cut, as of sound."""
+    if line is None or not isinstance(reader, OwnForm):
+        return line
+    cut = CUTS.get(reader.cut_as)
+    if cut is None:
+        return None
+    line.cut = cut()
+    return line
 
 
 async def _up_to(line: MoneyLine, out: bytes, reader: AnswerReader) -> tuple[bytes, bool]:
@@ -177,9 +212,12 @@ async def _ended_at_line(job: Job, reading: Reading, line: MoneyLine, out: bytes
     usage = msgspec.structs.replace(
         usage, output=line.tokens, reasoning=0, audio_output=0, image_output=0, reported_cost_pico=None
     )
-    end = line.ending(reader.response_id or request.request_id, request.model, usage if request.include_usage else None)
-    reading.forward(job, out + end, router)
-    reader.finish_reason = "length"
+    shown = request.include_usage or request.tells_cost
+    end = line.ending(reader.response_id or request.request_id, request.model, usage, shows_usage=shown)
+    reading.forward(job, out + end.events, router)
+    if isinstance(reader, OwnForm):
+        reader.closing = end.closing
+    reader.finish_reason = line.cut.reason
     ending = reading.ending()
     ending.usage, ending.usage_source = usage, "counted"
     return ending

@@ -4,6 +4,7 @@ import base64
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -172,3 +173,53 @@ async def test_by_converse_it_is_translated_and_counted_here(
     assert bedrock.received[-1].path.endswith("/converse")
     counted = await caller.ask("claude", more=asked, **{**AS_MESSAGE, "call_type": "acount_tokens"})
     assert counted.body["input_tokens"] > 0
+
+
+def passed(model: str, method: str) -> dict[str, Any]:
+    path = f"/model/{quote(model, safe='')}/{method}"
+    group = {"call_type": "pass_through_endpoint", "group": f"pass-through/bedrock/{model}", "num_retries": 0}
+    return {**group, "passed": ("POST", path), "stream": True}
+
+
+CONVERSATION: dict[str, Any] = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+
+
+@pytest.mark.parametrize("method", ["converse", "converse-stream", "invoke", "invoke-with-response-stream"])
+@pytest.mark.parametrize("name", ["claude", "llama"])
+async def test_a_call_that_passes_is_signed_as_it_is_sent_and_its_usage_is_heard(
+    start: Start, caller: Caller, bedrock: BedrockServer, name: str, method: str
+) -> None:
+    await start([("b", at(bedrock, "anthropic.claude-3-haiku-20240307-v1:0"))])
+    message = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": [{"role": "user"}]}
+    body: dict[str, Any] = CONVERSATION if "converse" in method else message if name == "claude" else {"prompt": "hi"}
+    if method == "invoke" and name == "llama":
+        counts = {"x-amzn-bedrock-input-token-count": "12", "x-amzn-bedrock-output-token-count": "10"}
+        bedrock.next(Behaviour(headers=counts))
+    headers = (("content-type", "application/json"), ("x-amzn-bedrock-trace", "ENABLED"))
+    answer = await caller.send(body, **passed(MODELS[name], method), client_headers=headers).whole()
+    assert answer.head is not None
+    assert answer.head.status == 200, answer.data
+    asked = bedrock.received[-1]
+    assert (asked.body, asked.headers["x-amzn-bedrock-trace"]) == (body, "ENABLED")
+    streams = "application/vnd.amazon.eventstream" if "stream" in method else "application/json"
+    assert answer.headers["content-type"].startswith(streams)
+    fact = await caller.fact(answer)
+    assert (fact.usage_source, fact.completion_tokens) == ("provider", 10)
+    assert fact.cost_pico > 0
+
+
+async def test_what_only_looks_up_is_signed_too(start: Start, caller: Caller, bedrock: BedrockServer) -> None:
+    await start([("b", at(bedrock, MODELS["claude"]))])
+    fields = {**passed("-", ""), "passed": ("GET", "/model/x%2Fy/async-invoke?maxResults=2&status=A%20B")}
+    answer = await caller.send(b"{}", **fields).whole()
+    assert (bedrock.received[-1].method, answer.body) == ("GET", {"message": "Unknown operation"})
+    assert (await caller.fact(answer)).status == 404, "its signature was right, or it had been 403"
+
+
+async def test_a_bearer_token_needs_no_signature(start: Start, caller: Caller, bedrock: BedrockServer) -> None:
+    model = {"model": "bedrock/x", "api_key": bedrock.bearer, "aws_bedrock_runtime_endpoint": bedrock.origin}
+    await start([("b", model)])
+    answer = await caller.send(CONVERSATION, **passed(MODELS["claude"], "converse")).whole()
+    assert answer.head is not None
+    assert answer.head.status == 200, answer.data
+    assert bedrock.received[-1].headers["authorization"] == f"Bearer {bedrock.bearer}"

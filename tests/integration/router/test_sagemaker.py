@@ -78,3 +78,19 @@ async def test_a_wrong_secret_is_refused(start: Start, caller: Caller, sagemaker
     answer = await caller.ask("chat")
     assert answer.failure is not None
     assert answer.failure["status"] == 403
+
+
+async def test_a_call_that_passes_is_signed_as_it_is_sent(
+    start: Start, caller: Caller, sagemaker: SageMakerServer
+) -> None:
+    await start([("m", {"model": "sagemaker_chat/chat", **sagemaker.sign_in})])
+    body = {"messages": [{"role": "user", "content": "hi"}], "new_field": 1.50}
+    for path in ("/endpoints/chat/invocations", "/endpoints/chat/invocations-response-stream"):
+        passed = {"call_type": "pass_through_endpoint", "group": "pass-through/sagemaker_chat/chat"}
+        answer = await caller.send(body, **passed, passed=("POST", path), num_retries=0, stream=True).whole()
+        assert answer.head is not None
+        assert answer.head.status == 200, answer.data
+        assert sagemaker.received[-1].body == body
+        fact = await caller.fact(answer)
+        assert fact.usage_source == ("counted" if "stream" in path else "provider")
+        assert fact.completion_tokens > 0

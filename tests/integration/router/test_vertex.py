@@ -235,3 +235,20 @@ async def test_googles_own_clients_reach_gemini_as_they_are(
     body = {"model": "g", "generateContentRequest": {"model": "models/g", "contents": asked["contents"]}}
     counted = await caller.send(body, **{**fields, "call_type": "agemini_count_tokens", "stream": False}).whole()
     assert counted.body == {"totalTokens": 17}
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash", "claude-sonnet-4-5@20250929"])
+async def test_a_call_that_passes_has_the_deployments_token(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer, model: str
+) -> None:
+    await start([("g", at(vertex, "gemini-2.5-flash", json.dumps(tokens.service_account)))])
+    family, method, body = ("google", "generateContent", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})
+    if model.startswith("claude"):
+        family, method, body = "anthropic", "rawPredict", {**MESSAGE, "anthropic_version": "vertex-2023-10-16"}
+    path = f"/v1/projects/project-1/locations/us-central1/publishers/{family}/models/{model}:{method}"
+    passed = {"call_type": "pass_through_endpoint", "group": f"pass-through/vertex_ai/{model}", "num_retries": 0}
+    answer = await caller.send(body, **passed, passed=("POST", path), stream=True).whole()
+    assert answer.head is not None
+    assert answer.head.status == 200, answer.data
+    assert vertex.received[-1].body == body
+    assert (await caller.fact(answer)).usage_source == "provider"

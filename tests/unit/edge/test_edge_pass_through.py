@@ -18,12 +18,17 @@ from shared.forms import Field
         ("/gemini/v1beta/models/gemini-2.5-pro", "gemini-2.5-pro"),
         ("/bedrock/model/anthropic.claude-3%3A0/converse", "anthropic.claude-3:0"),
         ("/azure/openai/deployments/mine/chat/completions", "mine"),
+        ("/sagemaker/endpoints/my-llama/invocations", "my-llama"),
+        ("/vertex_ai/v1/projects/p/locations/l/publishers/google/models/gemini-x:generateContent", "gemini-x"),
+        ("/vertex_ai/v1/projects/p/locations/l/endpoints/openapi/chat/completions", ""),
         ("/openai/v1/models", ""),
         ("/openai/v1/responses", ""),
     ],
 )
 def test_a_model_that_the_path_names_is_found(path: str, model: str) -> None:
-    found = PassThrough({"gemini", "bedrock", "azure", "openai"}).find(path, path.encode(), b"")
+    found = PassThrough({"gemini", "bedrock", "sagemaker", "vertex_ai", "azure", "openai"}).find(
+        path, path.encode(), b""
+    )
     assert found is not None
     assert found.model == model
 

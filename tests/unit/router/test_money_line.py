@@ -47,6 +47,10 @@ def streamed(
     return out, False
 
 
+def _end(line: MoneyLine, *, shows_usage: bool = False) -> bytes:
+    return line.ending("x", "m", Usage(input=7, output=2), shows_usage=shows_usage).events
+
+
 def texts(out: bytes) -> str:
     chunks = [orjson.loads(line[5:]) for line in out.split(b"\n") if line.startswith(b"data: {")]
     return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
@@ -149,16 +153,14 @@ def test_several_answers_count_together_and_each_is_ended() -> None:
     out, reached = streamed(line, *[event(" word", index=number % 2) for number in range(100)])
     assert reached
     assert out.count(b"data: ") == 20
-    end = orjson.loads(line.ending("x", "m", None)[5:])
+    end = orjson.loads(_end(line)[5:])
     assert [(choice["index"], choice["finish_reason"]) for choice in end["choices"]] == [(0, "length"), (1, "length")]
 
 
 def test_the_end_looks_like_the_rest_of_the_stream_and_tells_usage_where_it_was_asked_for() -> None:
     line = line_of(2)
     streamed(line, *[event(" word")] * 9)
-    last, usage = [
-        orjson.loads(part[5:]) for part in line.ending("x", "m", Usage(input=7, output=2)).split(b"\n\n")[:2]
-    ]
+    last, usage = [orjson.loads(part[5:]) for part in _end(line, shows_usage=True).split(b"\n\n")[:2]]
     assert last == {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
@@ -168,7 +170,7 @@ def test_the_end_looks_like_the_rest_of_the_stream_and_tells_usage_where_it_was_
     }
     assert usage["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
     assert usage["choices"] == []
-    nothing = orjson.loads(line_of(2).ending("answer", "shown", None)[5:])
+    nothing = orjson.loads(line_of(2).ending("answer", "shown", Usage(), shows_usage=False).events[5:])
     assert (nothing["id"], nothing["model"]) == ("answer", "shown")
 
 

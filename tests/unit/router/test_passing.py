@@ -52,9 +52,9 @@ def test_the_clients_headers_go_on_and_the_credential_is_the_deployments() -> No
     assert (request.method, request.headers) == ("DELETE", {"authorization": "Bearer sk-theirs"})
 
 
-def test_a_provider_whose_calls_are_signed_says_that_it_cannot() -> None:
-    with pytest.raises(CannotPass, match="bedrock"):
-        sent("bedrock", "/model/x/converse")
+def test_a_provider_whose_calls_take_several_says_that_it_cannot() -> None:
+    with pytest.raises(CannotPass, match="replicate"):
+        sent("replicate", "/v1/predictions")
 
 
 def event(name: str, **data: Any) -> bytes:

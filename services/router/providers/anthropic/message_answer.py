@@ -41,6 +41,8 @@ class Blocks(Protocol):
 class MessageAnswer(OwnForm):
     """An `AnswerReader`; `model` is the name to show."""
 
+    cut_as = "messages"
+
     def __init__(self, model: str, events: Blocks | None = None) -> None:
         """`events` is how a stream comes, server-sent if None."""
         self.usage: Usage | None = None

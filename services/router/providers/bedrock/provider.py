@@ -24,6 +24,7 @@ from services.router.providers.bedrock.model_id import ModelId, model_id_of
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, embedding_body
+from services.router.providers.passing import SignsPassed
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from shared.deployments import Deployment
@@ -36,13 +37,14 @@ ENDPOINT_VARIABLE = "AWS_BEDROCK_RUNTIME_ENDPOINT"
 
 class _Place(NamedTuple):
     model: ModelId
+    base: str
     url: str  # up to the model
     headers: dict[str, str]
     region: str
     signed: bool  # else a bearer token is among the headers
 
 
-class Bedrock(PlainChat, SignsIn, FailsByHeader):
+class Bedrock(PlainChat, SignsIn, FailsByHeader, SignsPassed):
     name = "bedrock"
 
     def __init__(self, environ: Mapping[str, str], identity: AwsIdentity) -> None:
@@ -99,6 +101,19 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader):
     def failure_with(self, status: int, body: bytes, header: Header) -> GatewayError:
         return failure_of(self.name, status, body, header)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        place = self._places.of(deployment)
+        return place.base, place.headers
+
+    def signed(self, deployment: Deployment, call: HttpCall) -> dict[str, str]:
+        place = self._places.of(deployment)
+        if not place.signed:
+            return call.headers
+        signer = self._identity.of(deployment)
+        return signed_headers(
+            call.url, call.headers, call.body, signer, service="bedrock", region=place.region, method=call.method
+        )
+
     def _call(self, place: _Place, deployment: Deployment, url: str, body: bytes) -> HttpCall:
         if not place.signed:
             return HttpCall(url, place.headers, body)
@@ -115,10 +130,11 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader):
             or self._environ.get(ENDPOINT_VARIABLE)
             or service_address("bedrock-runtime", region)
         )
-        url = f"{base.rstrip('/')}/model/{quote(model.id, safe='')}"
+        base = base.rstrip("/")
+        url = f"{base}/model/{quote(model.id, safe='')}"
         bearer = self._bearer(deployment)
         headers = call_headers(deployment, {"authorization": f"Bearer {bearer}"} if bearer else {})
-        return _Place(model, url, headers, region, bearer is None)
+        return _Place(model, base, url, headers, region, bearer is None)
 
     def _bearer(self, deployment: Deployment) -> str | None:
         """Return the deployment's own Bedrock key, or the environment's where it does not sign in itself."""

@@ -98,6 +98,7 @@ class GenerateAnswer(OwnForm):
     """An `AnswerReader`. A stream's end is the end of its body: there is no event that says so."""
 
     stream_type = "text/event-stream"
+    cut_as = "generate"
 
     def __init__(self, *, bills_queries: bool) -> None:
         self.usage: Usage | None = None

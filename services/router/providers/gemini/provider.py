@@ -8,7 +8,7 @@ from urllib.parse import quote
 import orjson
 
 from services.router.providers.answers.sse import SseParser
-from services.router.providers.answers.translated_answer import TranslatedAnswer
+from services.router.providers.answers.translated_answer import Framing, TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
@@ -103,12 +103,12 @@ def generate_content(call: ProviderCall, deployment: Deployment) -> dict[str, An
     return joined(request, dict(deployment.extra_body))
 
 
-def listener_for(model: str) -> AnswerReader:
+def listener_for(model: str, framing: Framing) -> AnswerReader:
     """Return a reader that tells what an answer of `model` used; what it makes of the answer is for nobody."""
     translator = GeminiTranslator(
         model, 0, True, answer_id="", bills_queries=abilities_of(model).bills_queries, candidates=1
     )
-    return TranslatedAnswer(SseParser(), translator)
+    return TranslatedAnswer(framing, translator)
 
 
 def reader_of(call: ProviderCall, deployment: Deployment, body: dict[str, Any]) -> AnswerReader:

@@ -46,6 +46,8 @@ def responses_body(call: ProviderCall, deployment: Deployment) -> bytes:
 class ResponsesAnswer(OwnForm):
     """An `AnswerReader`; `model` is the name to show."""
 
+    cut_as = "responses"
+
     def __init__(self, model: str) -> None:
         self.usage: Usage | None = None
         self.response_id = ""

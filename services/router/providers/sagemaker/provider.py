@@ -20,6 +20,7 @@ from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
+from services.router.providers.passing import SignsPassed
 from services.router.providers.prepared import Prepared
 from services.router.providers.sagemaker.failures import failure_of
 from services.router.providers.sagemaker.stream import ContainerAnswer, ContainerEvents
@@ -36,7 +37,7 @@ class _Place(NamedTuple):
     region: str
 
 
-class SageMaker(PlainChat, SignsIn, FailsByHeader):
+class SageMaker(PlainChat, SignsIn, FailsByHeader, SignsPassed):
     def __init__(self, name: str, environ: Mapping[str, str], identity: AwsIdentity) -> None:
         """`name` is sagemaker or sagemaker_chat."""
         self.name = name
@@ -66,6 +67,16 @@ class SageMaker(PlainChat, SignsIn, FailsByHeader):
 
     def failure_with(self, status: int, body: bytes, header: Header) -> GatewayError:
         return failure_of(self.name, status, body, header)
+
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        place = self._places.of(deployment)
+        return place.url.rpartition("/endpoints/")[0], place.headers
+
+    def signed(self, deployment: Deployment, call: HttpCall) -> dict[str, str]:
+        region, signer = self._places.of(deployment).region, self._identity.of(deployment)
+        return signed_headers(
+            call.url, call.headers, call.body, signer, service="sagemaker", region=region, method=call.method
+        )
 
     def _chat(self, call: ProviderCall, deployment: Deployment) -> tuple[bytes, AnswerReader]:
         body = outgoing_body(

@@ -107,6 +107,13 @@ class Vertex(PlainChat, SignsIn):
     def failure(self, status: int, body: bytes) -> GatewayError:
         return failure_of(self.name, status, body)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        place = self._places.of(deployment)
+        headers = place.headers
+        if place.signed:
+            headers = {**headers, "authorization": f"Bearer {self._identity.of(deployment).token}"}
+        return place.base, headers
+
     def _own_call(
         self, call: ProviderCall, deployment: Deployment, place: _Place, url: str, headers: dict[str, str]
     ) -> tuple[HttpCall, AnswerReader]:
