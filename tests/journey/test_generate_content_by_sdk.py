@@ -1,5 +1,6 @@
 """Google's official SDK in front of a whole gateway, whatever provider is behind it."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_the_key_may_stand_in_the_address(
     assert (refused.status_code, refused.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
 
 
-def test_a_stream_that_is_no_events_is_refused_with_the_remedy(master: httpx.Client) -> None:
+def test_a_stream_without_alt_sse_is_one_array(master: httpx.Client) -> None:
     answer = master.post("/v1beta/models/recorded:streamGenerateContent", json=HELLO)
-    assert (answer.status_code, "alt=sse" in answer.json()["error"]["message"]) == (400, True)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json; charset=UTF-8")
+    events = master.post("/v1beta/models/recorded:streamGenerateContent?alt=sse", json=HELLO).text
+    told = [json.loads(line[6:]) for line in events.split("\n") if line.startswith("data: ")]
+    assert [without_id(each) for each in answer.json()] == [without_id(each) for each in told]
+    assert told[-1]["candidates"][0]["finishReason"] == "STOP"
+
+
+def test_an_error_of_such_a_call_is_no_array(master: httpx.Client) -> None:
+    answer = master.post("/v1beta/models/nobody-knows-it:streamGenerateContent", json=HELLO)
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+def without_id(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name != "responseId"}

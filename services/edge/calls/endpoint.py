@@ -53,6 +53,6 @@ class Endpoint:
     peek_form: PeekForm | None = None
     resolve: Resolve | None = None  # what a body refers to is put into it before anybody reads it
     key_in_query: bool = False  # its clients may send their key as ?key=
-    needs_query: str = ""  # what the query must hold
+    array_unless: bytes = b""  # a stream is one JSON array, not events, unless the query has this
     client_headers: tuple[bytes, ...] = ()  # names, in lower case, of what goes on to a provider of the dialect
     schema: dict[str, Any] | None = None  # of the JSON body, for the OpenAPI document

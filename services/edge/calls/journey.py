@@ -15,6 +15,7 @@ from services.edge.exchange import Exchange, Exchanges
 from services.edge.http.asgi import Receive, Scope, Send
 from services.edge.http.cors import with_origin_allowed
 from services.edge.http.error_response import error_event, id_headers, send_error
+from services.edge.http.event_array import as_array
 from services.edge.http.request_body import ClientLeft, read_request_body
 from services.edge.http.request_headers import ID_MAX, Wishes, wishes_in
 from services.edge.identify import Identities, key_in, with_key_of_query
@@ -84,6 +85,8 @@ class Journey:
         headers = dict(scope["headers"])
         if b"origin" in headers:
             send = with_origin_allowed(send)
+        if endpoint.array_unless and endpoint.array_unless not in scope["query_string"].split(b"&"):
+            send = as_array(send)
         status, model = 500, ""
         exchange: Exchange | None = None
         body: bytes | Spool = b""
@@ -93,8 +96,6 @@ class Journey:
                 headers = with_key_of_query(headers, scope["query_string"])
             key, access = self._identities.of(key_in(headers, self._key_header)), self._names.access
             wishes = wishes_in(headers)
-            if endpoint.needs_query and endpoint.needs_query.encode() not in scope["query_string"].split(b"&"):
-                raise InvalidRequest(f"{endpoint.name}: add ?{endpoint.needs_query} to the address.", param="alt")
             pinned = ""
             kept: ObjectCall | None = None
             if reads is not None:

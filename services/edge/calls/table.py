@@ -151,13 +151,13 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="streamGenerateContent",
-        summary="The same, streamed; with alt=sse",
+        summary="The same, streamed: with alt=sse as events, else as a JSON array",
         call_type="agenerate_content",
         dialect="gemini",
         templates=_google("streamGenerateContent"),
         peek=peek_stream_generate,
         key_in_query=True,
-        needs_query="alt=sse",
+        array_unless=b"alt=sse",
     ),
     Endpoint(
         name="countTokens",
