@@ -14,6 +14,7 @@ import yaml
 from tests.journey.batch_provider import KEY as BATCH_KEY
 from tests.journey.batch_provider import BatchProvider
 from tests.journey.recording_provider import RecordingProvider
+from tests.journey.strict_providers import StrictProviders
 from tests.provider_servers.realtime import RealtimeServer
 from tests.running_gateway import RunningGateway, is_gone
 
@@ -28,7 +29,11 @@ BY_UNIT = {
 BY_BATCH = {**PRICED, "input_cost_per_token_batches": 0.0000005, "output_cost_per_token_batches": 0.000001}
 
 
-def _config(provider: RecordingProvider, batches: BatchProvider, speaker: RealtimeServer) -> dict[str, Any]:
+def _config(
+    provider: RecordingProvider, batches: BatchProvider, speaker: RealtimeServer, strict: StrictProviders
+) -> dict[str, Any]:
+    gpt = {"model": "openai/gpt-5", "api_base": strict.openai.url, "api_key": strict.openai.key}
+    gemini = {"model": "gemini/gemini-3-pro-preview", "api_base": strict.gemini.origin, "api_key": strict.gemini.key}
     recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED, **BY_UNIT}
     spoken = {"model": "openai/gpt-realtime", "api_base": speaker.url, "api_key": speaker.key}
     claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": provider.url, "api_key": "sk-ant-x", **PRICED}
@@ -49,6 +54,8 @@ def _config(provider: RecordingProvider, batches: BatchProvider, speaker: Realti
             {"model_name": "batch", "litellm_params": batch},
             {"model_name": "batch-unpriced", "litellm_params": unpriced},
             {"model_name": "azure-batch", "litellm_params": {**azure, "api_version": "2024-10-21"}},
+            {"model_name": "strict-gpt", "litellm_params": gpt},
+            {"model_name": "strict-gemini", "litellm_params": gemini},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
         "general_settings": {"meterhouse": {"batch_poll_s": 0.5}},
@@ -87,15 +94,22 @@ def speaker() -> Iterator[RealtimeServer]:
 
 
 @pytest.fixture(scope="session")
+def strict() -> Iterator[StrictProviders]:
+    with StrictProviders().running() as providers:
+        yield providers
+
+
+@pytest.fixture(scope="session")
 def gateway(
     tmp_path_factory: pytest.TempPathFactory,
     provider: RecordingProvider,
     batch_provider: BatchProvider,
     speaker: RealtimeServer,
+    strict: StrictProviders,
 ) -> Iterator[RunningGateway]:
     """Shared by all journeys: a test that kills a part of it waits until it is whole again."""
     directory: Path = tmp_path_factory.mktemp("gateway")
-    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speaker)))
+    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speaker, strict)))
     gateway = RunningGateway(directory, "--config", "config.yaml")
     try:
         gateway.wait_for("^Ready after")

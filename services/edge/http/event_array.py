@@ -3,8 +3,11 @@
 Source: https://cloud.google.com/apis/docs/system-parameters (alt), https://ai.google.dev/api/generate-content
 """
 
+import re
+
 from services.edge.http.asgi import Event, Send
 
+_GAP = re.compile(rb"\r?\n\r?\n")
 _TYPE = (b"content-type", b"application/json; charset=UTF-8")
 
 
@@ -36,7 +39,7 @@ class _Array:
 
     def feed(self, data: bytes, *, last: bool) -> bytes:
         """Return the elements of the events that are whole by now; and after the last of them the array's end."""
-        events = (self._rest + data).split(b"\n\n")
+        events = _GAP.split(self._rest + data)
         self._rest = b"" if last else events.pop()
         out: list[bytes] = []
         for event in events:

@@ -64,7 +64,9 @@ def with_cost(body: bytes, cost: bytes, *, call_type: str, usage: Usage) -> byte
 
 
 def events_with_cost(events: bytes, cost: bytes) -> bytes:
-    """Return a stream's last events with `cost` in the usage that they tell."""
+    """Return a stream's last events with `cost` in the usage that they tell; as they are where they tell none."""
+    if _USAGE not in events:
+        return events
     return b"".join([_with_cost_in(text + b"\n\n", cost) or text + b"\n\n" for text in events.split(b"\n\n") if text])
 
 

@@ -25,7 +25,7 @@ async def sent(*bodies: bytes, kind: bytes = b"text/event-stream; charset=utf-8"
     return content_type, out[1:]
 
 
-EVENTS = b'data: {"a":1}\n\ndata: {"b":"\\n"}\n\n'
+EVENTS = b'data: {"a":1}\n\ndata: {"b":"\\n"}\r\n\r\n'
 
 
 @pytest.mark.parametrize("size", [1, 9, 1_000])

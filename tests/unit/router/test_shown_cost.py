@@ -87,6 +87,11 @@ def test_a_responses_last_event_has_it_within_the_response() -> None:
     assert b'"usage":{"input_tokens":1,"cost":null}' in events_with_cost(last, b"null")
 
 
+def test_events_without_usage_stay_byte_for_byte() -> None:
+    events = b'data: {"usageMetadata":{}}\r\n\r\n'
+    assert events_with_cost(events, b"0.1") == events
+
+
 def test_a_stream_without_usage_gets_an_event_for_it() -> None:
     told = cost_event("c1", "m", call_type="atext_completion", created=7, usage=USED, cost=b"0.1")
     assert orjson.loads(told[6:]) == {
