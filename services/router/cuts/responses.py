@@ -7,7 +7,7 @@ from services.router.cuts.wire import Sse, Told, Wire
 from services.router.dialects.responses.response import ended
 from shared.usage import Usage
 
-_TEXT = b'"delta":"'
+_SAID = ("response.output_text.delta", "response.refusal.delta", "response.function_call_arguments.delta")
 
 
 class ResponsesCut:
@@ -21,6 +21,7 @@ class ResponsesCut:
         self._items: dict[int, dict[str, Any]] = {}
         self._open: set[int] = set()
         self._parts: dict[tuple[int, int], dict[str, Any]] = {}  # that are open
+        self._said: dict[tuple[int, int], list[str]] = {}  # in them, or in a call without parts
         self._number = -1
 
     def alike(self, event: bytes) -> tuple[bytes, bytes]:
@@ -42,12 +43,13 @@ class ResponsesCut:
         elif kind == "response.output_item.done" and isinstance(item, dict):
             self._items[place] = item
             self._open.discard(place)
+            self._said.pop((place, 0), None)
         elif kind == "response.content_part.added" and isinstance(fields.get("part"), dict):
             self._parts[place, _index(told, "content_index")] = fields["part"]
         elif kind == "response.content_part.done":
             self._close(place, _index(told, "content_index"), fields.get("part"))
-        elif isinstance(fields.get("delta"), str):
-            self._add(place, _index(told, "content_index"), str(kind), fields["delta"])
+        elif kind in _SAID and isinstance(fields.get("delta"), str):
+            self._said.setdefault((place, _index(told, "content_index")), []).append(fields["delta"])
 
     def shortened(self, event: bytes, told: Told, text: str) -> bytes | None:
         if told.fields.get("type") != "response.output_text.delta":
@@ -58,31 +60,28 @@ class ResponsesCut:
 
     def ending(self, answer_id: str, model: str, usage: Usage, *, shows_usage: bool) -> Ending:
         out = b""
-        for (place, content), part in list(self._parts.items()):
+        for (place, content), begun in list(self._parts.items()):
+            name = "refusal" if begun.get("type") == "refusal" else "text"
+            part = {**begun, name: "".join(self._said.get((place, content), ()))}
             where = {"item_id": self._items.get(place, {}).get("id", ""), "output_index": place}
             where["content_index"] = content
             if part.get("type") == "output_text":
-                told = {"text": part.get("text", ""), "logprobs": []}
+                told = {"text": part["text"], "logprobs": []}
                 out += self._event("response.output_text.done", {**where, **told})
             out += self._event("response.content_part.done", {**where, "part": part})
             self._close(place, content, part)
         for place in sorted(self._open):
             item = self._items[place] = {**self._items[place], "status": "incomplete"}
+            if item.get("type") == "function_call":
+                item["arguments"] = "".join(self._said.get((place, 0), ()))
             out += self._event("response.output_item.done", {"output_index": place, "item": item})
-        begun = self._response or {"id": answer_id, "object": "response", "model": model}
-        response = ended(begun, [self._items[place] for place in sorted(self._items)], "length", usage)
+        opened = self._response or {"id": answer_id, "object": "response", "model": model}
+        response = ended(opened, [self._items[place] for place in sorted(self._items)], "length", usage)
         return Ending(out, self._event("response.incomplete", {"response": response}))
-
-    def _add(self, place: int, content: int, kind: str, delta: str) -> None:
-        part, item = self._parts.get((place, content)), self._items.get(place)
-        if part is not None and kind in ("response.output_text.delta", "response.refusal.delta"):
-            name = "text" if kind == "response.output_text.delta" else "refusal"
-            self._parts[place, content] = {**part, name: f"{part.get(name) or ''}{delta}"}
-        elif item is not None and kind == "response.function_call_arguments.delta":
-            self._items[place] = {**item, "arguments": f"{item.get('arguments') or ''}{delta}"}
 
     def _close(self, place: int, content: int, part: object) -> None:
         known = self._parts.pop((place, content), None)
+        self._said.pop((place, content), None)
         item = self._items.get(place)
         if item is not None:
             said = [*(item.get("content") or ()), part if isinstance(part, dict) else known]

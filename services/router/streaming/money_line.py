@@ -214,7 +214,7 @@ class MoneyLine:
                 if short is None:
                     return []
                 self._counts[index] = tried
-                self.cut.note(told)
+                self._note(self._read(short))
                 return [short]
             beginning = tokens.beginning(text, tokens.count(beginning) - 1)
         return []

@@ -179,8 +179,9 @@ def test_a_first_element_that_is_shortened_still_opens_the_array() -> None:
     assert len(orjson.loads(out)) == 1
 
 
-def test_a_response_ends_incomplete_with_all_that_was_said() -> None:
-    out, cut = cut_off("responses", written("responses", WORDS))
+@pytest.mark.parametrize("words", [WORDS, ["".join(WORDS)]], ids=["many pieces", "one piece"])
+def test_a_response_ends_incomplete_with_all_that_was_said(words: list[str]) -> None:
+    out, cut = cut_off("responses", written("responses", words))
     events = [fields for _, fields in told("responses", out)]
     assert [event["type"] for event in events][-4:] == [
         *("response.output_text.done", "response.content_part.done"),
