@@ -40,6 +40,7 @@ def _config(
     batch = {"model": "openai/gpt-4o-mini", "api_base": batches.url, "api_key": BATCH_KEY, **BY_BATCH}
     unpriced = {"model": "openai/nobody-knows-it", "api_base": batches.url, "api_key": BATCH_KEY}
     azure = {"model": "azure/mini-deployment", "api_base": batches.origin, "api_key": BATCH_KEY, **BY_BATCH}
+    aws = strict.bedrock.sign_in
     return {
         "model_list": [
             {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},
@@ -56,6 +57,7 @@ def _config(
             {"model_name": "azure-batch", "litellm_params": {**azure, "api_version": "2024-10-21"}},
             {"model_name": "strict-gpt", "litellm_params": gpt},
             {"model_name": "strict-gemini", "litellm_params": gemini},
+            {"model_name": "bedrock", "litellm_params": {"model": "bedrock/amazon.nova-lite-v1:0", **aws}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
         ],
         "general_settings": {"meterhouse": {"batch_poll_s": 0.5}},

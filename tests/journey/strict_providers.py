@@ -1,4 +1,4 @@
-"""OpenAI and Gemini on loopback, in a thread, as strict as the real ones: a field that they do not know is refused."""
+"""OpenAI, Gemini and Bedrock on loopback, in a thread, as strict as the real ones: an unknown field is refused."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.provider_servers import GeminiServer, OpenAIServer
+from tests.provider_servers import BedrockServer, GeminiServer, OpenAIServer
 from tests.provider_servers.http_server import HttpServer
 
 _BODY = {
@@ -39,13 +39,14 @@ class StrictOpenAI(OpenAIServer):
 class StrictProviders:
     def __init__(self) -> None:
         self.openai, self.gemini = StrictOpenAI(model="gpt-5"), GeminiServer()
+        self.bedrock = BedrockServer()
 
     @contextmanager
     def running(self) -> Iterator["StrictProviders"]:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
-        servers: list[HttpServer] = [self.openai, self.gemini]
+        servers: list[HttpServer] = [self.openai, self.gemini, self.bedrock]
         try:
             for server in servers:
                 asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)

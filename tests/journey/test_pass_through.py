@@ -4,11 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import anthropic
+import botocore.session
 import httpx
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from tests.journey.endpoint_samples import message_in
 from tests.journey.recording_provider import RecordingProvider
+from tests.journey.strict_providers import StrictProviders
 from tests.running_gateway import RunningGateway
 
 Eventually = Callable[..., Any]
@@ -153,3 +157,38 @@ def test_work_whose_cost_no_answer_tells_is_refused_on_a_budget(
         refused = master.post(path, json={}, headers=key)
         assert (refused.status_code, "no answer tells" in refused.text) == (400, True), refused.text
     assert len(provider.requests) == before
+
+
+@pytest.fixture
+def boto(gateway: RunningGateway, new_key: Callable[..., str]) -> Any:
+    """AWS's own library, which has a key of ours and none of AWS: it sends no bearer token over plain HTTP."""
+    client = botocore.session.Session().create_client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        endpoint_url=f"{gateway.url}/bedrock",
+        config=Config(signature_version=UNSIGNED),
+    )
+    key = new_key(max_budget=1)
+    client.meta.events.register("before-call", lambda params, **_: params["headers"].update({"x-api-key": key}))
+    return client
+
+
+def test_awss_own_library_passes_with_our_key_and_the_call_is_signed_here(
+    boto: Any, strict: StrictProviders, master: httpx.Client, eventually: Eventually
+) -> None:
+    asked: dict[str, Any] = {
+        "modelId": "us.amazon.nova-lite-v1:0",
+        "messages": [{"role": "user", "content": [{"text": "hi"}]}],
+        "inferenceConfig": {"maxTokens": 50},
+    }
+    answer = boto.converse(**asked)
+    assert answer["output"]["message"]["content"][0]["text"] == "Hello there!"
+    signed = strict.bedrock.received[-1].headers["authorization"]
+    assert signed.startswith(f"AWS4-HMAC-SHA256 Credential={strict.bedrock.key}/")
+    row = row_of(master, eventually, answer["ResponseMetadata"]["HTTPHeaders"]["x-litellm-call-id"])
+    assert (row["custom_llm_provider"], row["completion_tokens"]) == ("bedrock", 10)
+    assert row["spend"] > 0
+    events = list(boto.converse_stream(**asked)["stream"])
+    texts = [event["contentBlockDelta"]["delta"]["text"] for event in events if "contentBlockDelta" in event]
+    assert "".join(texts) == "Hello there!"
+    assert events[-1]["metadata"]["usage"]["outputTokens"] == 10
