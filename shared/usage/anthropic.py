@@ -2,10 +2,13 @@
 
 Sources: https://platform.claude.com/docs/en/build-with-claude/prompt-caching (input_tokens excludes the cache),
 https://platform.claude.com/docs/en/build-with-claude/compaction (compactions are not in the totals),
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool (nor is an advisor, another model),
 https://platform.claude.com/docs/en/about-claude/pricing (tools, fast mode, data residency)
 """
 
 from typing import Any
+
+import msgspec
 
 from shared.usage.classes import Usage, added
 from shared.usage.reading import count, count_or_0, unread
@@ -43,10 +46,19 @@ def usage_from_anthropic(usage: object) -> Usage | None:
     )
     iterations = usage.get("iterations")
     for iteration in iterations if isinstance(iterations, list) else ():
-        if isinstance(iteration, dict) and iteration.get("type") == "compaction":
-            compacted = usage_from_anthropic({**iteration, "iterations": None})
-            counts = counts if compacted is None else added(counts, compacted)
+        kind = iteration.get("type") if isinstance(iteration, dict) else None
+        if kind not in _BESIDE:
+            continue
+        beside = usage_from_anthropic({**iteration, "iterations": None})
+        counts = counts if beside is None else added(counts, beside)
+        if kind == "advisor_message" and not counts.mismatch:
+            advised = f"the advisor {iteration.get('model')} is counted at the price of the model that it advised"
+            counts = msgspec.structs.replace(counts, mismatch=advised)
     return counts
+
+
+_BESIDE = ("compaction", "advisor_message")
+"""Iterations that the totals leave out."""
 
 
 def _tells_something(usage: dict[str, Any]) -> bool:

@@ -403,5 +403,21 @@ def test_anthropics_usage_says_how_fast_and_where() -> None:
     assert usage_from_anthropic({"input_tokens": 1, "service_tier": "batch"}) == Usage(input=1, tier="batch")
 
 
+def test_an_advisor_is_counted_beside_the_answer_and_marked_for_its_price_is_another() -> None:
+    """The figures of https://github.com/pydantic/pydantic-ai, tests/models/cassettes/test_anthropic."""
+    iterations = [
+        {"type": "message", "input_tokens": 1128, "output_tokens": 110},
+        {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 2518, "output_tokens": 22},
+        {"type": "message", "input_tokens": 1262, "output_tokens": 11},
+    ]
+    usage = usage_from_anthropic({"input_tokens": 2390, "output_tokens": 121, "iterations": iterations})
+    assert usage is not None
+    assert usage.counts() == {"input": 2390 + 2518, "output": 121 + 22, "requests": 1}
+    assert usage.mismatch == "the advisor claude-opus-4-8 is counted at the price of the model that it advised"
+    assert Usage(input=2390, output=121) == usage_from_anthropic(
+        {"input_tokens": 2390, "output_tokens": 121, "iterations": [iterations[0], iterations[2], "unread"]}
+    )
+
+
 def test_parts_of_one_call_add_up_to_one_request() -> None:
     assert added(Usage(input=1, tier="flex"), Usage(input=2, output=3)) == Usage(input=3, output=3, tier="flex")
