@@ -25,7 +25,8 @@ ROUNDS_MAX = 10
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
 
 FOUND_TOKENS = 10_000
-"""What one search of the web puts before the model: OpenAI bills a block of 8,000 where it bills a fixed one.
+"""What one search of the web puts before the model: OpenAI bills a block of 8,000 where it bills a fixed one. Code
+that is run prints as much here: no bound is published.
 https://platform.openai.com/docs/pricing#built-in-tools"""
 
 CHUNK_TOKENS, CHUNKS = 800, 20
@@ -60,7 +61,7 @@ _KINDS = (  # by what a tool's type begins with; the longer name stands first
     ("collections_search", _Kind("file_searches", RUNS_MAX, CHUNK_TOKENS * CHUNKS)),
     ("mcp", _Kind("", RUNS_MAX, FOUND_TOKENS)),
     ("code_interpreter", _Kind("code_sessions", RUNS_MAX)),
-    ("code_execution", _Kind("code_sessions", RUNS_MAX)),
+    ("code_execution", _Kind("code_sessions", RUNS_MAX, FOUND_TOKENS)),
     ("shell", _Kind("code_sessions", RUNS_MAX)),
     ("image_generation", _Kind("tool_image_output", PICTURES_MAX)),
 )
@@ -74,6 +75,8 @@ _GOOGLE = {  # names of a tool's only field; what a search finds there is read f
     "google_maps": _Kind("web_searches", SEARCHES_MAX),
     "codeExecution": _Kind("", RUNS_MAX, FOUND_TOKENS),
     "code_execution": _Kind("", RUNS_MAX, FOUND_TOKENS),
+    "fileSearch": _Kind("", RUNS_MAX, CHUNK_TOKENS * CHUNKS),
+    "file_search": _Kind("", RUNS_MAX, CHUNK_TOKENS * CHUNKS),
     "urlContext": _Kind("", RUNS_MAX, PAGE_TOKENS),
     "url_context": _Kind("", RUNS_MAX, PAGE_TOKENS),
 }

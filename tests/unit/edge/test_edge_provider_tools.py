@@ -66,6 +66,8 @@ def test_what_a_provider_may_run_is_bounded(tools: Any, units: dict[str, int]) -
         ([{"type": "file_search", "max_num_results": 50}], ROUNDS_MAX * 7 + 55 * 50 * CHUNK_TOKENS),
         ([{"type": "web_search", "max_uses": 0}], None),
         ([{"googleSearch": {}}], ROUNDS_MAX * 7),
+        ([{"type": "code_execution_20250825", "name": "code_execution"}], ROUNDS_MAX * 7 + 55 * FOUND_TOKENS),
+        ([{"fileSearch": {}}], ROUNDS_MAX * 7 + 55 * 20 * CHUNK_TOKENS),
     ],
 )
 def test_what_is_found_is_read_again_in_every_round_that_follows(tools: Any, read: int | None) -> None:
