@@ -21,7 +21,8 @@ def prompt_classes(prompt: Prompt) -> tuple[dict[str, int], str]:
     """Return the disjoint classes, and what does not add up.
 
     Cached tokens can be images or audio as well. Unless the provider says which, they overlap as little as the total
-    allows: the dearer reading. Parts that are larger than the total are taken to stand beside it.
+    allows: the dearer reading. Parts that are larger than the total are taken to stand beside it,
+    those of them that are images or audio, too.
     """
     total, cached, written, written_1h, audio, image, video, cached_audio, cached_image = prompt
     problem = ""
@@ -29,8 +30,12 @@ def prompt_classes(prompt: Prompt) -> tuple[dict[str, int], str]:
     if outside:
         problem = f"{cached + written + written_1h} cached tokens in a prompt of {total}"
     room = total if outside else total - cached - written - written_1h
-    cached_audio, cached_image = min(cached_audio, cached, audio), min(cached_image, cached, image)
-    audio, image, cached = audio - cached_audio, image - cached_image, cached - cached_audio - cached_image
+    cached_audio = min(cached_audio, cached)
+    cached_image = min(cached_image, cached - cached_audio)
+    if not outside:
+        cached_audio, cached_image = min(cached_audio, audio), min(cached_image, image)
+        audio, image = audio - cached_audio, image - cached_image
+    cached -= cached_audio + cached_image
     over = audio + image + video - room
     if over > 0:
         overlap = min(over, cached)

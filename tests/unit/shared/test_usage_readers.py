@@ -318,6 +318,21 @@ def test_a_realtime_answer_tells_which_of_its_cached_tokens_were_sound() -> None
     )
 
 
+def test_sound_from_the_cache_that_did_not_go_in_stands_beside_what_did() -> None:
+    usage = {
+        "total_tokens": 275, "input_tokens": 127, "output_tokens": 148,
+        "input_token_details": {
+            "cached_tokens": 384, "text_tokens": 119, "audio_tokens": 8,
+            "cached_tokens_details": {"text_tokens": 128, "audio_tokens": 256},
+        },
+        "output_token_details": {"text_tokens": 36, "audio_tokens": 112},
+    }  # fmt: skip
+    read = usage_from_realtime(usage)
+    assert read is not None
+    assert (read.input, read.audio_input, read.cached_input, read.cached_audio_input) == (119, 8, 128, 256)
+    assert read.mismatch == "384 cached tokens in a prompt of 127"
+
+
 def test_speech_counts_its_characters_and_the_sound_that_came_out() -> None:
     assert usage_of_speech("héllo") == Usage(input_characters=5)
     spoken = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
