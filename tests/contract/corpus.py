@@ -79,7 +79,7 @@ def peek_of(case: dict[str, Any]) -> Peek | None:
             body = {"model": "m", "max_tokens": 1, **most, "messages": [{"role": "user", "content": text}], **more}
             return peek_messages(_json(body))
         case "responses":
-            most = {"max_output_tokens": usage.completion_tokens}
+            most = {"max_output_tokens": max(1, usage.completion_tokens)}
             return peek_responses(_json({"model": "m", "input": text, **most, **more}))
         case "generate_content":
             data = {"inlineData": {"mimeType": "image/png", "data": "A"}}
