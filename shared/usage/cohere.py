@@ -14,11 +14,12 @@ def usage_from_cohere(usage: object) -> Usage | None:
     billed = usage.get("billed_units")
     if not isinstance(billed, dict) or not billed:
         billed = usage.get("tokens")
-    names = ("input_tokens", "output_tokens", "search_units", "images", "classifications")
+    names = ("input_tokens", "output_tokens", "image_tokens", "search_units", "images", "classifications")
     if not isinstance(billed, dict) or all(count(billed, name) is None for name in names):
         return None
     return Usage(
         input=count_or_0(billed, "input_tokens"),
+        image_input=count_or_0(billed, "image_tokens"),
         output=count_or_0(billed, "output_tokens"),
         search_units=count_or_0(billed, "search_units"),
         input_images=count_or_0(billed, "images"),

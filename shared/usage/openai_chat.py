@@ -119,6 +119,8 @@ def _prompt(usage: dict[str, Any], prompt: int) -> Prompt:
         (read, "cached_tokens"),
         (usage, "prompt_cache_hit_tokens"),  # DeepSeek
         (usage, "cached_tokens"),  # Moonshot, Together
+        (usage, "num_cached_tokens"),  # Mistral, under three names
+        (usage.get("prompt_token_details"), "cached_tokens"),
         (usage, "cache_read_input_tokens"),
     )
     return Prompt(

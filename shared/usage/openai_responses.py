@@ -84,14 +84,14 @@ def _tools(usage: dict[str, Any], output: object) -> dict[str, int]:
         return {"web_searches": count_or_0(details.get("search_web"), "invocation")}
     items = [item for item in output if isinstance(item, dict)] if isinstance(output, list | tuple) else []
     kinds = [str(item.get("type")) for item in items]
-    containers = {item.get("container_id") for item in items if item.get("type") == "code_interpreter_call"}
+    ran = [item.get("container_id") for item in items if item.get("type") == "code_interpreter_call"]
+    containers = {where for where in ran if where is not None}
     containers |= {where for item in items if item.get("type") == "shell_call" and (where := _container(item))}
     return {
-        "web_searches": sum(
-            kind == "web_search_call" and _searched(item) for kind, item in zip(kinds, items, strict=True)
-        ),
+        "web_searches": kinds.count("x_search_call")
+        + sum(kind == "web_search_call" and _searched(item) for kind, item in zip(kinds, items, strict=True)),
         "file_searches": kinds.count("file_search_call"),
-        "code_sessions": len(containers),
+        "code_sessions": len(containers) + ran.count(None),  # xAI names no container, and bills each call
     }
 
 

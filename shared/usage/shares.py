@@ -22,14 +22,16 @@ def prompt_classes(prompt: Prompt) -> tuple[dict[str, int], str]:
 
     Cached tokens can be images or audio as well. Unless the provider says which, they overlap as little as the total
     allows: the dearer reading. Parts that are larger than the total are taken to stand beside it,
-    those of them that are images or audio, too.
+    those of them that are images or audio, too; but not where the same part of the prompt was written to the cache and
+    read from it at once (Gemini's, as OpenRouter reports it).
     """
     total, cached, written, written_1h, audio, image, video, cached_audio, cached_image = prompt
     problem = ""
-    outside = cached + written + written_1h > total
+    at_once = cached == written + written_1h and cached <= total < 2 * cached
+    outside = not at_once and cached + written + written_1h > total
     if outside:
         problem = f"{cached + written + written_1h} cached tokens in a prompt of {total}"
-    room = total if outside else total - cached - written - written_1h
+    room = total if outside else total - cached if at_once else total - cached - written - written_1h
     cached_audio = min(cached_audio, cached)
     cached_image = min(cached_image, cached - cached_audio)
     if not outside:

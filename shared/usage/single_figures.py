@@ -1,5 +1,7 @@
 """Providers that report one figure or two: embeddings, rerankers, pages, seconds."""
 
+from typing import Any
+
 from shared.usage.classes import Usage
 from shared.usage.reading import count, count_or_0, first_count, milliseconds
 
@@ -17,13 +19,30 @@ def usage_from_total(usage: object) -> Usage | None:
 
 
 def usage_from_pages(answer: object) -> Usage | None:
-    """Return the pages that Mistral's OCR read: `usage_info`. https://docs.mistral.ai/api/#tag/ocr"""
+    """Return the pages that Mistral's OCR read: `usage_info`. https://docs.mistral.ai/api/#tag/ocr
+
+    All of them are annotated where the document is, or one of its pictures.
+    """
     info = answer.get("usage_info") if isinstance(answer, dict) else None
     pages = count(info, "pages_processed")
     if pages is None:
         return None
-    annotated = isinstance(answer, dict) and answer.get("document_annotation") is not None
+    annotated = isinstance(answer, dict) and (answer.get("document_annotation") is not None or _annotates(answer))
     return Usage(annotated_pages=pages) if annotated else Usage(pages=pages)
+
+
+def _annotates(answer: dict[str, Any]) -> bool:
+    """Return whether a picture has an annotation. https://docs.mistral.ai/studio-api/document-processing/annotations"""
+    return any(
+        isinstance(image, dict) and image.get("image_annotation") is not None
+        for page in _items(answer.get("pages"))
+        if isinstance(page, dict)
+        for image in _items(page.get("images"))
+    )
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def usage_from_replicate(prediction: object) -> Usage | None:

@@ -174,6 +174,22 @@ def test_moonshots_and_anthropics_names_for_the_cache_are_known() -> None:
     )
 
 
+def test_mistrals_three_names_for_the_cache_are_known() -> None:
+    # https://docs.mistral.ai/api, https://github.com/vercel/ai/issues/14382
+    read = Usage(input=6, cached_input=4, output=1)
+    assert chat(10, 1, 11, num_cached_tokens=4) == read
+    assert chat(10, 1, 11, prompt_token_details={"cached_tokens": 4}) == read
+    assert chat(10, 1, 11, num_cached_tokens=4, prompt_tokens_details={"cached_tokens": 4}) == read
+
+
+def test_what_is_written_to_the_cache_and_read_at_once_is_no_more_of_the_prompt() -> None:
+    # https://github.com/pydantic/pydantic-ai: OpenRouter, with a cache of Gemini's
+    both = chat(2168, 100, 2268, prompt_tokens_details={"cached_tokens": 2161, "cache_write_tokens": 2161})
+    assert both == Usage(input=7, cached_input=2161, cache_write=2161, output=100)
+    other = chat(2168, 100, 2268, prompt_tokens_details={"cached_tokens": 2161, "cache_write_tokens": 2160})
+    assert (other.input, other.mismatch) == (2168, "4321 cached tokens in a prompt of 2168")
+
+
 def test_deepseeks_misses_are_checked_against_its_prompt() -> None:
     assert chat(100, 1, 101, prompt_cache_hit_tokens=64, prompt_cache_miss_tokens=36).mismatch == ""
     more = chat(100, 1, 101, prompt_cache_hit_tokens=64, prompt_cache_miss_tokens=40)
@@ -285,6 +301,18 @@ def test_a_responses_usage_has_its_tools_by_what_was_run() -> None:
     )
 
 
+def test_searches_of_x_count_and_code_in_no_named_container_counts_by_the_call() -> None:
+    # https://docs.x.ai/developers/pricing: where the usage has no counts of them
+    usage = {"input_tokens": 8, "output_tokens": 2, "total_tokens": 10, "num_server_side_tools_used": 4}
+    output = [
+        {"type": "x_search_call", "name": "x_semantic_search"},
+        {"type": "web_search_call", "name": "web_search"},
+        {"type": "code_interpreter_call", "name": "code_execution"},
+        {"type": "code_interpreter_call", "name": "code_execution"},
+    ]
+    assert usage_from_responses(usage, output=output) == Usage(input=8, output=2, web_searches=2, code_sessions=2)
+
+
 def test_pictures_count_by_token_and_by_piece() -> None:
     usage = {
         "total_tokens": 100, "input_tokens": 50, "output_tokens": 50,
@@ -392,16 +420,23 @@ def test_cohere_bills_its_billed_units() -> None:
     assert usage_from_cohere(usage) == Usage(input=17, output=12)
     assert usage_from_cohere({"tokens": {"input_tokens": 215, "output_tokens": 12}}) == Usage(input=215, output=12)
     assert usage_from_cohere({"billed_units": {"search_units": 1}}) == Usage(search_units=1)
+    assert usage_from_cohere({"billed_units": {"image_tokens": 1610}}) == Usage(image_input=1610)
 
 
 def test_providers_with_one_figure_or_two() -> None:
     assert usage_from_ollama({"prompt_eval_count": 26, "eval_count": 298}) == Usage(input=26, output=298)
     assert usage_from_ollama({"eval_count": 3}) == Usage(output=3)
+    cached = {"prompt_eval_count": 11, "prompt_eval_cached_count": 8, "eval_count": 18}
+    assert usage_from_ollama(cached) == Usage(input=3, cached_input=8, output=18)
     assert usage_from_total({"total_tokens": 12}) == Usage(input=12)
     assert usage_from_pages({"usage_info": {"pages_processed": 29}}) == Usage(pages=29)
     assert usage_from_pages({"usage_info": {"pages_processed": 2}, "document_annotation": "{}"}) == Usage(
         annotated_pages=2
     )
+    drawn = {"usage_info": {"pages_processed": 2}, "pages": [{"images": []}, {"images": [{"image_annotation": "{}"}]}]}
+    assert usage_from_pages(drawn) == Usage(annotated_pages=2)
+    plain = {"usage_info": {"pages_processed": 2}, "pages": [{"images": [{"image_annotation": None}]}, None]}
+    assert usage_from_pages(plain) == Usage(pages=2)
     assert usage_from_replicate({"metrics": {"predict_time": 4.484, "input_token_count": 7}}) == Usage(
         input=7, compute_ms=4_484
     )
