@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.interrupted import Interrupted
-from shared.object_calls import UNBILLED, ObjectCall
+from shared.kept.object_calls import UNBILLED, ObjectCall
 
 REALTIME_SESSION = "realtime_session"
 REALTIME_RESPONSE = "_arealtime"

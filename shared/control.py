@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.holders import Holder
-from shared.keys import Key
+from shared.identity.holders import Holder
+from shared.identity.keys import Key
 
 ControlVerb = Literal[
     "key_generate",
@@ -100,7 +100,7 @@ class AccountFigures(msgspec.Struct, frozen=True):
     """What the owner of an account's partition says of it: pico-dollars of the current window, seconds since 1970.
 
     The question is `{"accounts": [...]}` to `subjects.account(partition_of(holder.tenant))`, the names as
-    `shared.holders.account_of` makes them, one for each window of the holder; the answer is name -> figures. An account
+    `holders.account_of` makes them, one for each window of the holder; the answer is name -> figures. An account
     that nothing was counted in yet has figures of 0. `held_pico` is what requests in flight may cost at most, and what
     other partitions have borrowed and not yet spent.
     """
@@ -123,7 +123,7 @@ class ProviderAnswer(msgspec.Struct, frozen=True):
 
 
 class CorrectAccount(msgspec.Struct, frozen=True):
-    """What the owner of an account's partition is told at `subjects.correct`: `shared.holders.Correction` of it.
+    """What the owner of an account's partition is told at `subjects.correct`: `holders.Correction` of it.
 
     The answer is `{"stored": true}` once it counts.
     """

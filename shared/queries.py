@@ -1,7 +1,7 @@
 """What edge asks of ledger over `cmd.query.<name>`, and what it gets back. All of it is JSON.
 
 A request is `{"body": {...}}`. An answer is `{"status": 200, "body": ...}` or `{"error": GatewayError.to_dict()}`; a
-body too large for a message is read from `body_ref` in parts, see shared.bodies.
+body too large for a message is read from `body_ref` in parts, see shared.payloads.bodies.
 """
 
 from typing import Any, Literal

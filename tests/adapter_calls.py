@@ -7,7 +7,7 @@ import orjson
 
 from services.router.providers.answers.headers import FailsByHeader, ReadsHeaders
 from services.router.providers.registry import load_providers
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 from tests.router_calls import provider_call
 

@@ -22,8 +22,8 @@ from shared.bus import Bus, KvView, Message
 from shared.config import Config, load_config
 from shared.errors import AuthenticationFailed, GatewayError
 from shared.heartbeat import Pulse
-from shared.holders import Holder, decode_holder, entry_name
-from shared.keys import Key, decode_key, token_of
+from shared.identity.holders import Holder, decode_holder, entry_name
+from shared.identity.keys import Key, decode_key, token_of
 
 MASTER = "sk-master-0123456789"
 

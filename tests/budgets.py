@@ -23,8 +23,8 @@ from shared import subjects
 from shared.bus import Bus, read
 from shared.calls import Caller
 from shared.facts import CompletionFinished, encode_fact
-from shared.holders import Holder, Window
-from shared.keys import Key
+from shared.identity.holders import Holder, Window
+from shared.identity.keys import Key
 
 numbers = itertools.count(1)
 

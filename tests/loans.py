@@ -17,8 +17,8 @@ from services.policy.partitions.settlements import Settlements
 from services.policy.partitions.undispatched import Undispatched
 from shared import subjects
 from shared.bus import Bus
-from shared.holders import Window
-from shared.keys import Key
+from shared.identity.holders import Window
+from shared.identity.keys import Key
 from tests.budgets import caller_of, key_of_budget
 
 PARTITIONS = 4

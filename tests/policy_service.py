@@ -15,7 +15,7 @@ from shared import frames, subjects
 from shared.bus import Bus, Message, NotConnected, Outbox, kv
 from shared.calls import Admit, Caller, Cancel, Complete, encode_header, pack, unpack_complete
 from shared.facts import encode_fact
-from shared.keys import Key, encode_key
+from shared.identity.keys import Key, encode_key
 from tests.budgets import finished_fact, main_window
 
 PARTITIONS = 4

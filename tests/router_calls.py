@@ -7,7 +7,7 @@ import orjson
 
 from services.router.providers.base import ProviderCall
 from shared.calls import Admit, Caller, Complete
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 def deployment(id: str = "d1", **fields: Any) -> Deployment:

@@ -32,20 +32,20 @@ from services.edge.realtime.journey import RealtimeJourney
 from services.edge.realtime.secret import Secrets
 from services.edge.settings import EdgeSettings
 from shared import subjects
-from shared.bodies import BodyHolder
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import Config, load_config
 from shared.config.sections.general_settings import GeneralSettings
-from shared.deployments import access_groups_of
 from shared.heartbeat import Pulse
-from shared.holder_access import HolderAccess
-from shared.holders import Holder, decode_holder
-from shared.keys import decode_key
-from shared.model_groups import model_groups_of
+from shared.identity.holder_access import HolderAccess
+from shared.identity.holders import Holder, decode_holder
+from shared.identity.keys import decode_key
 from shared.observe import run_service, set_up_logging
-from shared.pass_through import pass_through_deployments
+from shared.payloads.bodies import BodyHolder
 from shared.price_refresh import keep_prices_fresh
 from shared.realtime import MESSAGE_MAX_BYTES
+from shared.serving.deployments import access_groups_of
+from shared.serving.model_groups import model_groups_of
+from shared.serving.pass_through import pass_through_deployments
 
 log = structlog.get_logger()
 

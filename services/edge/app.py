@@ -32,11 +32,11 @@ from services.edge.objects.paths import ENDPOINTS as OBJECTS
 from services.edge.realtime.client_secrets import client_secret_routes
 from services.edge.realtime.secret import Secrets
 from services.edge.stored_responses import stored_response_routes
-from shared.access import refusal_of_key
 from shared.bus import Bus
 from shared.errors import GatewayError
 from shared.heartbeat import Pulse
-from shared.keys import Key, entry_names
+from shared.identity.access import refusal_of_key
+from shared.identity.keys import Key, entry_names
 
 WaitUntilSeen = Callable[[str, int], Awaitable[None]]
 

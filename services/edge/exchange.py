@@ -14,7 +14,7 @@ from shared.calls import Cancel, encode_header
 from shared.errors import DeadlinePassed, GatewayError, Unavailable
 from shared.frames import Frame
 from shared.heartbeat import Pulse
-from shared.spool import Spool
+from shared.payloads.spool import Spool
 
 log = structlog.get_logger()
 

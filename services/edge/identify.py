@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from shared.errors import AuthenticationFailed
-from shared.keys import MASTER_KEY_ID, Key, accepts, as_token, token_of
-from shared.owner_names import owner_of
+from shared.identity.keys import MASTER_KEY_ID, Key, accepts, as_token, token_of
+from shared.identity.owner_names import owner_of
 
 _BARE_KEY_HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key")
 

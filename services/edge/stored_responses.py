@@ -12,8 +12,8 @@ from shared import subjects
 from shared.bus import Bus, BusError, NoResponders
 from shared.calls import AskStored, StoredAnswer
 from shared.errors import GatewayError, InvalidRequest, NotFound, Unavailable
-from shared.keys import Key
-from shared.responses import Conversation, StoredResponse, conversation_of, forget_response
+from shared.identity.keys import Key
+from shared.kept.responses import Conversation, StoredResponse, conversation_of, forget_response
 
 TIMEOUT_S = 35.0
 ITEMS_MAX = 100

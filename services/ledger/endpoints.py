@@ -14,11 +14,11 @@ from services.ledger.spend_logs import encode, spend_logs
 from services.ledger.store import Store, StoreAway, StoreError
 from services.ledger.stream import facts_stream
 from shared import subjects
-from shared.bodies import BodyHolder
 from shared.bus import Bus, Message
 from shared.calls import BODY_INLINE_MAX
 from shared.errors import GatewayError, InvalidRequest, Unavailable
 from shared.ids import new_id
+from shared.payloads.bodies import BodyHolder
 from shared.queries import LedgerHealth, QueryName, QueryReply, QueryRequest, SpendFilter
 
 log = structlog.get_logger()

@@ -15,8 +15,8 @@ from services.router.providers.base import CHAT, Provider, ProviderCall
 from services.router.providers.registry import load_providers
 from services.router.providers.signing_in import NotSignedIn
 from shared.config import Config
-from shared.deployments import Deployment, deployments_of
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment, deployments_of
 
 _CALL = ProviderCall(
     body=b'{"model": "check", "messages": [{"role": "user", "content": "Hello"}]}',

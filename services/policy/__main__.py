@@ -35,19 +35,19 @@ from services.policy.thresholds.told import decode_told
 from services.policy.thresholds.watch import ThresholdWatch
 from services.policy.windows.keeper import WindowKeeper
 from shared import subjects
-from shared.bodies import BodyHolder
 from shared.bus import Bus, KvView, Outbox, prepare_streams
 from shared.config import load_config
-from shared.deployments import access_groups_of
-from shared.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.heartbeat import beat
-from shared.holder_access import HolderAccess
-from shared.holders import decode_holder
-from shared.keys import decode_key
-from shared.model_groups import model_groups_of
+from shared.identity.holder_access import HolderAccess
+from shared.identity.holders import decode_holder
+from shared.identity.keys import decode_key
 from shared.observe import run_service, set_up_logging
-from shared.pass_through import pass_through_deployments
+from shared.payloads.bodies import BodyHolder
 from shared.price_refresh import keep_prices_fresh
+from shared.serving.deployments import access_groups_of
+from shared.serving.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
+from shared.serving.model_groups import model_groups_of
+from shared.serving.pass_through import pass_through_deployments
 
 log = structlog.get_logger()
 

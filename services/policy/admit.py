@@ -16,16 +16,16 @@ from services.policy.key_lookup import look_key_up
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.replies import Replies
 from services.policy.reserve import Reserve
-from shared.access import refusal_of_key
-from shared.bodies import BodyGone, BodyHolder, read_body
 from shared.bus import Bus, BusError, Message, Outbox
 from shared.calls import BODY_INLINE_MAX, Admit, decode_cancel, unpack_admit
 from shared.errors import AuthenticationFailed, Unavailable
-from shared.holder_access import HolderAccess
-from shared.keys import MASTER_KEY_ID, Key
-from shared.object_calls import CREATE_FILE
-from shared.pass_through import asked_for
-from shared.spool import Spool
+from shared.identity.access import refusal_of_key
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import MASTER_KEY_ID, Key
+from shared.kept.object_calls import CREATE_FILE
+from shared.payloads.bodies import BodyGone, BodyHolder, read_body
+from shared.payloads.spool import Spool
+from shared.serving.pass_through import asked_for
 
 log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ from services.policy.limits.tree import LimitTree
 from services.policy.metrics import PRIORITIES
 from services.policy.partitions.decision import Part, Wanted
 from shared.calls import Admit
-from shared.holder_access import HolderAccess
-from shared.keys import Key
-from shared.object_calls import CREATE_BATCH
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import Key
+from shared.kept.object_calls import CREATE_BATCH
 
 HOLD_WAIT_MS = 10_000
 """How long a request may wait for money that requests in flight hold, before it is refused."""

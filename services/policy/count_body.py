@@ -4,8 +4,8 @@ import asyncio
 
 from services.policy.budgets.count_input import TextTokens, text_tokens
 from shared import tokens
-from shared.bodies import read_body
 from shared.bus import Bus
+from shared.payloads.bodies import read_body
 
 AT_ONCE_BYTES = 16 * 1024  # a millisecond
 

@@ -9,11 +9,11 @@ from services.policy.partitions.decision import Wanted
 from services.policy.partitions.taking import Taker
 from services.policy.replies import Replies, admitted_fact
 from shared import subjects
-from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, NotConnected
 from shared.calls import Admit, Bound, Complete, pack
 from shared.errors import Unavailable
-from shared.keys import Key
+from shared.identity.keys import Key
+from shared.payloads.bodies import BodyHolder
 
 _NOWHERE = "-"
 

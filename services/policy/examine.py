@@ -12,8 +12,8 @@ from shared import subjects
 from shared.bus import Bus, Message
 from shared.calls import unpack_admit
 from shared.errors import Unavailable
-from shared.holder_access import HolderAccess
-from shared.keys import MASTER_KEY_ID, Key
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import MASTER_KEY_ID, Key
 from shared.realtime import Examined, encode_examined
 
 log = structlog.get_logger()

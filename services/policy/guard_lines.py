@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import msgspec
 
 from services.policy.guardrails import Blocked, Chain
-from shared.bodies import body_parts
 from shared.bus import Bus
 from shared.errors import BlockedByGuardrail
-from shared.line_reader import LineReader
-from shared.spool import Spool
+from shared.payloads.bodies import body_parts
+from shared.payloads.line_reader import LineReader
+from shared.payloads.spool import Spool
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode

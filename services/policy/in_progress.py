@@ -8,10 +8,10 @@ from typing import Any
 import structlog
 
 from services.policy.replies import Replies
-from shared.bodies import BodyHolder
 from shared.calls import Admit
 from shared.errors import GatewayError
 from shared.facts.request import DenialStage
+from shared.payloads.bodies import BodyHolder
 
 log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 from shared import subjects
 from shared.bus import Bus, header_value, kv, newest
-from shared.keys import Key, decode_key
+from shared.identity.keys import Key, decode_key
 
 
 async def look_key_up(bus: Bus, token: str) -> Key | None:

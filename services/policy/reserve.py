@@ -30,11 +30,11 @@ from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.taking import Taker, split
 from services.policy.replies import Replies
-from shared.bodies import BodyGone, BodyHolder
 from shared.bus import Bus
 from shared.calls import Admit
 from shared.errors import Unavailable
-from shared.passed_objects import is_untold
+from shared.kept.passed_objects import is_untold
+from shared.payloads.bodies import BodyGone, BodyHolder
 
 log = structlog.get_logger()
 

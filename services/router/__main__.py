@@ -23,14 +23,14 @@ from services.router.stored_responses import StoredResponses
 from services.router.transport.transports import Transports
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
-from shared.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.heartbeat import beat
 from shared.interrupted import Interrupted
-from shared.model_groups import ModelGroups, model_groups_of
 from shared.observe import run_service, set_up_logging
-from shared.pass_through import PREFIX, pass_through_deployments
 from shared.price_refresh import FETCH_S, keep_prices_fresh
 from shared.prices import PriceBook
+from shared.serving.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
+from shared.serving.model_groups import ModelGroups, model_groups_of
+from shared.serving.pass_through import PREFIX, pass_through_deployments
 
 log = structlog.get_logger()
 

@@ -35,9 +35,9 @@ from services.router.streaming.pump import Reading, forward, forward_passed, rea
 from services.router.transport.provider_answer import ProviderAnswer
 from services.router.transport.stepped_answer import SteppedAnswer
 from services.router.transport.transports import Transports
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed, Unavailable
-from shared.spool import Spool
+from shared.payloads.spool import Spool
+from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ import msgspec
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode

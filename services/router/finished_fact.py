@@ -8,9 +8,9 @@ import orjson
 from services.router.job import Ending, Job
 from services.router.price_call import Priced
 from shared.calls import Complete
-from shared.deployments import Deployment
 from shared.facts import CompletionFinished, PriceUsed
 from shared.facts.header import caller_fields, unchecked
+from shared.serving.deployments import Deployment
 
 _finished = unchecked(CompletionFinished)
 _price_used_of = unchecked(PriceUsed)

@@ -12,11 +12,11 @@ from services.router.streaming.answer import AnswerWriter
 from services.router.streaming.shown_cost import CostTap
 from shared import tokens
 from shared.calls import Complete
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.facts import Attempt, CompletionDeferred
 from shared.interrupted import Interrupted
-from shared.spool import Spool
+from shared.payloads.spool import Spool
+from shared.serving.deployments import Deployment
 from shared.usage import NOTHING, Usage, UsageSource
 
 DRAIN_MAX_S = 600.0

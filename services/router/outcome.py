@@ -8,8 +8,8 @@ import httpx
 from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError
 from services.router.providers.answers.failures import reported_failure
 from services.router.providers.answers.rejection import Rejected
-from shared.deployments import Deployment
 from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, NotFound, ProviderFailed
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
 _ELSEWHERE = {401, 402, 403, 404}

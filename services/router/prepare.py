@@ -13,8 +13,8 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainCh
 from services.router.providers.openai.plain_chat import plain_chat
 from services.router.providers.passing import passed_call
 from services.router.streaming.counting import counting_call
-from shared.deployments import Deployment
-from shared.pass_through import CALL_TYPE
+from shared.serving.deployments import Deployment
+from shared.serving.pass_through import CALL_TYPE
 
 _SET_BY_CLIENT = "max_output_tokens"
 """Stands for the field of the maximum where the client's dialect has another: an adapter takes its own name."""

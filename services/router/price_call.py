@@ -4,11 +4,11 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from shared.deployments import Deployment
 from shared.prices import Cost, PriceBook, PriceRow, charged, cost_of
 from shared.prices.fees import as_billed
 from shared.prices.reporters import REPORTERS
 from shared.prices.row import of_search_size
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
 CostSource = Literal["computed", "reported", "none"]

@@ -8,7 +8,7 @@ import structlog
 from services.router.dialects.responses.stream import ResponseOutlet
 from services.router.job import Ending, Job
 from shared.bus import Bus, BusError
-from shared.responses import Conversation, StoredResponse, keep_response
+from shared.kept.responses import Conversation, StoredResponse, keep_response
 
 log = structlog.get_logger()
 

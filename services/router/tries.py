@@ -18,14 +18,14 @@ from services.router.providers.answers.failures import is_context_failure, is_po
 from services.router.providers.base import Provider, ProviderCall
 from services.router.realtime.sessions import Sessions
 from services.router.transport.transports import Transports
-from shared.bodies import BodyGone, read_body, spooled_body
 from shared.bus import Bus
 from shared.calls import REALTIME_SESSION
-from shared.deployments import Deployment
 from shared.errors import DeadlinePassed, GatewayError, NotFound, Unavailable
 from shared.facts import Attempt
 from shared.facts.header import unchecked
+from shared.payloads.bodies import BodyGone, read_body, spooled_body
 from shared.prices import PriceBook
+from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
 

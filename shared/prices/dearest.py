@@ -22,7 +22,7 @@ https://docs.perplexity.ai/getting-started/models/models/sonar-deep-research"""
 
 
 class Priced(Protocol):
-    """What is read of a shared.deployments.Deployment."""
+    """What is read of a shared.serving.deployments.Deployment."""
 
     @property
     def id(self) -> str: ...

@@ -18,8 +18,8 @@ from services.edge.peeks.messages import peek_messages
 from services.edge.peeks.peek import Peek
 from services.edge.peeks.rerank import peek_rerank
 from services.edge.peeks.responses import peek_responses
-from shared.audio import LEAST_BYTES_PER_S
-from shared.forms import Field
+from shared.payloads.audio import LEAST_BYTES_PER_S
+from shared.payloads.forms import Field
 from shared.prices import PriceRow, Rate
 from shared.prices.row import exact
 from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, UNIT_CLASSES, Usage

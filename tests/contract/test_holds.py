@@ -10,11 +10,11 @@ from services.policy.budgets.admission import Placed, Stand, place
 from services.policy.budgets.ceilings import Ceilings
 from services.router.streaming.money_line import rates_of, room_for, with_units
 from shared.calls import WRITING, Admit, Bound, Caller
-from shared.deployments import Deployment
-from shared.model_groups import ModelGroups
 from shared.money import usd_to_pico
 from shared.prices import PriceRow
 from shared.prices.dearest import with_unseen
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import ModelGroups
 from tests.contract.corpus import FILES, call_type_of, peek_of, read, row_of
 
 CALLER = Caller("key", "", "tenant", "", "", "", "", (), "", "", "", b"")

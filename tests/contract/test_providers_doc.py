@@ -12,8 +12,8 @@ from services.router.providers.base import Provider
 from services.router.providers.registry import load_providers
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.supported import Supported, supported_providers
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"

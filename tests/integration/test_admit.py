@@ -21,12 +21,12 @@ from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.replies import Replies
 from services.policy.reserve import Reserve, Rules
 from shared import subjects, tokens
-from shared.bodies import BodyHolder
 from shared.bus import Bus, Message, Outbox
 from shared.calls import Admit, pack
-from shared.deployments import Deployment
-from shared.holder_access import HolderAccess
-from shared.model_groups import ModelGroups
+from shared.identity.holder_access import HolderAccess
+from shared.payloads.bodies import BodyHolder
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import ModelGroups
 from tests.budgets import Opened, entries_of, key_of_budget, opened, until
 from tests.nats_server import NatsServer
 from tests.policy_service import Neighbours, neighbours

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared import bodies
-from shared.bodies import BodyGone, BodyHolder, read_body
 from shared.bus import Bus
 from shared.calls import BODY_PART_BYTES
+from shared.payloads import bodies
+from shared.payloads.bodies import BodyGone, BodyHolder, read_body
 from tests.nats_server import NatsServer
 
 

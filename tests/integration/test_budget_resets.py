@@ -17,7 +17,7 @@ from shared import subjects
 from shared.bus import Bus, NotStored, Outbox, read
 from shared.facts import BudgetReset
 from shared.facts.registry import decode_fact
-from shared.holders import Holder, Window, entry_name, home_of
+from shared.identity.holders import Holder, Window, entry_name, home_of
 from tests import budgets
 from tests.budgets import Opened, cost, decided, entries_of, finish, key_of_budget, opened, until, wanted
 from tests.loans import PARTITIONS, charges_under, key_at, partitions

@@ -21,7 +21,7 @@ from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, kv, read
 from shared.calls import Complete
-from shared.holders import Holder, Window, encode_holder, entry_name
+from shared.identity.holders import Holder, Window, encode_holder, entry_name
 from tests.nats_server import NatsServer
 from tests.policy_service import (
     CONFIG,

@@ -31,8 +31,8 @@ from shared.errors import AccessDenied, GatewayError, InvalidRequest, NotFound, 
 from shared.facts.control import CONTROL_FACTS, KeyGenerated, KeyUpdated
 from shared.facts.holders import HOLDER_FACTS
 from shared.facts.registry import by_kind, decode_fact
-from shared.holders import Limits, Window
-from shared.keys import Key, decode_key, encode_key, token_of
+from shared.identity.holders import Limits, Window
+from shared.identity.keys import Key, decode_key, encode_key, token_of
 from tests.nats_server import NatsServer
 
 ADMIN = "default_user_id"

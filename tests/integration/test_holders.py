@@ -22,7 +22,7 @@ from shared.config import Config, load_config
 from shared.control import Actor
 from shared.facts.holders import HOLDER_FACTS
 from shared.facts.registry import by_kind, decode_fact
-from shared.holders import Holder, HolderKind, decode_holder, entry_name
+from shared.identity.holders import Holder, HolderKind, decode_holder, entry_name
 from tests.nats_server import NatsServer
 
 ADMIN = "default_user_id"

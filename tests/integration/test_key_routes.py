@@ -21,8 +21,8 @@ from shared import subjects
 from shared.bus import Bus, KvView, Message
 from shared.config import load_config
 from shared.errors import AuthenticationFailed, GatewayError
-from shared.holders import account_of
-from shared.keys import Key, decode_key, token_of
+from shared.identity.holders import account_of
+from shared.identity.keys import Key, decode_key, token_of
 from tests.nats_server import NatsServer
 from tests.recorded_litellm import RECORDED, assert_as_recorded, assert_refused
 

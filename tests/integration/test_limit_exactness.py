@@ -19,7 +19,7 @@ from shared import subjects
 from shared.bus import NotConnected, kv
 from shared.calls import Complete
 from shared.facts import encode_fact
-from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
+from shared.identity.holders import Holder, HolderKind, Limits, encode_holder, entry_name
 from tests.budgets import finished_fact
 from tests.integration.test_budget_torture import Watcher
 from tests.limit_reference import Ends, Limited, Reference, taken_in

@@ -15,7 +15,7 @@ from services.policy.partitions.loans import borrowing, lending
 from services.policy.partitions.loans.loan_messages import Ask, encode
 from shared import subjects
 from shared.bus import Bus
-from shared.holders import Holder, Window, entry_name
+from shared.identity.holders import Holder, Window, entry_name
 from tests import budgets
 from tests.budgets import answered, cost, decided, entries_of, finish, until, wanted
 from tests.loans import ELSEWHERE, GLOBAL, HOME, PARTITIONS, Partitions, charges_under, key_at, partitions

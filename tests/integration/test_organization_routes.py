@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared.bus import Bus
-from shared.holders import Limits, Window, account_of
-from shared.keys import token_of
+from shared.identity.holders import Limits, Window, account_of
+from shared.identity.keys import token_of
 from tests.admin_gateway import AdminGateway, admin_gateway
 from tests.recorded_litellm import assert_refused
 

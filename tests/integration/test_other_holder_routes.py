@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.bus import Bus
-from shared.holders import Limits, Window, account_of
+from shared.identity.holders import Limits, Window, account_of
 from tests.admin_gateway import AdminGateway, admin_gateway
 from tests.recorded_litellm import RECORDED, assert_as_recorded, assert_refused
 

@@ -11,8 +11,8 @@ from services.policy.budgets.charges import Charges
 from services.policy.budgets.tree import TreeRules
 from services.policy.partitions.decision import Denied
 from shared.bus import Bus
-from shared.holders import Holder, HolderKind, Window, entry_name
-from shared.keys import Key
+from shared.identity.holders import Holder, HolderKind, Window, entry_name
+from shared.identity.keys import Key
 from tests.budgets import (
     answered,
     charges_of,

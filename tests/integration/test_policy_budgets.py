@@ -12,7 +12,7 @@ from shared import subjects
 from shared.bus import kv
 from shared.calls import Caller
 from shared.control import AccountFigures
-from shared.holders import Holder, HolderKind, Window, encode_holder, entry_name, home_of
+from shared.identity.holders import Holder, HolderKind, Window, encode_holder, entry_name, home_of
 from tests.nats_server import NatsServer
 from tests.policy_service import (
     CONFIG,

@@ -13,7 +13,7 @@ from shared.bus import kv, read
 from shared.calls import Admit, Complete
 from shared.facts import RequestDenied, encode_fact
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
-from shared.holders import Holder, HolderKind, Limits, encode_holder, entry_name
+from shared.identity.holders import Holder, HolderKind, Limits, encode_holder, entry_name
 from tests.budgets import finished_fact
 from tests.nats_server import NatsServer
 from tests.policy_service import (

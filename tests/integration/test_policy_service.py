@@ -18,7 +18,7 @@ from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, kv, prepare_streams, read
 from shared.calls import Admit
-from shared.holders import Holder, encode_holder, entry_name
+from shared.identity.holders import Holder, encode_holder, entry_name
 from tests.budgets import until
 from tests.nats_server import NatsServer, running_nats
 from tests.policy_service import (

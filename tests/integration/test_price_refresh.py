@@ -15,10 +15,10 @@ from genai_prices.data_snapshot import get_snapshot, set_custom_snapshot
 from structlog.testing import capture_logs
 
 from services.policy.budgets.ceilings import Ceilings
-from shared.deployments import Deployment
-from shared.model_groups import ModelGroups
 from shared.price_refresh import keep_prices_fresh
 from shared.prices import PriceBook, rows_between, snapshots
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import ModelGroups
 from tests.integration.router.rig import until
 
 GPT = Deployment(id="d1", group="model", provider="openai", model="gpt-4o", priced_as="gpt-4o")

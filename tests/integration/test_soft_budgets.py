@@ -17,8 +17,8 @@ from shared.bus import Bus, KvView, Outbox, kv, read
 from shared.calls import Caller
 from shared.facts import BudgetThresholdCrossed
 from shared.facts.registry import decode_fact
-from shared.holders import Holder, HolderKind, Window, encode_holder, entry_name, home_of, member_id
-from shared.keys import Key
+from shared.identity.holders import Holder, HolderKind, Window, encode_holder, entry_name, home_of, member_id
+from shared.identity.keys import Key
 from tests import budgets
 from tests.budgets import answered, cost, finish, until, wanted
 from tests.hook_server import HookServer

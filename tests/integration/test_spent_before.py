@@ -12,7 +12,7 @@ from services.policy.partitions.correcting import NOT_STORED, STORED, correct
 from shared import subjects
 from shared.bus import Bus
 from shared.config import parse_config
-from shared.holders import Correction, Holder, Window, entry_name
+from shared.identity.holders import Correction, Holder, Window, entry_name
 from tests import budgets
 from tests.admin_gateway import AdminGateway, admin_gateway
 from tests.budgets import answered, cost, decided, key_of_budget, opened, until, wanted

@@ -9,7 +9,7 @@ import pytest
 
 from shared.bus import Bus
 from shared.config import Config, load_config
-from shared.holders import Limits, Window, account_of, member_id
+from shared.identity.holders import Limits, Window, account_of, member_id
 from tests.admin_gateway import AdminGateway, admin_gateway
 from tests.recorded_litellm import RECORDED, assert_as_recorded, assert_refused
 

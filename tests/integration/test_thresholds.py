@@ -18,7 +18,7 @@ from shared import subjects
 from shared.bus import Bus, KvView, Outbox, kv, read
 from shared.facts import BudgetThresholdCrossed, encode_fact
 from shared.facts.registry import decode_fact
-from shared.holders import Holder, Window, encode_holder, entry_name
+from shared.identity.holders import Holder, Window, encode_holder, entry_name
 from tests.budgets import Opened, charges_of, cost, decided, finish, key_of_budget, opened, until, wanted
 from tests.hook_server import HookServer
 from tests.nats_server import NatsServer

@@ -7,8 +7,8 @@ import pytest
 
 from shared.bus import Bus
 from shared.config import Config, load_config
-from shared.holders import Limits, Window, account_of, member_id
-from shared.keys import token_of
+from shared.identity.holders import Limits, Window, account_of, member_id
+from shared.identity.keys import token_of
 from tests.admin_gateway import AdminGateway, admin_gateway
 from tests.recorded_litellm import RECORDED, assert_as_recorded, assert_refused
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
-from shared.deployments import Deployment
 from shared.errors import GatewayError
-from shared.forms import Field, write_form
+from shared.payloads.forms import Field, write_form
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 from tests.adapter_calls import called
 from tests.provider_servers import Behaviour, HttpServer

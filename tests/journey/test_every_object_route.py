@@ -10,7 +10,7 @@ import pytest
 
 from services.edge.calls.endpoint import Endpoint
 from services.edge.objects.paths import ENDPOINTS
-from shared.object_calls import LISTS
+from shared.kept.object_calls import LISTS
 from tests.journey.batch_provider import BatchProvider
 from tests.running_gateway import RunningGateway
 

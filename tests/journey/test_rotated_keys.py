@@ -10,7 +10,7 @@ import httpx
 import openai
 import pytest
 
-from shared.keys import token_of
+from shared.identity.keys import token_of
 from tests.recorded_litellm import RECORDED, assert_refused
 from tests.running_gateway import RunningGateway
 

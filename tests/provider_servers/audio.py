@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from shared.forms import read_form
+from shared.payloads.forms import read_form
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 
 SOUND = b"ID3" + bytes(3_000)

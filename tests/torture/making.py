@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from shared.keys import token_of
+from shared.identity.keys import token_of
 from tests.torture.parts import MASTER_KEY, Gateway
 from tests.torture.world import COST_MICRO_USD, World
 

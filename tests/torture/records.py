@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, read
-from shared.holders import GLOBAL_ACCOUNT, AccountKind, account_of, member_id
+from shared.identity.holders import GLOBAL_ACCOUNT, AccountKind, account_of, member_id
 from tests.integration.embedded.embedded_process import EmbeddedClickHouse
 from tests.torture.history import Row
 from tests.torture.parts import DATABASE

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from shared import subjects
 from shared.bus import Bus, KvView
-from shared.holders import (
+from shared.identity.holders import (
     GLOBAL_ACCOUNT,
     AccountKind,
     Holder,
@@ -19,7 +19,7 @@ from shared.holders import (
     home_of_provider,
     member_id,
 )
-from shared.keys import Key, decode_key
+from shared.identity.keys import Key, decode_key
 from tests.torture.history import Limit
 
 MICRO_PICO = 10**6

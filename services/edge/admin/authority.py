@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from shared.errors import AccessDenied, AuthenticationFailed
-from shared.keys import as_token
+from shared.identity.keys import as_token
 
 
 @dataclass(frozen=True)

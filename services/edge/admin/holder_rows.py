@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 from services.edge.admin.values import Row, iso, usd
 from services.edge.admin.window_rows import window_terms_of
 from shared.control import HolderAnswer
-from shared.holders import Holder
+from shared.identity.holders import Holder
 
 _BUDGET_NAMESPACE = UUID("c2f0e6b4-3a0e-5c40-8a2e-5a9f6a7d1c02")
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from services.edge.admin.values import Row, iso, usd
 from services.edge.admin.window_rows import budget_limits_of, budget_usage_of, model_usage_of, window_terms_of
 from shared.control import GeneratedKey, KeyAnswer, SpendWasReset
-from shared.keys import Key
+from shared.identity.keys import Key
 
 _BUDGET_NAMESPACE = UUID("3e5b7c1a-94a2-5d5c-8f0d-0a4f2c9b7711")
 _ALWAYS_NULL_WHEN_ECHOED = ("model_rpm_limit", "model_tpm_limit", "mcp_rpm_limit", "tag_rpm_limit")

@@ -35,7 +35,7 @@ from services.edge.admin.values import as_json
 from shared.bus import Bus
 from shared.control import ControlVerb, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, SpendWasReset
 from shared.errors import GatewayError, InvalidRequest, NotFound
-from shared.keys import as_token, entry_names
+from shared.identity.keys import as_token, entry_names
 
 BULK_MAX = 500
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import msgspec
 
 from shared import subjects
-from shared.bodies import BodyGone, read_body
 from shared.bus import Bus, NoResponders, NotConnected
 from shared.errors import GatewayError, Unavailable
 from shared.heartbeat import Pulse
+from shared.payloads.bodies import BodyGone, read_body
 from shared.queries import QueryName, QueryReply, QueryRequest, SpendFilter
 
 LOOK_EVERY_S = 0.5

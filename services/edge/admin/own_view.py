@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from shared.bus import KvView
-from shared.holders import Holder
-from shared.keys import Key
+from shared.identity.holders import Holder
+from shared.identity.keys import Key
 
 log = structlog.get_logger()
 

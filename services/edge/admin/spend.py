@@ -14,7 +14,7 @@ from services.edge.admin.spend_keys import keys_with_spend
 from services.edge.admin.spend_users import users_with_spend
 from services.edge.admin.validation import PlainFaults
 from shared.bus import Bus
-from shared.keys import as_token
+from shared.identity.keys import as_token
 from shared.queries import QueryName, SpendFilter
 
 TRUNCATED = "x-litellm-spend-logs-truncated"

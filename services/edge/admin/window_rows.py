@@ -2,8 +2,8 @@
 
 from services.edge.admin.values import Row, iso, usd
 from shared.control import HolderAnswer, KeyAnswer
-from shared.holders import Holder
-from shared.keys import Key
+from shared.identity.holders import Holder
+from shared.identity.keys import Key
 
 
 def budget_limits_of(answer: HolderAnswer | KeyAnswer, utc: str = "Z") -> list[Row] | None:

@@ -5,17 +5,17 @@ import hashlib
 from services.edge.calls.endpoint import Endpoint
 from services.edge.model_details.model_names import ModelNames, some_of
 from shared import subjects
-from shared.access import refusal_of_key
-from shared.bodies import BodyHolder
 from shared.bus import Bus, NotConnected, Outbox
 from shared.calls import Admit, pack
 from shared.errors import GatewayError, InvalidRequest, Unavailable
 from shared.facts import RequestDenied, RequestReceived, encode_fact
 from shared.facts.header import caller_fields, unchecked
 from shared.facts.request import DenialStage
-from shared.keys import Key
-from shared.pass_through import asked_for
-from shared.spool import Spool
+from shared.identity.access import refusal_of_key
+from shared.identity.keys import Key
+from shared.payloads.bodies import BodyHolder
+from shared.payloads.spool import Spool
+from shared.serving.pass_through import asked_for
 
 _received = unchecked(RequestReceived)
 

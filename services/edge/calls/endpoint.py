@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from services.edge.calls.previous_response import Resolved
 from services.edge.peeks.peek import Peek
 from shared.bus import Bus
-from shared.forms import Field
-from shared.keys import Key
-from shared.object_calls import ObjectCall
-from shared.spool import Spool
+from shared.identity.keys import Key
+from shared.kept.object_calls import ObjectCall
+from shared.payloads.forms import Field
+from shared.payloads.spool import Spool
 
 PeekBody = Callable[[bytes], Peek]
 PeekForm = Callable[[tuple[Field, ...], int], Peek]

@@ -23,16 +23,16 @@ from services.edge.metrics import Metrics
 from services.edge.model_details.model_names import ModelNames
 from services.edge.peeks.peek import Peek
 from shared import frames
-from shared.bodies import BodyHolder
 from shared.bus import Bus
 from shared.calls import Admit
 from shared.errors import GatewayError, InvalidRequest, Unavailable
-from shared.forms import BadForm, read_form
+from shared.identity.keys import Key
 from shared.ids import new_id
-from shared.keys import Key
-from shared.object_calls import FILE_CONTENT, ObjectCall
-from shared.pass_through import group_name
-from shared.spool import Spool
+from shared.kept.object_calls import FILE_CONTENT, ObjectCall
+from shared.payloads.bodies import BodyHolder
+from shared.payloads.forms import BadForm, read_form
+from shared.payloads.spool import Spool
+from shared.serving.pass_through import group_name
 
 log = structlog.get_logger()
 

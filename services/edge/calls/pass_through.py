@@ -10,8 +10,8 @@ from services.edge.calls.endpoint import Endpoint
 from services.edge.objects.owned_passing import OnlyOwned
 from services.edge.peeks.anything import peek_any_form, peek_anything
 from shared.errors import InvalidRequest
-from shared.pass_through import CALL_TYPE
-from shared.passed_objects import object_in
+from shared.kept.passed_objects import object_in
+from shared.serving.pass_through import CALL_TYPE
 
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
 

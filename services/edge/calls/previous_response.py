@@ -6,8 +6,8 @@ import msgspec
 
 from shared.bus import Bus, BusError
 from shared.errors import NotFound, Unavailable
-from shared.keys import Key
-from shared.responses import StoredResponse, conversation_of, find_response
+from shared.identity.keys import Key
+from shared.kept.responses import StoredResponse, conversation_of, find_response
 
 _FIELD = b'"previous_response_id"'
 

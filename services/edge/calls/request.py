@@ -11,10 +11,10 @@ from services.edge.peeks.peek import Peek
 from shared import subjects
 from shared.calls import BODY_INLINE_MAX, Admit, Caller
 from shared.errors import InvalidRequest
-from shared.forms import is_form
+from shared.identity.keys import Key
 from shared.interrupted import FIELD, Interrupted, interrupted_of
-from shared.keys import Key
-from shared.object_calls import ObjectCall
+from shared.kept.object_calls import ObjectCall
+from shared.payloads.forms import is_form
 
 MASTER_USER = "default_user_id"
 HEADER_MAX = 4_000

@@ -16,7 +16,7 @@ from services.edge.objects.paths import ENDPOINTS, Found, ObjectPaths
 from services.edge.objects.requests import ObjectRequests
 from services.edge.realtime.journey import RealtimeJourney
 from shared.errors import GatewayError
-from shared.keys import Key
+from shared.identity.keys import Key
 
 _OWN_SESSIONS = "/openai/v1/realtime/"
 _OWNED = "/responses/"

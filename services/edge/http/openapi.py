@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.edge.calls.endpoint import Endpoint
-from shared.object_calls import CREATE_FILE
+from shared.kept.object_calls import CREATE_FILE
 
 _ERRORS = {
     "400": "Invalid request, unknown model, or blocked by a guardrail",

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from shared.deployments import Deployment
-from shared.model_names import provider_told_by
 from shared.prices import Charged, Cost, PriceBook, PriceRow, Terms, charged, cost_of
 from shared.prices.fees import as_billed
 from shared.prices.row import of_search_size
+from shared.serving.deployments import Deployment
+from shared.serving.model_names import provider_told_by
 from shared.usage import (
     Usage,
     usage_from_anthropic,

@@ -15,7 +15,7 @@ from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
 from shared import tokens
 from shared.errors import GatewayError, InvalidRequest
-from shared.keys import Key
+from shared.identity.keys import Key
 from shared.money import pico_to_usd
 from shared.prices import PriceBook
 from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, Usage

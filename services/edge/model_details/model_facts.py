@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from shared.config import Config, MissingVariable, ModelEntry
-from shared.deployments import Deployment, deployments_of
-from shared.model_groups import ModelGroups
 from shared.prices import PriceBook, max_output_tokens
 from shared.prices.catalogue import context_window
+from shared.serving.deployments import Deployment, deployments_of
+from shared.serving.model_groups import ModelGroups
 
 _SHOWN_PARAMS = (
     "model",

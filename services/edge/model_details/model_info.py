@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
 from shared.errors import InvalidRequest
-from shared.keys import Key
+from shared.identity.keys import Key
 
 
 def model_info_routes(

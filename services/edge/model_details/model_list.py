@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
 from shared.errors import NotFound
-from shared.keys import Key
+from shared.identity.keys import Key
 
 CREATED = 1_677_610_602
 """A fixed time, LiteLLM's: a model list has no birthday, and clients compare."""

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from services.edge.model_details.wildcard_names import listed_as
-from shared.holder_access import HolderAccess
-from shared.keys import Key
-from shared.model_groups import ModelGroups
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import Key
+from shared.serving.model_groups import ModelGroups
 
 NAMES_SHOWN = 50
 """In an error: a wildcard can stand for hundreds."""

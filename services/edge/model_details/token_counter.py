@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
 from shared import tokens
-from shared.keys import Key
+from shared.identity.keys import Key
 
 
 class TokenCountRequest(BaseModel):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from shared.deployments import Deployment
-from shared.model_names import filled, parts_in
 from shared.prices.known_models import known_models, priced_providers
+from shared.serving.deployments import Deployment
+from shared.serving.model_names import filled, parts_in
 
 
 def listed_as(pattern: str, deployments: tuple[Deployment, ...]) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 from services.edge.model_details.model_names import ModelNames, some_of
 from services.edge.objects.upload import ROUTE, Upload
 from shared.errors import InvalidRequest
-from shared.keys import Key
-from shared.object_calls import KEEPERS, Lines
-from shared.pass_through import group_name
+from shared.identity.keys import Key
+from shared.kept.object_calls import KEEPERS, Lines
+from shared.serving.pass_through import group_name
 
 DEFAULT = "openai"
 

@@ -6,7 +6,7 @@ import msgspec
 
 from services.edge.peeks.peek import Peek
 from shared.errors import InvalidRequest
-from shared.object_calls import Lines
+from shared.kept.object_calls import Lines
 
 ROUTE = "POST /v1/files"
 CALLS = frozenset(("acompletion", "atext_completion", "aembedding", "aresponses", "amoderation"))

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Response
 from services.edge.identify import owner_of_key
 from shared.bus import Bus, BusError
 from shared.errors import InvalidRequest, Unavailable
-from shared.keys import Key
-from shared.owned import ANYBODY, Owned, all_owned
+from shared.identity.keys import Key
+from shared.kept.owned import ANYBODY, Owned, all_owned
 
 LIMIT_MAX = {"file": 10_000, "batch": 100}
 LIMIT = {"file": 10_000, "batch": 20}

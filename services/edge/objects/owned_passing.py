@@ -4,9 +4,9 @@ from services.edge.calls.previous_response import Resolved
 from services.edge.identify import owner_of_key
 from shared.bus import Bus, BusError
 from shared.errors import AccessDenied, NotFound, Unavailable
-from shared.keys import Key
-from shared.owned import find_owned
-from shared.passed_objects import PassedObject
+from shared.identity.keys import Key
+from shared.kept.owned import find_owned
+from shared.kept.passed_objects import PassedObject
 
 
 class OnlyOwned:

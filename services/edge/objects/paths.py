@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from services.edge.calls.endpoint import Endpoint
-from shared.object_calls import CREATE_BATCH, CREATE_FILE, KEEPERS, LISTS, PATHS
+from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, KEEPERS, LISTS, PATHS
 
 _PATH = re.compile(
     r"(?:/(?P<provider>[^/]+)/v1|/v1)?/(?P<collection>files|batches)(?:/(?P<id>[^/]+)(?:/(?P<part>content|cancel))?)?/?"

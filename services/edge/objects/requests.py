@@ -19,13 +19,13 @@ from services.edge.objects.paths import Found
 from services.edge.objects.upload import FileLimits, Upload, read_upload
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.peek import Ours, Peek, peek_of
-from shared.access import refusal_of_key
 from shared.bus import Bus, BusError
 from shared.errors import InvalidRequest, NotFound, Unavailable
-from shared.keys import Key
-from shared.line_reader import LineReader, LineTooLong
-from shared.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, Kind, Lines, ObjectCall
-from shared.owned import ANYBODY, Owned, find_owned
+from shared.identity.access import refusal_of_key
+from shared.identity.keys import Key
+from shared.kept.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, Kind, Lines, ObjectCall
+from shared.kept.owned import ANYBODY, Owned, find_owned
+from shared.payloads.line_reader import LineReader, LineTooLong
 
 _OURS = frozenset(
     ("model", "target_model_names", "custom_llm_provider", "tags", "guardrails", "timeout", "num_retries", "user")

@@ -8,9 +8,9 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from services.edge.http.asgi import Receive
 from services.edge.http.request_body import ClientLeft
 from shared.errors import InvalidRequest, TooLarge
-from shared.forms import FIELDS_MAX, HEADER_BYTES_MAX, is_form
-from shared.object_calls import BATCH
-from shared.spool import Spool
+from shared.kept.object_calls import BATCH
+from shared.payloads.forms import FIELDS_MAX, HEADER_BYTES_MAX, is_form
+from shared.payloads.spool import Spool
 
 ROUTE = "POST /v1/files"
 FIELD_BYTES_MAX = 64 * 1024

@@ -10,10 +10,10 @@ from services.edge.peeks.media import text_and_media
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
 from services.edge.peeks.rerank import search_units
-from shared.audio import duration_bound_ms
 from shared.errors import InvalidRequest
-from shared.forms import Field
-from shared.picture_sizes import MOST, pixels_of
+from shared.payloads.audio import duration_bound_ms
+from shared.payloads.forms import Field
+from shared.payloads.picture_sizes import MOST, pixels_of
 
 ROUTE = "pass-through"
 PAGES_MAX = 1_000

@@ -5,9 +5,9 @@ import msgspec
 from services.edge.peeks.form import is_true, ours_in, required, texts_bytes
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.peek import Ours, Peek, peek_of
-from shared.audio import duration_bound_ms, heard_units
 from shared.errors import InvalidRequest
-from shared.forms import Field
+from shared.payloads.audio import duration_bound_ms, heard_units
+from shared.payloads.forms import Field
 
 SPEECH = "/audio/speech"
 TRANSCRIPTIONS = "/audio/transcriptions"

@@ -8,8 +8,8 @@ from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import text_and_media
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
-from shared.audio import LEAST_BYTES_PER_S
 from shared.errors import InvalidRequest
+from shared.payloads.audio import LEAST_BYTES_PER_S
 
 ROUTE = "/chat/completions"
 

@@ -2,7 +2,7 @@
 
 from services.edge.peeks.peek import Ours
 from shared.errors import InvalidRequest
-from shared.forms import Field
+from shared.payloads.forms import Field
 
 
 def text_of(fields: tuple[Field, ...], name: str) -> str | None:

@@ -8,8 +8,8 @@ from services.edge.peeks.form import count_of, is_true, ours_in, required, text_
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of, within
 from shared.errors import InvalidRequest
-from shared.forms import Field
-from shared.picture_sizes import MOST, pixels_of
+from shared.payloads.forms import Field
+from shared.payloads.picture_sizes import MOST, pixels_of
 
 GENERATIONS = "/images/generations"
 EDITS = "/images/edits"

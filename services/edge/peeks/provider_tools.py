@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from services.edge.peeks.peek import Units
-from shared.picture_sizes import pixels_of
+from shared.payloads.picture_sizes import pixels_of
 
 SEARCHES_MAX = 100
 """Web searches of one answer where the request sets no `max_uses`: providers publish no bound."""

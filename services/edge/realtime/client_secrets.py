@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request
 from services.edge.model_details.model_names import ModelNames, some_of
 from services.edge.realtime.secret import SECONDS_LEAST, SECONDS_MOST, SECONDS_USUAL, Grant, Secrets
 from shared.errors import GatewayError, InvalidRequest
+from shared.identity.keys import Key
 from shared.ids import new_id
-from shared.keys import Key
 
 KeyOf = Callable[[Mapping[bytes, bytes], str], Key | None]
 _PREFIXES = ("/v1/realtime", "/realtime", "/openai/v1/realtime")

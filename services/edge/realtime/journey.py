@@ -24,8 +24,8 @@ from shared import frames
 from shared.bus import Bus
 from shared.calls import Admit
 from shared.errors import GatewayError, InvalidRequest, NotFound, Unavailable
+from shared.identity.keys import Key
 from shared.ids import new_id
-from shared.keys import Key
 from shared.realtime import SESSION_S
 
 log = structlog.get_logger()

@@ -10,13 +10,13 @@ import msgspec
 from services.policy.budgets.admission import Ask
 from services.policy.budgets.count_input import TextTokens
 from shared.calls import FREE, REALTIME_SESSION, WRITING, Admit
-from shared.deployments import Deployment
-from shared.model_groups import ModelGroups, NamesByName
-from shared.object_calls import Lines
-from shared.passed_objects import is_untold
+from shared.kept.object_calls import Lines
+from shared.kept.passed_objects import is_untold
 from shared.prices import PriceRow, batch_rows, ceiling_pico, dearest_rows, max_output_tokens
 from shared.prices.cost import input_rate_ceiling, output_rate_ceiling, unit_rate_ceiling
 from shared.prices.snapshots import generation
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import ModelGroups, NamesByName
 
 IMAGE_TOKENS = 5_000
 """What one image counts as at most with Anthropic, and with the models of OpenAI of which it is known: eight tiles of

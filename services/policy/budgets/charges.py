@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared.holders import Correction, Window
+from shared.identity.holders import Correction, Window
 
 
 class Charge(NamedTuple):

@@ -2,7 +2,7 @@
 
 from services.policy.budgets.tree import TreeRules
 from shared.config import Config
-from shared.holders import GLOBAL_ACCOUNT, Window, account_of
+from shared.identity.holders import GLOBAL_ACCOUNT, Window, account_of
 from shared.money import usd_to_pico
 
 

@@ -1,7 +1,7 @@
 """What a shared budget fills in for who names it by `budget_id` and does not say it itself. Pure."""
 
-from shared.holders import Holder, Window
-from shared.keys import Key
+from shared.identity.holders import Holder, Window
+from shared.identity.keys import Key
 
 _NOTHING = (Window(0),)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.holders import Holder, Window
-from shared.keys import Key
+from shared.identity.holders import Holder, Window
+from shared.identity.keys import Key
 
 
 def whole_window(terms: Mapping[str, Any]) -> Window:

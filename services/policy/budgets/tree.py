@@ -12,7 +12,7 @@ from services.policy.budgets.shared_terms import increase_of, lent_windows
 from services.policy.budgets.soft import soft_window, whole_window
 from shared import subjects
 from shared.calls import Caller
-from shared.holders import (
+from shared.identity.holders import (
     GLOBAL_ACCOUNT,
     AccountKind,
     Holder,
@@ -25,7 +25,7 @@ from shared.holders import (
     member_id,
     organization_member_id,
 )
-from shared.keys import MASTER_KEY_ID, Key
+from shared.identity.keys import MASTER_KEY_ID, Key
 
 _entry_name = lru_cache(maxsize=65_536)(entry_name)
 member_id_of = lru_cache(maxsize=65_536)(member_id)

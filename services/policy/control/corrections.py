@@ -11,7 +11,7 @@ from services.policy.control.terms.refusal import refused
 from shared import subjects
 from shared.bus import Bus, BusError
 from shared.control import CorrectAccount
-from shared.holders import Correction
+from shared.identity.holders import Correction
 from shared.money import usd_text
 
 log = structlog.get_logger()

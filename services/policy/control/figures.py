@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(dict[str, AccountFigures]).decode
 async def figures_of_accounts(
     bus: Bus, accounts: Iterable[tuple[str, str]], *, partitions: int, now: float
 ) -> dict[str, AccountFigures]:
-    """Return account -> figures for pairs of a holder's tenant and an account's name (`shared.holders.account_of`).
+    """Return account -> figures for pairs of a holder's tenant and an account's name (`holders.account_of`).
 
     An account is missing where nobody answered for it within TIMEOUT_S.
     """

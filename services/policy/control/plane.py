@@ -18,8 +18,8 @@ from services.policy.control.users.commands import Users
 from shared import subjects
 from shared.bus import Bus, KvView
 from shared.config import Config
-from shared.holders import Holder, decode_holder
-from shared.keys import Key, decode_key
+from shared.identity.holders import Holder, decode_holder
+from shared.identity.keys import Key, decode_key
 
 
 class ControlPlane:

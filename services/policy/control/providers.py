@@ -9,7 +9,7 @@ from services.policy.control.window_answer import reset_at
 from shared.bus import Bus
 from shared.config import Config
 from shared.control import ProviderAnswer
-from shared.holders import account_of, home_of_provider
+from shared.identity.holders import account_of, home_of_provider
 
 
 class ProviderBudgets:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from services.policy.budgets.budget_window import window_at
 from services.policy.budgets.charges import pattern_of
 from shared.control import AccountFigures, WindowAnswer
-from shared.holders import AccountKind, Window, account_of
+from shared.identity.holders import AccountKind, Window, account_of
 
 
 def window_answer(

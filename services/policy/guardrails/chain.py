@@ -13,7 +13,7 @@ from services.policy.guardrails.signed_thoughts import without_broken
 from services.policy.guardrails.texts import TEXT_FIELDS, TOKEN_FIELDS, Text, has_tokens, texts_of
 from shared.config.sections.guardrails import Guardrail, GuardrailParams, TaggedModes
 from shared.errors import BlockedByGuardrail
-from shared.forms import BadForm, Field, read_form, write_form
+from shared.payloads.forms import BadForm, Field, read_form, write_form
 
 _TYPES = {"litellm_content_filter": build_content_filter}
 _MODE = "pre_call"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.policy.guardrails.signed_thoughts import break_seal, without_broken
-from shared.sealed_thoughts import sealed, unsealed
+from shared.payloads.sealed_thoughts import sealed, unsealed
 
 TEXT_FIELDS = (
     *("system", "instructions", "messages", "prompt", "suffix", "input", "prediction", "query", "documents"),

@@ -2,7 +2,7 @@
 
 from services.policy.limits.tree import LimitRules
 from shared.config import Config
-from shared.holders import Limits
+from shared.identity.holders import Limits
 
 
 def limit_rules_of(config: Config) -> LimitRules:

@@ -14,7 +14,7 @@ from services.policy.limits.counters import TokenType
 from services.policy.limits.room import Limit
 from shared import subjects
 from shared.calls import Caller
-from shared.holders import (
+from shared.identity.holders import (
     GLOBAL_ACCOUNT,
     AccountKind,
     Holder,
@@ -26,7 +26,7 @@ from shared.holders import (
     entry_name,
     member_id,
 )
-from shared.keys import Key
+from shared.identity.keys import Key
 
 KNOWN_MAX = 100_000
 """So many keys' limits are kept at most."""

@@ -10,7 +10,7 @@ import structlog
 
 from services.policy.partitions.partition import Partition
 from shared.control import CorrectAccount
-from shared.holders import Correction
+from shared.identity.holders import Correction
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from services.policy.budgets.resets import due
 from services.policy.partitions.decision import Denied, Wanted
 from services.policy.partitions.journal.journal_writer import Then
 from services.policy.partitions.loans.borrowing import Borrower, Need
-from shared.holders import Correction
+from shared.identity.holders import Correction
 
 PROVIDER_WAIT_MS = 1_000
 """How long one of several providers is looked at for what others borrowed of its budget and do not need: they answer

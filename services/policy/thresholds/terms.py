@@ -9,8 +9,17 @@ from services.policy.budgets.shared_terms import increase_of, lent_windows
 from services.policy.budgets.soft import soft_budget_of, soft_window, whole_window
 from services.policy.budgets.tree import TreeRules
 from shared import subjects
-from shared.holders import GLOBAL_ACCOUNT, Holder, HolderKind, Window, account_of, entry_name, home_of, home_of_provider
-from shared.keys import Key
+from shared.identity.holders import (
+    GLOBAL_ACCOUNT,
+    Holder,
+    HolderKind,
+    Window,
+    account_of,
+    entry_name,
+    home_of,
+    home_of_provider,
+)
+from shared.identity.keys import Key
 
 _HEAD = re.compile(r"(?P<kind>[a-z_]+)(?:[~@][^:]*)?:(?P<id>.*)", re.DOTALL)
 

@@ -1,6 +1,6 @@
 """Which deployments cool down after failures. Pure state: the time is an argument, in seconds of any steady clock."""
 
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 WINDOW_S = 60.0
 AT_ONCE = {401, 402, 404}  # a retry of the same deployment cannot help

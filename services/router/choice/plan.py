@@ -5,8 +5,8 @@ from random import Random
 from typing import NamedTuple
 
 from services.router.choice.route import Cooling, ordered_attempts
-from shared.deployments import Deployment
-from shared.model_groups import DeploymentsByName, NamesByName
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import DeploymentsByName, NamesByName
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 8.0

@@ -2,8 +2,8 @@
 
 from services.router.streaming.money_line import UNBOUND, Rates, Room, rates_of, room_for, with_units
 from shared.calls import WRITING, Complete
-from shared.deployments import Deployment
 from shared.prices import PriceBook, PriceRow, dearest_rows
+from shared.serving.deployments import Deployment
 
 
 class Rooms:

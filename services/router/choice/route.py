@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 Cooling = Callable[[str], bool]
 """Whether a deployment, by id, is left alone for now."""

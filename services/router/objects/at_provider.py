@@ -11,10 +11,10 @@ from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.signing_in import SignsIn
 from services.router.transport.transports import Transports
-from shared.deployments import Deployment
 from shared.errors import GatewayError, ProviderFailed
-from shared.object_calls import FILE_CONTENT, RETRIEVE_BATCH, ObjectCall
-from shared.spool import Spool
+from shared.kept.object_calls import FILE_CONTENT, RETRIEVE_BATCH, ObjectCall
+from shared.payloads.spool import Spool
+from shared.serving.deployments import Deployment
 
 TIMEOUT_S = 60.0
 FILE_TIMEOUT_S = 1_800.0

@@ -17,11 +17,11 @@ from services.router.objects.keep import keep_shown
 from services.router.objects.settle import Settler
 from shared import subjects
 from shared.bus import Bus, BusError, Conflict, KvView, Outbox, kv
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.facts import encode_fact
-from shared.open_batches import OpenBatch, decode_batch, encode_batch
-from shared.owned import find_owned
+from shared.kept.open_batches import OpenBatch, decode_batch, encode_batch
+from shared.kept.owned import find_owned
+from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
 

@@ -11,11 +11,11 @@ from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import AnswerReader, FileBody, HttpCall, OwnForm, ProviderCall, Whole
 from services.router.providers.keeping import KeepsObjects
 from services.router.providers.passing import PassedAnswer
-from shared.deployments import Deployment
-from shared.forms import Field, write_form
-from shared.line_reader import LineReader
-from shared.object_calls import CREATE_BATCH, CREATE_FILE, FILE_CONTENT, KEEPERS, PATHS
-from shared.spool import Spool
+from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, FILE_CONTENT, KEEPERS, PATHS
+from shared.payloads.forms import Field, write_form
+from shared.payloads.line_reader import LineReader
+from shared.payloads.spool import Spool
+from shared.serving.deployments import Deployment
 from shared.usage import NOTHING, Usage
 
 

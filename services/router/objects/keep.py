@@ -8,15 +8,15 @@ import structlog
 
 from services.router.job import Ending, Job, now_ms
 from shared.bus import Bus, BusError
-from shared.deployments import Deployment
 from shared.errors import Unavailable
 from shared.facts import CompletionDeferred
 from shared.facts.header import caller_fields
-from shared.object_calls import CREATE_BATCH, CREATE_FILE, DELETE_FILE, FILE_CONTENT
-from shared.open_batches import OpenBatch, open_batch
-from shared.owned import Owned, find_owned, forget_owned, keep_owned
-from shared.owner_names import owner_of
-from shared.passed_objects import object_in
+from shared.identity.owner_names import owner_of
+from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, DELETE_FILE, FILE_CONTENT
+from shared.kept.open_batches import OpenBatch, open_batch
+from shared.kept.owned import Owned, find_owned, forget_owned, keep_owned
+from shared.kept.passed_objects import object_in
+from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
 

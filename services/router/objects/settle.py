@@ -14,14 +14,14 @@ from services.router.objects.calls import ObjectAnswer
 from services.router.objects.price_lines import LinePrices
 from services.router.streaming.answer import AnswerWriter
 from shared.bus import Bus, Outbox
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.facts import Attempt, BatchPriced, CompletionFinished, PricedLine, encode_fact
 from shared.facts.header import caller_fields
-from shared.line_reader import LineReader, LineTooLong
-from shared.open_batches import OpenBatch
+from shared.kept.open_batches import OpenBatch
+from shared.payloads.line_reader import LineReader, LineTooLong
+from shared.payloads.spool import Spool
 from shared.prices import PriceBook
-from shared.spool import Spool
+from shared.serving.deployments import Deployment
 from shared.usage import Usage, UsageSource
 
 log = structlog.get_logger()

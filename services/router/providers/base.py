@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
-from shared.deployments import Deployment
 from shared.errors import GatewayError
-from shared.object_calls import ObjectCall
-from shared.spool import Spool
+from shared.kept.object_calls import ObjectCall
+from shared.payloads.spool import Spool
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
 CHAT = "acompletion"

@@ -8,7 +8,7 @@ import orjson
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, refuse_credentials
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 def chat_body(call: ProviderCall, deployment: Deployment, *, keep: Collection[str] = ()) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from shared.config import MissingVariable
-from shared.deployments import Deployment, Text
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment, Text
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")

@@ -15,7 +15,7 @@ from services.router.providers.answers.rejection import InvalidField, Unsupporte
 from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import ProviderCall, Whole, json_object
 from services.router.providers.openai.body import OURS
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
 EMBEDDING = "aembedding"

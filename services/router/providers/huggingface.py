@@ -12,7 +12,7 @@ from services.router.providers.compatible import CompatibleProvider
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.prepared import Prepared
 from services.router.providers.vectors.features import features_call
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 FEATURES = "/hf-inference"
 """The part of the router that has no OpenAI-compatible embeddings."""

@@ -8,7 +8,7 @@ import orjson
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 def json_call(call: ProviderCall, deployment: Deployment, *, defaults: Collection[str] = ()) -> dict[str, Any]:

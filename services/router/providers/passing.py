@@ -13,9 +13,9 @@ from services.router.providers.answers.headers import ReadsHeaders
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
 from services.router.providers.passed_kinds import SSE, Listening, listening
-from shared.deployments import Deployment
-from shared.pass_through import NO_MODEL
-from shared.passed_objects import id_of_made, object_in
+from shared.kept.passed_objects import id_of_made, object_in
+from shared.serving.deployments import Deployment
+from shared.serving.pass_through import NO_MODEL
 from shared.usage import Usage
 
 log = structlog.get_logger()

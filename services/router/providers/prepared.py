@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 Made = TypeVar("Made")
 

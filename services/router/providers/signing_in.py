@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 class NotSignedIn(Exception):

@@ -4,7 +4,7 @@ Source: https://docs.snowflake.com/en/developer-guide/sql-api/authenticating
 """
 
 from services.router.providers.openai.provider import OpenAICompatible
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 ACCESS_TOKEN = "pat/"
 """What LiteLLM's users write in front of a programmatic access token."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 class SocketCall(NamedTuple):

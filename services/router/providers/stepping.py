@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
 from services.router.providers.base import HttpCall, ProviderCall
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 class Step(NamedTuple):

@@ -16,11 +16,11 @@ from services.router.realtime.responses import RESPONSE_S, RESPONSE_TOKENS_MAX
 from services.router.realtime.state import BAD_GATEWAY, REFUSED, Ended, State
 from services.router.realtime.transcripts import CALL_TYPE, STRETCH_MS, Transcripts
 from services.router.transport.socket import SocketClosed
-from shared.audio import heard_units
 from shared.calls import BODY_INLINE_MAX, REALTIME_RESPONSE, Admit
 from shared.errors import GatewayError, ProviderFailed
 from shared.frames import Close
 from shared.ids import new_id
+from shared.payloads.audio import heard_units
 
 log = structlog.get_logger()
 

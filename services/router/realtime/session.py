@@ -17,11 +17,11 @@ from services.router.realtime.state import Ended, State
 from services.router.realtime.transcripts import CALL_TYPE, Transcripts
 from services.router.transport.socket import Socket
 from shared.bus import Bus
-from shared.deployments import Deployment
 from shared.errors import Unavailable
 from shared.frames import Close
-from shared.model_groups import DeploymentsByName
 from shared.realtime import error_event
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import DeploymentsByName
 from shared.usage import NOTHING
 
 WIND_UP_S = 3.0

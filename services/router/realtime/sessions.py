@@ -26,10 +26,10 @@ from services.router.transport.socket import Socket, SocketRefused
 from services.router.transport.transports import Transports
 from shared import frames, subjects
 from shared.bus import Bus, Message
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError, Unavailable
 from shared.frames import Head
-from shared.model_groups import DeploymentsByName
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import DeploymentsByName
 
 log = structlog.get_logger()
 

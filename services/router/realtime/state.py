@@ -8,10 +8,10 @@ from services.router.job import Job
 from services.router.realtime.client_events import Allowed
 from services.router.realtime.context import Context, bytes_per_ms
 from services.router.transport.socket import ABNORMAL, Socket, SocketClosed
-from shared.deployments import Deployment
 from shared.errors import GatewayError, ProviderFailed
 from shared.frames import Close
 from shared.realtime import error_event
+from shared.serving.deployments import Deployment
 
 BAD_GATEWAY = 1011
 REFUSED = 1008

@@ -9,10 +9,10 @@ import asyncio
 from services.router.job import Ending, Job, now_ms
 from services.router.realtime.admissions import Admissions
 from services.router.realtime.state import State
-from shared.deployments import Deployment
 from shared.errors import BudgetExceeded, GatewayError, InvalidRequest, Unavailable
 from shared.facts import Attempt
-from shared.model_groups import DeploymentsByName
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import DeploymentsByName
 from shared.usage import NOTHING, Usage, added, usage_from_transcription
 
 CALL_TYPE = "atranscription"

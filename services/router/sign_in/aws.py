@@ -15,8 +15,8 @@ from services.router.providers.aws.credentials import AwsCredentials
 from services.router.providers.aws.region import region_of
 from services.router.providers.credentials import sign_in_text
 from services.router.sign_in.kept import Credential, Kept
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed
+from shared.serving.deployments import Deployment
 
 SESSION_NAME = "meterhouse"
 CHECK_AGAIN_S = 300.0

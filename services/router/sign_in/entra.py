@@ -22,8 +22,8 @@ from services.router.providers.credentials import sign_in_text
 from services.router.sign_in.entra_certificate import BadCertificate, signed_statement
 from services.router.sign_in.kept import Credential, Kept
 from services.router.sign_in.managed_identity import Identity, managed_token
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed
+from shared.serving.deployments import Deployment
 
 AUTHORITY = "https://login.microsoftonline.com"
 SCOPE = "https://cognitiveservices.azure.com/.default"

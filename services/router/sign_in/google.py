@@ -17,8 +17,8 @@ import orjson
 from services.router.providers.credentials import text_or_missing
 from services.router.providers.vertex.token import GoogleToken
 from services.router.sign_in.kept import Credential, Kept
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, ProviderFailed
+from shared.serving.deployments import Deployment
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TIMEOUT_S = 10.0

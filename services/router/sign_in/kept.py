@@ -9,7 +9,7 @@ import structlog
 
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import NotSignedIn
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from services.router.sign_in.exchange import exchanged, lifetime_s
 from services.router.sign_in.kept import Credential, Kept
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 IBM_FORM = "urn:ibm:params:oauth:grant-type:apikey"
 HOUR_S = 3_600.0

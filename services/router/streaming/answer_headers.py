@@ -3,8 +3,8 @@
 from services.router.job import Job
 from services.router.price_call import Priced
 from services.router.providers.base import OwnForm
-from shared.deployments import Deployment
 from shared.money import usd_text
+from shared.serving.deployments import Deployment
 from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES
 
 Headers = tuple[tuple[str, str], ...]

@@ -16,9 +16,9 @@ from services.router.streaming.count_tokens import counted_usage
 from services.router.streaming.money_line import MoneyLine
 from services.router.transport.provider_answer import ProviderAnswer
 from shared import tokens
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.frames import Head
+from shared.serving.deployments import Deployment
 
 WHOLE_BYTES_MAX = 128 * 1024 * 1024
 _NOT_CHAT = (KeyError, TypeError, AttributeError, ValueError)

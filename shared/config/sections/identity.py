@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.config.reading.references import PREFIX, MissingVariable
 from shared.config.sections.model_list import LiteLLMParams, ModelEntry
-from shared.model_names import provider_told_by
+from shared.serving.model_names import provider_told_by
 
 SECRETS = {
     "api_key",

@@ -7,7 +7,7 @@ import pytest
 
 from services.router.providers.base import FileBody, HttpCall
 from services.router.transport.transports import Transports
-from shared.spool import PART_BYTES, Spool
+from shared.payloads.spool import PART_BYTES, Spool
 from tests.provider_servers import Behaviour, OpenAIServer
 from tests.provider_servers.proxy import ProxyServer
 

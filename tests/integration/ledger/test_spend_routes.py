@@ -24,7 +24,7 @@ from shared.config import load_config
 from shared.errors import AuthenticationFailed, GatewayError
 from shared.facts.header import Fact
 from shared.heartbeat import Pulse, beat
-from shared.keys import MASTER_KEY_ID, token_of
+from shared.identity.keys import MASTER_KEY_ID, token_of
 from tests.integration.ledger.facts import MADE_MS, denied, finished, lost, publish, request_id
 from tests.integration.ledger.running import LedgerTask, ask, running_ledger, written
 

@@ -15,12 +15,12 @@ import yaml
 from services.router.__main__ import work
 from services.router.settings import RouterSettings
 from shared import frames, subjects
-from shared.bodies import BodyHolder
 from shared.bus import Bus, BusError, Message, read
 from shared.calls import Cancel, encode_header, pack
 from shared.facts import CompletionFinished
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
 from shared.frames import FAILURE, HEAD, LAST, PROGRESS, Head
+from shared.payloads.bodies import BodyHolder
 from tests.router_calls import complete
 
 _numbers = itertools.count(1)

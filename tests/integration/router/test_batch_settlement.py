@@ -14,7 +14,7 @@ from services.router.objects.settle import Settler
 from services.router.transport.transports import Transports
 from shared import subjects
 from shared.bus import Bus, KvView, Outbox, header_value, read
-from shared.open_batches import OpenBatch, decode_batch, open_batch
+from shared.kept.open_batches import OpenBatch, decode_batch, open_batch
 from shared.prices import PriceBook
 from tests.budgets import until
 from tests.router_calls import complete

@@ -19,9 +19,9 @@ from shared.bus import Bus, Outbox
 from shared.bus.client import FastClient
 from shared.config import parse_config
 from shared.heartbeat import Pulse
-from shared.holder_access import HolderAccess
-from shared.keys import Key, token_of
-from shared.model_groups import ModelGroups
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import Key, token_of
+from shared.serving.model_groups import ModelGroups
 from tests.router_calls import deployment
 
 MASTER = {"Authorization": "Bearer sk-master"}

@@ -7,7 +7,7 @@ import pytest
 
 from services.edge.identify import Identities, key_id, key_in
 from shared.errors import AuthenticationFailed
-from shared.keys import MASTER_KEY_ID, Key, token_of
+from shared.identity.keys import MASTER_KEY_ID, Key, token_of
 
 MASTER = "sk-master"
 

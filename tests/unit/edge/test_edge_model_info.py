@@ -16,11 +16,11 @@ from services.edge.model_details.model_list import model_routes
 from services.edge.model_details.model_names import ModelNames
 from services.edge.model_details.token_counter import token_counter_routes
 from shared.config import parse_config
-from shared.deployments import deployments_of
 from shared.errors import GatewayError
-from shared.holder_access import HolderAccess
-from shared.keys import Key
-from shared.model_groups import ModelGroups
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import Key
+from shared.serving.deployments import deployments_of
+from shared.serving.model_groups import ModelGroups
 
 CONFIG = """
 model_list:

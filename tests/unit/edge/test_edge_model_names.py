@@ -3,9 +3,9 @@
 from typing import Any
 
 from services.edge.model_details.model_names import ModelNames
-from shared.holder_access import HolderAccess
-from shared.keys import Key
-from shared.model_groups import ModelGroups
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import Key
+from shared.serving.model_groups import ModelGroups
 from tests.router_calls import deployment
 
 NAMES = ModelNames(

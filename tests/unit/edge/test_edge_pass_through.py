@@ -8,7 +8,7 @@ import pytest
 from services.edge.calls.pass_through import PassThrough, endpoint_of
 from services.edge.peeks.anything import peek_any_form, peek_anything
 from shared.errors import InvalidRequest
-from shared.forms import Field
+from shared.payloads.forms import Field
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from services.edge.peeks.moderations import USUAL_MODEL, peek_moderation
 from services.edge.peeks.peek import Peek
 from services.edge.peeks.rerank import peek_rerank
 from shared.errors import InvalidRequest
-from shared.forms import Field
-from shared.picture_sizes import MOST
+from shared.payloads.forms import Field
+from shared.payloads.picture_sizes import MOST
 
 FILE = Field("file", bytes(1_500), "a.mp3", "audio/mpeg")
 PICTURE = Field("image", bytes(90_000), "a.png", "image/png")

@@ -23,7 +23,7 @@ from services.edge.peeks.provider_tools import (
     tool_units,
 )
 from services.edge.peeks.responses import peek_responses
-from shared.forms import Field
+from shared.payloads.forms import Field
 
 
 @pytest.mark.parametrize(

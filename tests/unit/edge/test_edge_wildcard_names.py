@@ -2,10 +2,10 @@
 
 from services.edge.model_details.model_names import ModelNames
 from shared.config import parse_config
-from shared.deployments import access_groups_of, deployments_of
-from shared.holder_access import HolderAccess
-from shared.keys import Key
-from shared.model_groups import ModelGroups
+from shared.identity.holder_access import HolderAccess
+from shared.identity.keys import Key
+from shared.serving.deployments import access_groups_of, deployments_of
+from shared.serving.model_groups import ModelGroups
 
 
 def names(*entries: tuple[str, str], groups: tuple[str, ...] = ()) -> ModelNames:

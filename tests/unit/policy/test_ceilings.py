@@ -15,12 +15,12 @@ from services.policy.budgets.ceilings import IMAGE_TOKENS, IMAGE_TOKENS_MAX, TEM
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
 from shared.calls import REALTIME_SESSION, Admit, Caller
 from shared.config.sections.price_names import VARIED
-from shared.deployments import Deployment
-from shared.model_groups import ModelGroups
-from shared.object_calls import Lines, ObjectCall
+from shared.kept.object_calls import Lines, ObjectCall
 from shared.prices import PriceBook, PriceRow, Terms, charged, cost_of
 from shared.prices.operator import OPERATOR_PRICES
 from shared.prices.terms import ROUNDED_PICO
+from shared.serving.deployments import Deployment
+from shared.serving.model_groups import ModelGroups
 from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, Usage, usage_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()

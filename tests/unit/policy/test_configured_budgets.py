@@ -7,7 +7,7 @@ import pytest
 from services.policy.budgets.configured import tree_rules_of
 from services.policy.budgets.tree import TreeRules
 from shared.config import ConfigError, load_config
-from shared.holders import Window
+from shared.identity.holders import Window
 
 USD = 10**12
 SETTINGS = """

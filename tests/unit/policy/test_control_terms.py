@@ -10,7 +10,7 @@ from services.policy.control.keys.key_terms import changes_of, terms_of
 from services.policy.control.terms.budgets import increase_of, windows_of
 from services.policy.control.terms.limits import limits_of
 from shared.errors import InvalidRequest
-from shared.holders import Limits, Window
+from shared.identity.holders import Limits, Window
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC).timestamp()
 USD = 10**12

@@ -12,7 +12,7 @@ from services.policy.guardrails import Blocked, Chain, GuardrailConfigError, Pas
 from shared.config.reading.failure import ConfigError
 from shared.config.sections.guardrails import Guardrail
 from shared.errors import BlockedByGuardrail, GatewayError
-from shared.forms import Field, read_form, write_form
+from shared.payloads.forms import Field, read_form, write_form
 
 EMAIL = {"pattern_type": "prebuilt", "pattern_name": "email", "action": "MASK"}
 CARD = {"pattern_type": "prebuilt", "pattern_name": "credit_card", "action": "BLOCK"}

@@ -7,7 +7,7 @@ import pytest
 
 from services.policy.control.holders.holder_facts import fact_of
 from services.policy.control.holders.kinds import KINDS
-from shared.holders import HolderKind
+from shared.identity.holders import HolderKind
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BLOCKED = ("blocked", "unblocked")

@@ -8,7 +8,7 @@ import pytest
 
 from services.policy.guardrails import Blocked, Chain
 from shared.config.sections.guardrails import Guardrail
-from shared.sealed_thoughts import sealed, unsealed
+from shared.payloads.sealed_thoughts import sealed, unsealed
 
 EMAIL = {"pattern_type": "prebuilt", "pattern_name": "email", "action": "MASK"}
 CHAIN = Chain.build(

@@ -15,7 +15,7 @@ from services.policy.thresholds.terms import Directory, Terms
 from services.policy.thresholds.told import fact_id, name_of
 from shared.config import load_config
 from shared.facts import BudgetThresholdCrossed
-from shared.holders import GLOBAL_ACCOUNT, Holder, Window, account_of, entry_name, home_of
+from shared.identity.holders import GLOBAL_ACCOUNT, Holder, Window, account_of, entry_name, home_of
 from tests.budgets import key_of_budget
 
 PERCENTS = (50, 80, 100)

@@ -6,8 +6,8 @@ import pytest
 
 from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.tree import BudgetTree, TreeRules, counted_without_hold
-from shared.holders import Holder, HolderKind, Window, entry_name, home_of, member_id, organization_member_id
-from shared.keys import MASTER_KEY_ID, Key
+from shared.identity.holders import Holder, HolderKind, Window, entry_name, home_of, member_id, organization_member_id
+from shared.identity.keys import MASTER_KEY_ID, Key
 from shared.subjects import partition_of
 from tests.budgets import caller_of, key_of_budget
 

@@ -8,7 +8,7 @@ import pytest
 from services.router.client_credentials import brings_credentials, with_clients_own
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.registry import load_providers
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 HELLO = {"model": "m", "messages": [{"role": "user", "content": 'say "api_key"'}]}

@@ -17,7 +17,7 @@ from services.router.providers.answers.headers import ReadsHeaders
 from services.router.providers.base import AnswerReader, HttpCall
 from services.router.providers.openai.speech import SpeechAnswer
 from services.router.providers.registry import load_providers
-from shared.forms import Field, read_form, write_form
+from shared.payloads.forms import Field, read_form, write_form
 from tests.golden_files import golden
 from tests.provider_servers import aws_event_stream
 from tests.router_calls import deployment, provider_call

@@ -11,8 +11,8 @@ from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.openai.json_answer import JsonAnswer
 from services.router.providers.openai.plain_body import plain_form
 from services.router.providers.registry import load_providers
-from shared.deployments import Deployment
-from shared.forms import Field, read_form, write_form
+from shared.payloads.forms import Field, read_form, write_form
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 AZURE: dict[str, Any] = {"provider": "azure", "model": "ada", "api_key": "az", "api_base": "https://a.openai.azure.com"}

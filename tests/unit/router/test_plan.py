@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.choice.plan import Groups, Plan, Try, pause_s
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment
 
 A, B, C = deployment("a"), deployment("b"), deployment("c")

@@ -10,7 +10,7 @@ import pytest
 from services.router.providers.prepared import Prepared
 from services.router.providers.registry import load_providers
 from services.router.providers.supported import supported_providers
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

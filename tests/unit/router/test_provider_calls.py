@@ -9,8 +9,8 @@ from services.router.providers.answers.rejection import InvalidField, Rejected
 from services.router.providers.base import HttpCall
 from services.router.providers.registry import load_providers
 from shared.config import MissingVariable
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

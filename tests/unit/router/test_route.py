@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.choice.route import ordered_attempts
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment
 
 

@@ -13,10 +13,10 @@ from services.router.providers.registry import load_providers
 from shared.config import load_config
 from shared.config.sections.general_settings import MeterhouseSettings
 from shared.config.sections.router_settings import RouterSettings
-from shared.deployments import Deployment, deployments_of
 from shared.errors import ProviderFailed
-from shared.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
-from shared.model_groups import ModelGroups
+from shared.serving.deployments import Deployment, deployments_of
+from shared.serving.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
+from shared.serving.model_groups import ModelGroups
 
 PAGE = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

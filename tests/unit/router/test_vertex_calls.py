@@ -9,8 +9,8 @@ from services.router.providers.registry import load_providers
 from services.router.providers.vertex.hosted import hosted_of
 from services.router.providers.vertex.provider import Vertex
 from services.router.providers.vertex.token import GoogleToken
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment, provider_call
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.access import models_allow, refusal_of_key
-from shared.keys import Key
+from shared.identity.access import models_allow, refusal_of_key
+from shared.identity.keys import Key
 
 NOW = 1_800_000_000.0
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.holders import Window, account_of
+from shared.identity.holders import Window, account_of
 
 HOURLY = Window(1, "1h", listed=True)
 

@@ -5,7 +5,7 @@ import wave
 
 import pytest
 
-from shared.audio import LEAST_BYTES_PER_S, duration_bound_ms, duration_ms
+from shared.payloads.audio import LEAST_BYTES_PER_S, duration_bound_ms, duration_ms
 
 
 def sound(seconds: float, *, rate: int = 16_000) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.config import ConfigError, MissingVariable, parse_config
-from shared.deployments import deployments_of
+from shared.serving.deployments import deployments_of
 
 
 def raw(credentials: Any, **params: Any) -> dict[str, Any]:

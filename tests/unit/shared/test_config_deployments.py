@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.config import ConfigError, LiteLLMParams, parse_config, provider_and_model
-from shared.deployments import Deployment, deployments_of
 from shared.prices import Terms
+from shared.serving.deployments import Deployment, deployments_of
 
 
 def ids(*params: dict[str, Any], environ: dict[str, str] | None = None) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.forms import BadForm, Field, is_form, read_form, write_form
+from shared.payloads.forms import BadForm, Field, is_form, read_form, write_form
 
 BODY = (
     b'--b1\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared.holder_access import HolderAccess
-from shared.holders import Holder, HolderKind, entry_name, home_of, member_id
-from shared.keys import Key
+from shared.identity.holder_access import HolderAccess
+from shared.identity.holders import Holder, HolderKind, entry_name, home_of, member_id
+from shared.identity.keys import Key
 
 
 def holder(kind: HolderKind, holder_id: str, **fields: Any) -> Holder:

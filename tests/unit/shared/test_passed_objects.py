@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.passed_objects import PassedObject, id_of_made, is_untold, object_in
+from shared.kept.passed_objects import PassedObject, id_of_made, is_untold, object_in
 
 
 @pytest.mark.parametrize(

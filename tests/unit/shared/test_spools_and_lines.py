@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import line_reader
-from shared.line_reader import LineReader, LineTooLong
-from shared.owner_names import owner_of
-from shared.spool import MEMORY_BYTES_MAX, PART_BYTES, Spool
+from shared.identity.owner_names import owner_of
+from shared.payloads import line_reader
+from shared.payloads.line_reader import LineReader, LineTooLong
+from shared.payloads.spool import MEMORY_BYTES_MAX, PART_BYTES, Spool
 
 
 def test_a_spool_gives_back_what_it_got_in_memory_and_beyond() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from shared.config import parse_config
-from shared.deployments import deployments_of
-from shared.fallbacks import context_fallbacks_of, fallbacks_of
-from shared.model_groups import ModelGroups, model_groups_of
-from shared.model_names import Wildcards, fits
+from shared.serving.deployments import deployments_of
+from shared.serving.fallbacks import context_fallbacks_of, fallbacks_of
+from shared.serving.model_groups import ModelGroups, model_groups_of
+from shared.serving.model_names import Wildcards, fits
 
 
 def groups(*entries: tuple[str, str], **more: Any) -> ModelGroups:

@@ -24,7 +24,7 @@ from services.edge.admin.values import as_json
 from shared.bus import Bus
 from shared.control import ControlVerb, HolderAnswer, OrganizationAnswer
 from shared.errors import AccessDenied
-from shared.holders import entry_name
+from shared.identity.holders import entry_name
 
 
 def organization_routes(bus: Bus, spend: LedgerSpend, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:

@@ -15,7 +15,7 @@ from services.edge.admin.values import as_json
 from shared.bus import Bus
 from shared.control import ControlVerb, HolderAnswer
 from shared.errors import NotFound
-from shared.holders import entry_name
+from shared.identity.holders import entry_name
 
 
 def budget_routes(bus: Bus, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:

@@ -16,7 +16,7 @@ from services.edge.admin.values import as_json
 from shared.bus import Bus
 from shared.control import ControlVerb, HolderAnswer
 from shared.errors import NotFound
-from shared.holders import entry_name
+from shared.identity.holders import entry_name
 
 PREFIXES = ("/customer", "/end_user")
 

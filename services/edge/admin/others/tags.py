@@ -14,7 +14,7 @@ from services.edge.admin.validation import PlainFaults
 from services.edge.admin.values import as_json
 from shared.bus import Bus
 from shared.control import ControlVerb, HolderAnswer
-from shared.holders import entry_name
+from shared.identity.holders import entry_name
 
 
 def tag_routes(bus: Bus, before: SpentBefore, identify: Identify, wait_until_seen: WaitUntilSeen) -> APIRouter:

@@ -34,7 +34,7 @@ from services.edge.admin.values import as_detail, as_json
 from shared.bus import Bus
 from shared.control import ControlVerb, HolderAnswer, TeamAnswer, TeamPage
 from shared.errors import AccessDenied, GatewayError, NotFound
-from shared.holders import Holder, entry_name
+from shared.identity.holders import Holder, entry_name
 
 PERMISSIONS = (
     *("/key/generate", "/key/update", "/key/delete", "/key/regenerate", "/key/service-account/generate"),

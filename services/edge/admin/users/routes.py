@@ -20,7 +20,7 @@ from shared import control
 from shared.bus import Bus
 from shared.control import ControlVerb, KeyPage, TeamPage, UserAnswer, UserPage
 from shared.errors import AccessDenied, GatewayError, InvalidRequest
-from shared.holders import entry_name
+from shared.identity.holders import entry_name
 
 BULK_MAX = 500
 

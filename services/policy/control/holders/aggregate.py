@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
-from shared.holders import HolderKind
+from shared.identity.holders import HolderKind
 
 _NAMESPACE = UUID("7b1f6a0e-6d2c-5a8e-9d53-0c5b1b7f4e10")
 

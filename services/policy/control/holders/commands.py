@@ -27,7 +27,7 @@ from shared.bus import Bus, BusError
 from shared.config import Config
 from shared.control import HolderAnswer
 from shared.errors import NotFound
-from shared.holders import Holder, HolderKind, account_of, home_of
+from shared.identity.holders import Holder, HolderKind, account_of, home_of
 
 log = structlog.get_logger()
 

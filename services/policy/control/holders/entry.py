@@ -7,7 +7,7 @@ import msgspec
 from services.policy.control.holders.aggregate import HolderAggregate
 from services.policy.control.terms.budgets import ANCHORS, increase_of, windows_of
 from services.policy.control.terms.limits import COUNTS, limits_of
-from shared.holders import Correction, Holder
+from shared.identity.holders import Correction, Holder
 
 _FIELDS = frozenset(field.name for field in msgspec.structs.fields(Holder))
 _IN_OTHER_FIELDS = frozenset({*COUNTS, *ANCHORS.values(), "spent_before"} - {"budget_anchor"})

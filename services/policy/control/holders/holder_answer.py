@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from services.policy.budgets.soft import soft_budget_of, whole_window
 from services.policy.control.window_answer import reset_at, window_answer
 from shared.control import AccountFigures, HolderAnswer
-from shared.holders import Holder, account_of
+from shared.identity.holders import Holder, account_of
 
 
 def accounts_of(entries: Iterable[Holder]) -> Iterator[tuple[str, str]]:

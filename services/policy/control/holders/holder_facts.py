@@ -10,7 +10,7 @@ from services.policy.control.holders.entry import entry_of
 from services.policy.control.terms.budgets import ANCHORS
 from shared.facts.control import BudgetTerms
 from shared.facts.holders import HOLDER_FACTS, HolderTerms, OfHolder, OfHolderTerms
-from shared.holders import Holder
+from shared.identity.holders import Holder
 
 _BY_KIND = {fact.KIND: fact for fact in HOLDER_FACTS}
 _VERBS: dict[type[AggregateEvent], str] = {

@@ -7,7 +7,7 @@ Those names (topics) are no import paths, so that this module can move. A change
 from typing import Any
 
 from services.policy.control.holders.aggregate import HolderAggregate
-from shared.holders import HolderKind
+from shared.identity.holders import HolderKind
 
 _EVENTS = ("Created", "Recreated", "Updated", "Blocked", "Unblocked", "Deleted")
 

@@ -8,7 +8,7 @@ from services.policy.control.terms.budgets import budget_values, check_increase,
 from services.policy.control.terms.limits import limit_values, limits_of
 from services.policy.control.terms.metadata import IN_METADATA, changed_metadata, first_metadata
 from services.policy.control.terms.refusal import refused
-from shared.holders import HolderKind
+from shared.identity.holders import HolderKind
 
 
 class Fields(NamedTuple):

@@ -37,7 +37,7 @@ from shared.bus import Bus, BusError
 from shared.config import Config
 from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery, SpendWasReset
 from shared.errors import NotFound, Unavailable
-from shared.keys import Key, as_token, decode_key, entry_names, token_of
+from shared.identity.keys import Key, as_token, decode_key, entry_names, token_of
 
 log = structlog.get_logger()
 

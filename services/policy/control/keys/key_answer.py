@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from services.policy.budgets.soft import whole_window
 from services.policy.control.window_answer import reset_at, window_answer
 from shared.control import AccountFigures, KeyAnswer
-from shared.holders import account_of
-from shared.keys import Key
+from shared.identity.holders import account_of
+from shared.identity.keys import Key
 
 
 def accounts_of(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import msgspec
 from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.terms.budgets import ANCHORS, increase_of, windows_of
 from services.policy.control.terms.limits import COUNTS, limits_of
-from shared.keys import Key
+from shared.identity.keys import Key
 
 _FIELDS = frozenset(field.name for field in msgspec.structs.fields(Key))
 _IN_OTHER_FIELDS = frozenset({*COUNTS, *ANCHORS.values()})

@@ -24,7 +24,7 @@ from shared.facts.control import (
     KeyUpdated,
     OfKey,
 )
-from shared.keys import Key
+from shared.identity.keys import Key
 
 _NOT_NAMED = frozenset(ANCHORS.values())  # ours alone: they follow what they are anchors of
 

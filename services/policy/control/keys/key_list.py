@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.control import AccountFigures, KeyQuery
-from shared.keys import Key
+from shared.identity.keys import Key
 
 
 def matching(keys: Iterable[Key], query: KeyQuery, now: float) -> list[Key]:

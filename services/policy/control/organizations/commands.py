@@ -11,8 +11,8 @@ from services.policy.control.organizations.members import OrganizationMembers
 from services.policy.control.teams.commands import Teams
 from shared.control import Actor, HolderAnswer, OrganizationAnswer, TeamAnswer, TeamQuery
 from shared.errors import InvalidRequest, NotFound
-from shared.holders import Holder
-from shared.keys import Key
+from shared.identity.holders import Holder
+from shared.identity.keys import Key
 
 
 class Organizations:

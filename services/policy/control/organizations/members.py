@@ -8,7 +8,7 @@ from services.policy.control.holders.aggregate import HolderAggregate, HolderIsT
 from services.policy.control.holders.commands import Holders
 from shared.control import Actor, HolderAnswer
 from shared.errors import InvalidRequest, NotFound
-from shared.holders import Holder, organization_member_id
+from shared.identity.holders import Holder, organization_member_id
 
 MEMBERS_MAX = 400
 ROLES = ("org_admin", "internal_user", "internal_user_viewer")

@@ -7,7 +7,7 @@ from services.policy.control.holders.aggregate import HolderAggregate, HolderIsT
 from services.policy.control.holders.commands import Holders
 from shared.control import Actor, HolderAnswer
 from shared.errors import GatewayError, InvalidRequest, NotFound
-from shared.holders import Holder, HolderKind
+from shared.identity.holders import Holder, HolderKind
 
 NAMES: dict[HolderKind, str] = {"budget": "Budget", "end_user": "Customer", "tag": "Tag"}
 

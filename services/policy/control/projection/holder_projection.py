@@ -5,7 +5,7 @@ from services.policy.control.holders.entry import entry_of
 from services.policy.control.projection import bucket
 from shared import subjects
 from shared.bus import Bus
-from shared.holders import encode_holder, entry_name
+from shared.identity.holders import encode_holder, entry_name
 
 
 async def show(bus: Bus, holder: HolderAggregate) -> None:

@@ -5,7 +5,7 @@ from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.projection import bucket
 from shared import subjects
 from shared.bus import Bus
-from shared.keys import encode_key, entry_names
+from shared.identity.keys import encode_key, entry_names
 
 
 async def show(bus: Bus, key: VirtualKey) -> None:

@@ -12,8 +12,8 @@ from services.policy.control.teams.members import MEMBERS_MAX, Members, members_
 from shared.config import Config
 from shared.control import Actor, TeamAnswer, TeamPage, TeamQuery
 from shared.errors import InvalidRequest, NotFound
-from shared.holders import Holder
-from shared.keys import Key
+from shared.identity.holders import Holder
+from shared.identity.keys import Key
 
 
 class Teams:

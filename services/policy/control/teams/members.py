@@ -9,7 +9,7 @@ from services.policy.control.holders.commands import Holders
 from services.policy.control.keys.commands import KeyCommands
 from shared.control import Actor, TeamAnswer
 from shared.errors import InvalidRequest, NotFound
-from shared.holders import Holder, member_id
+from shared.identity.holders import Holder, member_id
 
 MEMBERS_MAX = 400
 """In one command: each is stored together with the others, and may be a new user."""

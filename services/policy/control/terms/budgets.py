@@ -13,7 +13,7 @@ import msgspec
 
 from services.policy.control.terms.amounts import pico_of, window_of
 from services.policy.control.terms.refusal import refused
-from shared.holders import Window
+from shared.identity.holders import Window
 
 ANCHORS = {
     "budget_duration": "budget_anchor",

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from services.policy.control.terms.refusal import refused
-from shared.holders import Limits
+from shared.identity.holders import Limits
 
 COUNTS = {
     "rpm_limit": "rpm",

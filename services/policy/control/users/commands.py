@@ -13,8 +13,8 @@ from services.policy.control.users.user_list import in_order, matching
 from shared.config import Config
 from shared.control import Actor, GeneratedKey, HolderAnswer, NewUser, UserAnswer, UserPage, UserQuery
 from shared.errors import GatewayError, InvalidRequest, NotFound
-from shared.holders import Holder
-from shared.keys import Key
+from shared.identity.holders import Holder
+from shared.identity.keys import Key
 
 OF_KEY = frozenset(
     {

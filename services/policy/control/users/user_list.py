@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.control import UserQuery
-from shared.holders import Holder
+from shared.identity.holders import Holder
 
 
 def matching(users: Iterable[Holder], query: UserQuery, members: Mapping[str, Sequence[Holder]]) -> list[Holder]:

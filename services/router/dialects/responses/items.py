@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/create#response
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from shared.sealed_thoughts import unsealed
+from shared.payloads.sealed_thoughts import unsealed
 
 Messages = list[dict[str, Any]]
 

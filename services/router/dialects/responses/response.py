@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/object
 
 from typing import Any
 
-from shared.sealed_thoughts import sealed
+from shared.payloads.sealed_thoughts import sealed
 from shared.usage import Usage
 
 _ECHOED: dict[str, Any] = {

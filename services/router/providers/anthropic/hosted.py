@@ -11,8 +11,8 @@ from services.router.providers.anthropic.provider import DEFAULT_MAX_TOKENS, Ant
 from services.router.providers.anthropic.request import to_messages
 from services.router.providers.base import AnswerReader, ProviderCall
 from services.router.providers.chat_body import chat_body
-from shared.deployments import Deployment
 from shared.prices import own_output_limit
+from shared.serving.deployments import Deployment
 
 
 def hosted_messages(call: ProviderCall, deployment: Deployment, *, model: str, version: str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.messages import count_fields, message_fields
 from services.router.providers.base import ProviderCall
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 BETA = "anthropic-beta"
 BEDROCK_BETAS = frozenset(

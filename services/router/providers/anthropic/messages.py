@@ -10,7 +10,7 @@ import msgspec
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials, without_thoughts
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 _DEFAULTS = ("max_tokens", "temperature", "top_k", "top_p", "thinking", "service_tier")
 """The call parameters of a deployment that have the same name and form here."""

@@ -17,9 +17,9 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, Provide
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.prices import own_output_limit
+from shared.serving.deployments import Deployment
 
 API_VERSION = "2023-06-01"
 MESSAGES, COUNT = "anthropic_messages", "acount_tokens"

@@ -15,8 +15,8 @@ from services.router.providers.audio.transcript import Transcript, TranscriptAns
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import GatewayError
+from shared.serving.deployments import Deployment
 from shared.usage import usage_from_deepgram
 
 BASE = "https://api.deepgram.com/v1"

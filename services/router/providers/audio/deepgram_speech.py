@@ -14,7 +14,7 @@ from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.json_call import json_call, refuse_others
 from services.router.providers.openai.speech import SpeechAnswer
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
 FORMATS: dict[str, dict[str, Any]] = {

@@ -19,9 +19,9 @@ from services.router.providers.credentials import address_or_none, call_headers,
 from services.router.providers.json_call import json_call, refuse_others
 from services.router.providers.openai.speech import SpeechAnswer
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import GatewayError
-from shared.forms import Field, write_form
+from shared.payloads.forms import Field, write_form
+from shared.serving.deployments import Deployment
 
 BASE = "https://api.elevenlabs.io"
 OUTPUT_FORMATS = {"mp3": "mp3_44100_128", "opus": "opus_48000_128", "pcm": "pcm_24000"}

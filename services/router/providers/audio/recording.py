@@ -6,7 +6,7 @@ from typing import NamedTuple
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials
-from shared.forms import BadForm, Field, read_form
+from shared.payloads.forms import BadForm, Field, read_form
 
 
 class Recording(NamedTuple):

@@ -8,7 +8,7 @@ import orjson
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import OwnForm, Whole, json_object
-from shared.audio import duration_bound_ms, duration_ms
+from shared.payloads.audio import duration_bound_ms, duration_ms
 from shared.usage import Usage
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from services.router.providers.credentials import sign_in_text, text_or_missing
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 DEFAULT_REGION = "us-west-2"
 """LiteLLM's."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from services.router.providers.credentials import text_or_missing
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 
 
 def address_of(deployment: Deployment, environ: Mapping[str, str], variable: str, example: str) -> SplitResult:

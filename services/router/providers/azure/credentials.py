@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from services.router.providers.credentials import sign_in_text, text_or_missing
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 
 
 class EntraIdentity(Protocol):

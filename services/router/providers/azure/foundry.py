@@ -22,8 +22,8 @@ from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
-from shared.deployments import Deployment
 from shared.errors import GatewayError
+from shared.serving.deployments import Deployment
 
 DEFAULT_API_VERSION = "2024-05-01-preview"
 KEY_VARIABLES = ("AZURE_AI_API_KEY",)

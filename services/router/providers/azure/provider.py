@@ -21,8 +21,8 @@ from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.speaking import SocketCall, SpeaksRealtime, socket_address, socket_headers
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
+from shared.serving.deployments import Deployment
 
 KEY_VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
 DEFAULT_API_VERSION = "2024-10-21"

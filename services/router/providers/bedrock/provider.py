@@ -27,9 +27,9 @@ from services.router.providers.embeddings import EMBEDDING, embedding_body
 from services.router.providers.passing import SignsPassed
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 ENDPOINT_VARIABLE = "AWS_BEDROCK_RUNTIME_ENDPOINT"

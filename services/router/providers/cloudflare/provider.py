@@ -19,9 +19,9 @@ from services.router.providers.openai.body import MAX_TOKENS_FIELDS, outgoing_bo
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 ROOT = "https://api.cloudflare.com/client/v4/accounts"
 KEY_VARIABLES = ("CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN")

@@ -15,8 +15,8 @@ from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.cohere.vectors import embed_call, rerank_call
 from services.router.providers.credentials import address_or_none, call_headers, needed_key
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import GatewayError
+from shared.serving.deployments import Deployment
 
 BASE = "https://api.cohere.com"
 KEY_VARIABLES = ("COHERE_API_KEY", "CO_API_KEY")

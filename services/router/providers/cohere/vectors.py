@@ -9,7 +9,7 @@ from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.json_call import json_call, refuse_others, texts_of, whole_number
 from services.router.providers.vectors.embeddings import DEFAULTS, embeddings_reader, wants_base64
 from services.router.providers.vectors.rankings import FIELDS, document_texts, ranking
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage, usage_from_cohere
 
 INPUT_TYPE = "search_document"

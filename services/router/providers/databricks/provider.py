@@ -17,8 +17,8 @@ from services.router.providers.databricks.thoughts import with_thoughts
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.signing_in import SignsIn
 from services.router.sign_in.tokens import Secret, TokenSignIn, databricks_token
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 
 ENDPOINTS = "/serving-endpoints"
 

@@ -17,7 +17,7 @@ from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.grounding import searches_of
 from services.router.providers.openai.body import OURS, refuse_credentials
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage, usage_from_gemini
 
 GENERATE, COUNT = "agenerate_content", "agemini_count_tokens"

@@ -20,9 +20,9 @@ from services.router.providers.gemini.native import COUNT, GENERATE, native_body
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 DEFAULT_BASE = "https://generativelanguage.googleapis.com"
 DEFAULT_VERSION = "v1beta"

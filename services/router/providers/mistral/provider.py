@@ -11,7 +11,7 @@ from services.router.providers.mistral.request import to_mistral
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.provider import OpenAICompatible
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 class Mistral(OpenAICompatible):

@@ -16,9 +16,9 @@ from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat
 from services.router.providers.ollama.translate import OllamaTranslator
 from services.router.providers.prepared import Prepared
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 BASE = "http://localhost:11434"
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.router.providers.openai.event_answer import EventAnswer
-from shared.picture_sizes import USUAL, pixels_of
+from shared.payloads.picture_sizes import USUAL, pixels_of
 from shared.usage import Usage, added, usage_from_images
 
 

@@ -15,8 +15,8 @@ from services.router.providers.openai.rerank import RerankAnswer
 from services.router.providers.openai.responses import ResponsesAnswer, responses_body
 from services.router.providers.openai.speech import SpeechAnswer
 from services.router.providers.openai.transcription import TranscriptionAnswer
-from shared.deployments import Deployment
-from shared.forms import BadForm, Field, read_form
+from shared.payloads.forms import BadForm, Field, read_form
+from shared.serving.deployments import Deployment
 
 _COMPLETION_DEFAULTS = frozenset(
     {"best_of", "frequency_penalty", "logit_bias", "max_tokens", "n", "presence_penalty", "seed", "stop"}

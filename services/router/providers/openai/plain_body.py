@@ -8,7 +8,7 @@ import msgspec
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
 from services.router.providers.openai.body import OURS, refuse_credentials
-from shared.forms import BadForm, Field, read_form, write_form
+from shared.payloads.forms import BadForm, Field, read_form, write_form
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode

@@ -15,9 +15,9 @@ from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from services.router.providers.speaking import SocketCall, SpeaksRealtime, socket_address, socket_headers
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
-from shared.object_calls import KEEPERS
+from shared.kept.object_calls import KEEPERS
+from shared.serving.deployments import Deployment
 
 
 class OpenAICompatible(PlainChat, SpeaksRealtime):

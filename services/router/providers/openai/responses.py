@@ -14,7 +14,7 @@ from services.router.providers.answers.sse import EventBlocks, event_of
 from services.router.providers.base import OwnForm, ProviderCall, Whole, json_object
 from services.router.providers.openai.answer import raise_reported
 from services.router.providers.openai.plain_body import plain_body
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage, usage_in_response
 
 _DEFAULTS = frozenset({"temperature", "top_p", "parallel_tool_calls", "service_tier", "store", "user"})

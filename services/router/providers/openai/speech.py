@@ -6,7 +6,7 @@ from services.router.providers.answers.broken_answer import ProviderStreamError,
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import OwnForm, Whole
 from shared import tokens
-from shared.audio import duration_ms
+from shared.payloads.audio import duration_ms
 from shared.usage import Usage, usage_of_speech
 
 TYPES = {

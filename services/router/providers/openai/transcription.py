@@ -8,7 +8,7 @@ from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.base import Whole
 from services.router.providers.openai.answer import raise_reported
 from services.router.providers.openai.event_answer import EventAnswer
-from shared.audio import duration_bound_ms, duration_ms
+from shared.payloads.audio import duration_bound_ms, duration_ms
 from shared.usage import Usage, usage_from_transcription
 
 TEXT_TYPES = {

@@ -22,9 +22,9 @@ from services.router.providers.replicate.translate import (
     prediction_in,
 )
 from services.router.providers.stepping import Step, Steps, TakesSteps
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 BASE = "https://api.replicate.com/v1"
 KEY_VARIABLES = ("REPLICATE_API_KEY", "REPLICATE_API_TOKEN")

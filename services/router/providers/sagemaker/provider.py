@@ -26,9 +26,9 @@ from services.router.providers.sagemaker.failures import failure_of
 from services.router.providers.sagemaker.stream import ContainerAnswer, ContainerEvents
 from services.router.providers.sagemaker.text_generation import TextGenerationTranslator, to_text_generation
 from services.router.providers.signing_in import SignsIn
-from shared.deployments import Deployment
 from shared.errors import GatewayError
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 
 class _Place(NamedTuple):

@@ -14,7 +14,7 @@ from services.router.providers.answers.translated_json import TranslatedJson
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.json_call import json_call, refuse_others, texts_of
 from services.router.providers.vectors.embeddings import embeddings_reader, wants_base64
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
 _OWN = ("normalize", "prompt_name", "truncate", "truncation_direction")

@@ -17,8 +17,8 @@ from services.router.providers.json_call import json_call, refuse_others, texts_
 from services.router.providers.prepared import Prepared
 from services.router.providers.vectors.embeddings import DEFAULTS, embeddings_reader, wants_base64
 from services.router.providers.vectors.rankings import FIELDS, document_texts, ranking
-from shared.deployments import Deployment
 from shared.errors import GatewayError
+from shared.serving.deployments import Deployment
 from shared.usage import Usage, usage_from_total
 
 

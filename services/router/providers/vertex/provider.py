@@ -25,8 +25,8 @@ from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.vertex.hosted import Hosted, host_of, hosted_of
 from services.router.providers.vertex.token import GoogleIdentity
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
+from shared.serving.deployments import Deployment
 
 ANTHROPIC_VERSION = "vertex-2023-10-16"
 DEFAULT_LOCATION = "us-central1"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from shared.deployments import Deployment
+from shared.serving.deployments import Deployment
 
 
 class GoogleToken(NamedTuple):

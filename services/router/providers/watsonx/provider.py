@@ -17,8 +17,8 @@ from services.router.providers.signing_in import SignsIn
 from services.router.providers.watsonx.request import to_chat
 from services.router.providers.watsonx.translate import WatsonxTranslator
 from services.router.sign_in.tokens import Secret, TokenSignIn, ibm_token
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing, GatewayError
+from shared.serving.deployments import Deployment
 
 DEFAULT_VERSION = "2024-09-16"
 IAM_URL = "https://iam.cloud.ibm.com/identity/token"

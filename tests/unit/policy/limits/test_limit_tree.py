@@ -6,8 +6,8 @@ from services.policy.limits.room import Limit
 from services.policy.limits.tree import LimitRules, LimitTree
 from shared import subjects
 from shared.calls import Caller
-from shared.holders import Holder, HolderKind, Limits, entry_name, home_of, member_id
-from shared.keys import MASTER_KEY_ID, Key
+from shared.identity.holders import Holder, HolderKind, Limits, entry_name, home_of, member_id
+from shared.identity.keys import MASTER_KEY_ID, Key
 
 PARTITIONS = 8
 

@@ -8,9 +8,9 @@ from services.router.providers.aws.credentials import AwsCredentials
 from services.router.providers.base import HttpCall
 from services.router.providers.bedrock.provider import Bedrock
 from shared.config import MissingVariable
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
 from shared.prices.catalogue import catalogue_row
+from shared.serving.deployments import Deployment
 from tests.provider_servers.aws_signature import why_refused
 from tests.provider_servers.http_server import Received
 from tests.router_calls import deployment, provider_call

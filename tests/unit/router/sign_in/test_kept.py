@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from services.router.sign_in.kept import Credential, Kept
-from shared.deployments import Deployment
 from shared.errors import CredentialMissing
+from shared.serving.deployments import Deployment
 from tests.router_calls import deployment
 
 

@@ -22,8 +22,8 @@ from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.chat_body import chat_body
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
-from shared.deployments import Deployment
 from shared.ids import new_id
+from shared.serving.deployments import Deployment
 
 ANTHROPIC_VERSION = "bedrock-2023-05-31"
 _OPENAI_FAMILIES = frozenset(

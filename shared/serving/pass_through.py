@@ -7,7 +7,7 @@ wildcard that stands in no configuration and that no other call can ask for.
 from dataclasses import replace
 
 from shared.config import Config
-from shared.deployments import Deployment, deployments_of
+from shared.serving.deployments import Deployment, deployments_of
 
 CALL_TYPE = "pass_through_endpoint"
 """LiteLLM's name, in its spend logs."""

@@ -7,7 +7,7 @@ import msgspec
 
 from shared import subjects
 from shared.bus import Bus, header_value, kv, newest, read
-from shared.object_calls import Lines
+from shared.kept.object_calls import Lines
 
 _STREAM = kv.kv_stream(subjects.OWNED_BUCKET)
 _ANYBODY = "*"

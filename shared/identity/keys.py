@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.holders import Correction, Limits, Window
+from shared.identity.holders import Correction, Limits, Window
 
 Priority = Literal["high", "normal", "low"]
 """Which of the requests that wait for a limit go first."""

@@ -2,7 +2,7 @@
 
 from shared.config import Config
 from shared.config.sections.router_settings import Fallbacks
-from shared.model_groups import FallbackNames, ModelGroups
+from shared.serving.model_groups import FallbackNames, ModelGroups
 
 
 def fallbacks_of(config: Config, groups: ModelGroups) -> FallbackNames:

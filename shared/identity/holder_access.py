@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from shared.access import models_allow
 from shared.errors import AccessDenied, AuthenticationFailed, GatewayError, InvalidRequest
-from shared.holders import Holder, HolderKind, entry_name, member_id
-from shared.keys import Key
+from shared.identity.access import models_allow
+from shared.identity.holders import Holder, HolderKind, entry_name, member_id
+from shared.identity.keys import Key
 
 _TYPES = {
     "key": "key_model_access_denied",

@@ -59,7 +59,7 @@ class Lines(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ObjectCall(msgspec.Struct, array_like=True, frozen=True):
-    """`id` is what the client names, "" where it is made; `owner` whose it is, or will be (shared/owned.py)."""
+    """`id` is what the client names, "" where it is made; `owner` whose it is, or will be (shared/kept/owned.py)."""
 
     kind: Kind
     owner: str

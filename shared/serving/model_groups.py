@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Protocol
 
 from shared.config import Config
-from shared.deployments import Deployment, deployments_of, terms_of
-from shared.model_names import MATCHES_KEPT, Match, Wildcards, filled, provider_told_by
 from shared.prices.terms import Terms
+from shared.serving.deployments import Deployment, deployments_of, terms_of
+from shared.serving.model_names import MATCHES_KEPT, Match, Wildcards, filled, provider_told_by
 
 
 class DeploymentsByName(Protocol):

@@ -1,6 +1,6 @@
 """Whose an object is that a provider keeps, as one name."""
 
-from shared.keys import MASTER_KEY_ID
+from shared.identity.keys import MASTER_KEY_ID
 
 
 def owner_of(key: str, user_id: str, team_id: str) -> str:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from shared.errors import AccessDenied, AuthenticationFailed, GatewayError
-from shared.keys import Key
-from shared.model_names import fits, provider_told_by
+from shared.identity.keys import Key
+from shared.serving.model_names import fits, provider_told_by
 
 _EVERY_MODEL = {"all-proxy-models", "all-team-models", "*"}
 _LLM_ROUTES = (

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from shared import subjects
 from shared.bus import Bus, BusError, Message
 from shared.calls import BODY_PART_BYTES, BodyPart, decode_body_part, encode_header
-from shared.spool import Spool
+from shared.payloads.spool import Spool
 
 PART_TIMEOUT_S = 5.0
 

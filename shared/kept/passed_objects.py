@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from shared.object_calls import KEEPERS
+from shared.kept.object_calls import KEEPERS
 
 _OPENAI = (
     *("assistants", "threads", "vector_stores", "fine_tuning/jobs", "evals", "containers", "conversations", "uploads"),

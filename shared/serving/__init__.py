@@ -1,0 +1,1 @@
+"""Which deployment serves which model name, as the configuration says it."""
