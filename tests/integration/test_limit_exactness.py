@@ -26,7 +26,7 @@ from tests.limit_reference import Ends, Limited, Reference, taken_in
 from tests.nats_server import NatsServer
 from tests.policy_service import PARTITIONS, Neighbours, PolicyProcess, neighbours, until_served
 
-SECONDS = float(os.environ.get("LIMITS_S", "24"))
+SECONDS = float(os.environ.get("LIMITS_S", "16"))
 SPEED = 6
 EDGES, CLIENTS = 4, 5
 WRONG_SHARE_MAX = 0.01
