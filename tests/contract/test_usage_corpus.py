@@ -79,7 +79,7 @@ def test_the_prices_are_the_published_ones(case: dict[str, Any]) -> None:
 def test_most_prices_are_published_ones_and_the_rest_are_few() -> None:
     cases = [case for document in FILES.values() for case in document["cases"]]
     assert sum("priced_as" in case for case in cases) > len(cases) * 0.7
-    assert sum(case["object"] == "source" for case in cases) >= 40
+    assert sum(case["object"] == "source" for case in cases) >= 100
 
 
 def test_there_are_enough_cases_and_no_two_have_one_name() -> None:
