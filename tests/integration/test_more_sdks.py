@@ -1,8 +1,7 @@
 """The local servers held to more official SDKs.
 
-Three are left out for the trees they bring: voyageai (LangChain, Pillow), ibm-watsonx-ai (pandas and a storage SDK) and
-cloudflare (57 MB of generated code). Their forms are those of the references that the servers
-cite.
+Three are left to `make test-sdks` (tests/sdks) for the trees they bring: voyageai (LangChain, Pillow), ibm-watsonx-ai
+(pandas and a storage SDK) and cloudflare (57 MB of generated code).
 """
 
 import asyncio

@@ -1,10 +1,12 @@
 """Cloudflare Workers AI. Sources: https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/,
-https://developers.cloudflare.com/api/resources/ai/methods/run/, https://developers.cloudflare.com/api/ (envelope)
+https://developers.cloudflare.com/api/resources/ai/methods/run/,
+https://developers.cloudflare.com/workers-ai/models/bge-base-en-v1.5/, https://developers.cloudflare.com/api/ (envelope)
 """
 
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -30,11 +32,11 @@ class CloudflareServer(OpenAIServer):
             return 401, _envelope(10000, "Authentication error")
         if request.path == f"/client/v4/accounts/{ACCOUNT}/ai/v1/chat/completions":
             return self.refusal_of(request.body)
-        if not _RUN.fullmatch(request.path):
+        if not _runs(request):
             return 404, _envelope(
                 7003, f"Could not route to {request.path}, perhaps your object identifier is invalid?"
             )
-        if "prompt" not in request.body and not request.body.get("messages"):
+        if not request.body.keys() & {"prompt", "text"} and not request.body.get("messages"):
             return 400, _envelope(
                 5006, "Error: oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt'"
             )
@@ -44,17 +46,19 @@ class CloudflareServer(OpenAIServer):
         return _envelope(5000 + status, f"The server says {status}.")
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
-        if not _RUN.fullmatch(request.path):
+        if not _runs(request):
             return super().answer(request, behaviour)
+        if "text" in request.body:
+            return _enclosed(_vectors(request.body["text"]))
         result: dict[str, Any] = {"response": behaviour.text}
         if behaviour.tool_calls:
             result = {"response": None, "tool_calls": self._run_calls(request)}
         if not behaviour.no_usage:
             result["usage"] = behaviour.usage or _USAGE
-        return {"result": result, "success": True, "errors": [], "messages": []}
+        return _enclosed(result)
 
     def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
-        if not _RUN.fullmatch(request.path):
+        if not _runs(request):
             return super().events(request, behaviour)
         words = behaviour.text.split(" ")
         events: list[dict[str, Any]] = [
@@ -71,7 +75,21 @@ class CloudflareServer(OpenAIServer):
         return [{"name": name, "arguments": {"city": "Oslo"}} for name in names]
 
 
+def _runs(request: Received) -> bool:
+    """The official SDK sends a model's name with its slashes encoded, others as they are."""
+    return _RUN.fullmatch(unquote(request.path)) is not None
+
+
 _USAGE = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+
+
+def _vectors(text: str | list[str]) -> dict[str, Any]:
+    data = [[0.5, float(index)] for index, _ in enumerate([text] if isinstance(text, str) else text)]
+    return {"shape": [len(data), 2], "data": data, "pooling": "mean"}
+
+
+def _enclosed(result: dict[str, Any]) -> dict[str, Any]:
+    return {"result": result, "success": True, "errors": [], "messages": []}
 
 
 def _envelope(code: int, message: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@ https://docs.voyageai.com/reference/reranker-api, https://api.jina.ai/redoc, htt
 https://docs.cohere.com/reference/rerank, https://huggingface.co/docs/inference-providers/tasks/feature-extraction
 """
 
+import base64
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,9 +43,11 @@ class VectorServer(HttpServer):
 
 class VoyageServer(VectorServer):
     fields = {
-        "/v1/embeddings": {"input", "model", "input_type", "truncation", "output_dimension", "output_dtype"},
+        "/v1/embeddings": {
+            "input", "model", "input_type", "truncation", "output_dimension", "output_dtype", "encoding_format",
+        },
         "/v1/rerank": {"query", "documents", "model", "top_k", "return_documents", "truncation"},
-    }
+    }  # fmt: skip
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
         body, usage = request.body, {"total_tokens": 20}
@@ -51,7 +55,10 @@ class VoyageServer(VectorServer):
         if request.path.endswith("rerank"):
             found = [{"relevance_score": 0.4375, "index": 1}, {"relevance_score": 0.25, "index": 0}]
             return {**head, "data": found[: body.get("top_k")]}
-        return {**head, "data": _listed(body["input"])}
+        listed = _listed(body["input"])
+        if body.get("encoding_format") == "base64":
+            listed = [{**item, "embedding": _base64_of(item["embedding"])} for item in listed]
+        return {**head, "data": listed}
 
 
 class JinaServer(VectorServer):
@@ -106,3 +113,7 @@ class FeatureServer(VectorServer):
 
 def _listed(texts: list[str]) -> list[dict[str, Any]]:
     return [{"object": "embedding", "embedding": [0.5, float(index)], "index": index} for index, _ in enumerate(texts)]
+
+
+def _base64_of(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

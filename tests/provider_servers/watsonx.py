@@ -2,6 +2,8 @@
 https://cloud.ibm.com/docs/account?topic=account-iamtoken_from_apikey
 """
 
+import base64
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -23,8 +25,8 @@ PROJECT = "63dc4cf1-252f-424b-b52d-5cdd9814987f"
 class WatsonxServer(HttpServer):
     """Gives a token for `key`, and chats with whoever has one that was not revoked."""
 
-    def __init__(self, *, key: str = "ibm-provider") -> None:
-        super().__init__()
+    def __init__(self, *, key: str = "ibm-provider", tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls=tls)
         self.key = key
         self.tokens: list[str] = []
         self.revoked: set[str] = set()
@@ -62,8 +64,8 @@ class WatsonxServer(HttpServer):
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
         if request.path == TOKEN_PATH:
-            self.tokens.append(f"token-{len(self.tokens)}")
             ends = {"expires_in": 3600, "expiration": int(time.time()) + 3600}
+            self.tokens.append(_jwt({"jti": str(len(self.tokens)), "exp": ends["expiration"]}))
             return {"access_token": self.tokens[-1], "refresh_token": "not_supported", "token_type": "Bearer", **ends}
         message: dict[str, Any] = {"role": "assistant", "content": behaviour.text}
         if behaviour.tool_calls:
@@ -110,6 +112,12 @@ _USAGE = {"completion_tokens": 10, "prompt_tokens": 20, "total_tokens": 30}
 
 def _error(status: int, code: str, message: str) -> dict[str, Any]:
     return {"errors": [{"code": code, "message": message}], "trace": "3fd543d2", "status_code": status}
+
+
+def _jwt(claims: dict[str, Any]) -> str:
+    """As IAM's tokens are, but for the signature, which nobody but watsonx.ai checks. Its SDK reads when it ends."""
+    parts = [orjson.dumps({"alg": "RS256", "typ": "JWT"}), orjson.dumps(claims), b"unsigned"]
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
 
 
 def _event(number: int, data: dict[str, Any]) -> bytes:
