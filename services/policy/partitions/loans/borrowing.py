@@ -46,7 +46,8 @@ RECALLED_MS = 3_000
 
 KEPT_MS = 500
 """How long what was asked for stays here in spite of a recall: its request may still wait for what it needs of another
-account, and two that gave back at once would take turns for ever."""
+account, and two that gave back at once would take turns for ever. Not while an account before it by name is asked for:
+of two that each have what the other waits for, one gives way."""
 
 IDLE_MS = 2_000
 NEWS_EVERY_MS = 10_000
@@ -69,7 +70,6 @@ class Need(NamedTuple):
 
 class _Kept(NamedTuple):
     amount: int
-    until_ms: int
 
 
 class _Refused(NamedTuple):
@@ -289,24 +289,23 @@ class Borrower:
         self._touched_ms[name] = self._now_ms()
 
     def _keep(self, name: str, amount: int) -> None:
-        self._kept[name] = _Kept(amount, self._now_ms() + KEPT_MS)
-        asyncio.get_running_loop().call_later(KEPT_MS / 1000, self._keep_no_longer, name)
+        kept = self._kept[name] = _Kept(amount)
+        asyncio.get_running_loop().call_later(KEPT_MS / 1000, self._keep_no_longer, name, kept)
 
-    def _keep_no_longer(self, name: str) -> None:
-        now_ms = self._now_ms()
-        kept = self._kept.get(name)
-        if kept is not None and now_ms >= kept.until_ms:
+    def _keep_no_longer(self, name: str, kept: _Kept) -> None:
+        """By the timer alone: one that fires early by the other clock must not leave the rest kept for ever."""
+        if self._kept.get(name) is kept:
             del self._kept[name]
             if self._open and name in self._recalled_ms:
-                self._give_back(name, now_ms)
+                self._give_back(name, self._now_ms())
 
     def _give_back(self, name: str, now_ms: int, *, news: bool = False) -> None:
         credit = self._books.credits.get(name)
         if credit is None:
             return
         account = self._books.account(name)
-        kept = self._kept.get(name)
-        unneeded = max(0, idle(account, credit) - (kept.amount if kept and now_ms < kept.until_ms else 0))
+        kept = None if any(other < name for other in self._asking) else self._kept.get(name)
+        unneeded = max(0, idle(account, credit) - (kept.amount if kept else 0))
         if unneeded or credit.told != account.spent or news:
             self._report(name, credit.returned + unneeded, now_ms)
 
