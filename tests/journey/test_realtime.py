@@ -524,3 +524,9 @@ def test_a_secret_is_refused_for_what_its_key_may_not_open(master: httpx.Client,
 def test_what_would_go_past_the_gateway_is_refused(master: httpx.Client, path: str) -> None:
     answer = master.post(path, content="v=0", headers={"content-type": "application/sdp"})
     assert (answer.status_code, "past the gateway" in answer.json()["error"]["message"]) == (400, True)
+
+
+def test_a_plain_request_is_told_that_a_session_is_a_websocket(master: httpx.Client) -> None:
+    answer = master.get("/v1/realtime", params={"model": "talk"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "upgrade")
+    assert "WebSocket" in answer.json()["error"]["message"]

@@ -75,6 +75,14 @@ def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> 
             told = {"value": secret, "expires_at": grant.expires_s}
             return {**_shown(session), "client_secret": told}
 
+        @router.get(prefix, include_in_schema=False)
+        async def without_a_socket(request: Request) -> None:
+            key_of(dict(request.scope["headers"]), request.url.path)
+            raise InvalidRequest(
+                "A realtime session is a WebSocket: open one here (ws:// or wss://) with ?model=<name>.",
+                param="upgrade",
+            )
+
         @router.post(f"{prefix}/{{path:path}}", include_in_schema=False)
         async def past_the_gateway(path: str, request: Request) -> None:
             key_of(dict(request.scope["headers"]), request.url.path)
