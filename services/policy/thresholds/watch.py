@@ -5,24 +5,19 @@ partition over looks at all its accounts, and asks the stream itself about what 
 may have died in between.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from weakref import WeakSet
 
-import structlog
-
+from services.policy.partitions.owning.rounds import look_at_all
 from services.policy.partitions.partition import Partition
 from services.policy.thresholds.levels import Level, levels_reached
 from services.policy.thresholds.terms import Directory, Terms
 from services.policy.thresholds.told import Told, encode_told, fact_id, name_of
 from shared import subjects
-from shared.bus import Bus, BusError, KvView, Outbox, header_value, kv, read
+from shared.bus import Bus, KvView, Outbox, header_value, kv, read
 from shared.facts import BudgetThresholdCrossed, encode_fact
 
-log = structlog.get_logger()
-
-LOOK_EVERY_S = 0.5
 ACCOUNTS_AT_ONCE = 2_000
 SEEN_WITHIN_S = 5.0
 
@@ -49,17 +44,7 @@ class ThresholdWatch:
 
     async def run(self, partitions: Iterable[Partition], holds: Callable[[int], bool]) -> None:
         """Until cancelled, look at the partitions of this process."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            for partition in list(partitions):
-                if not holds(partition.number):
-                    continue
-                try:
-                    await self.look(partition)
-                except (BusError, TimeoutError) as error:
-                    log.debug("thresholds are told later", partition=partition.number, error=str(error))
-                except Exception:  # budgets go on being kept, whatever fails here
-                    log.exception("thresholds could not be told", partition=partition.number)
+        await look_at_all(partitions, holds, self.look, task="thresholds")
 
     async def look(self, partition: Partition) -> None:
         """Publish what the partition's accounts have crossed, as far as they were spent from since the last time.
