@@ -27,7 +27,6 @@ from services.edge.model_details.model_info import model_info_routes
 from services.edge.model_details.model_list import model_routes
 from services.edge.model_details.model_names import ModelNames
 from services.edge.model_details.token_counter import token_counter_routes
-from services.edge.objects.lists import list_routes
 from services.edge.objects.paths import ENDPOINTS as OBJECTS
 from services.edge.realtime.client_secrets import client_secret_routes
 from services.edge.realtime.secret import Secrets
@@ -100,7 +99,6 @@ def build_app(
     app.include_router(health_routes(bus, pulse))
     app.include_router(stored_response_routes(bus, key_of))
     app.include_router(client_secret_routes(secrets, names, key_of))
-    app.include_router(list_routes(bus, key_of))
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))
     app.include_router(token_counter_routes(facts, names, key_of))

@@ -22,7 +22,7 @@ from shared.errors import AuthenticationFailed, Unavailable
 from shared.identity.access import refusal_of_key
 from shared.identity.holder_access import HolderAccess
 from shared.identity.keys import MASTER_KEY_ID, Key
-from shared.kept.object_calls import CREATE_FILE
+from shared.kept.object_calls import CREATE_FILE, LISTS
 from shared.payloads.bodies import BodyGone, BodyHolder, read_body
 from shared.payloads.spool import Spool
 from shared.serving.pass_through import asked_for
@@ -128,7 +128,8 @@ class Admission:
         if refusal is not None:
             self._replies.deny(request, "key", refusal)
             return
-        refusal = self._access.model_refusal(key, end_user, asked_for(request.group), request.model)
+        if request.call_type not in LISTS:
+            refusal = self._access.model_refusal(key, end_user, asked_for(request.group), request.model)
         if refusal is not None:
             self._replies.deny(request, "model", refusal)
         else:

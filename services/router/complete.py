@@ -11,6 +11,7 @@ from services.router.choice.plan import Groups
 from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed
 from services.router.objects.keep import keep_object, keep_passed
+from services.router.objects.lists import listed
 from services.router.price_call import NOT_BILLED, Priced, price_call
 from services.router.providers.base import OwnForm, Provider
 from services.router.realtime.sessions import Sessions
@@ -25,6 +26,7 @@ from shared.bus import Bus, MessageTooBig, Outbox
 from shared.errors import GatewayError, Unavailable
 from shared.facts import encode_fact
 from shared.frames import Head
+from shared.kept.object_calls import LISTS
 from shared.prices import PriceBook
 
 log = structlog.get_logger()
@@ -122,6 +124,8 @@ class Completer:
         try:
             if job.call.request.session[0]:
                 ending = await self._sessions.respond(job)
+            elif job.call.request.call_type in LISTS:
+                return await listed(self._bus, job)
             else:
                 ending = await self._tries.ending_of(job)
             await settle_usage(job, ending)

@@ -30,7 +30,7 @@ PATHS = {
 """LiteLLM's name of each call: its method, and its path behind the version."""
 
 LISTS = frozenset(("afile_list", "alist_batches"))
-"""Answered from what the gateway knows: a provider would list what all keys put there."""
+"""Answered from what the gateway knows: a provider would list what all keys put there. They concern no model."""
 
 UNBILLED = frozenset(PATHS) - {CREATE_BATCH}
 
@@ -58,6 +58,15 @@ class Lines(msgspec.Struct, array_like=True, frozen=True):
     units: tuple[tuple[str, int], ...] = ()
 
 
+class Page(msgspec.Struct, array_like=True, frozen=True):
+    """Which part of a list is to be shown: `after` an id, "" from its beginning; the newest first, or `ascending`."""
+
+    limit: int
+    after: str = ""
+    ascending: bool = False
+    purpose: str = ""  # files of this one alone; "" all
+
+
 class ObjectCall(msgspec.Struct, array_like=True, frozen=True):
     """`id` is what the client names, "" where it is made; `owner` whose it is, or will be (shared/kept/owned.py)."""
 
@@ -69,3 +78,4 @@ class ObjectCall(msgspec.Struct, array_like=True, frozen=True):
     file_type: str = ""
     renames: bool = False  # lines name a model of the configuration: the provider gets its own name for it
     lines: Lines | None = None  # of the file that is uploaded, or that a batch is made of
+    page: Page | None = None  # of a list

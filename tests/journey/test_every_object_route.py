@@ -21,8 +21,7 @@ ALL = [(endpoint, path) for endpoint in ENDPOINTS.values() for path in endpoint.
 every_route = pytest.mark.parametrize(
     ("endpoint", "path"), [pytest.param(*each, id=f"{each[0].method} {each[1]}") for each in ALL]
 )
-CALLED = [endpoint for endpoint in ENDPOINTS.values() if endpoint.call_type not in LISTS]
-every_call = pytest.mark.parametrize("endpoint", CALLED, ids=lambda endpoint: endpoint.name)
+every_call = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=lambda endpoint: endpoint.name)
 
 
 class Walker:
@@ -122,10 +121,35 @@ def test_every_call_refuses_an_expired_key_and_says_so_as_a_fact(
 
 @every_call
 def test_every_call_keeps_a_key_to_its_models(walker: Walker, endpoint: Endpoint, keys: dict[str, str]) -> None:
-    assert walker.refused(endpoint, endpoint.paths[0], keys["elsewhere"]).status_code == 403
+    """A list concerns no model: it shows what the caller has, and nothing in it can be reached by such a key."""
+    if endpoint.call_type in LISTS:
+        assert walker.ask(endpoint, endpoint.paths[0], keys["elsewhere"]).json()["data"]
+    else:
+        assert walker.refused(endpoint, endpoint.paths[0], keys["elsewhere"]).status_code == 403
 
 
 @every_call
 def test_every_call_refuses_a_key_without_money(walker: Walker, endpoint: Endpoint, keys: dict[str, str]) -> None:
     answer = walker.refused(endpoint, endpoint.paths[0], keys["empty"])
     assert (answer.status_code, answer.json()["error"]["type"]) == (422, "budget_exceeded")
+
+
+READING = [endpoint for endpoint in ENDPOINTS.values() if endpoint.method == "GET"]
+
+
+@pytest.mark.parametrize("endpoint", READING, ids=lambda endpoint: endpoint.name)
+def test_every_reading_call_is_told_of_and_counts_in_its_keys_limit(
+    walker: Walker, endpoint: Endpoint, new_key: Callable[..., str], master: httpx.Client, eventually: Eventually
+) -> None:
+    """What is made and deleted is told of in the tests of files and batches."""
+    key = new_key(user_id="walks-objects", rpm_limit=1)
+    answer = walker.ask(endpoint, endpoint.paths[0], key)
+    assert (answer.status_code, answer.headers["x-ratelimit-remaining-requests"]) == (200, "0")
+    asked = {"request_id": answer.headers["x-litellm-call-id"]}
+    (row,) = eventually(lambda: master.get("/spend/logs", params=asked).json(), 5.0)
+    assert (row["status"], row["call_type"], row["spend"]) == ("success", endpoint.call_type, 0)
+    refused = walker.refused(endpoint, endpoint.paths[0], key)
+    assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
+    asked = {"request_id": refused.headers["x-litellm-call-id"]}
+    (row,) = eventually(lambda: master.get("/spend/logs", params=asked).json(), 5.0)
+    assert (row["status"], row["call_type"]) == ("failure", endpoint.call_type)

@@ -13,6 +13,7 @@ from shared.facts.header import caller_fields, unchecked
 from shared.facts.request import DenialStage
 from shared.identity.access import refusal_of_key
 from shared.identity.keys import Key
+from shared.kept.object_calls import LISTS
 from shared.payloads.bodies import BodyHolder
 from shared.payloads.spool import Spool
 from shared.serving.pass_through import asked_for
@@ -78,6 +79,8 @@ class Door:
         refusal = refusal or self._names.access.refusal(key, request.caller.end_user, request.caller.tags)
         if refusal is not None:
             return "key", refusal
+        if request.call_type in LISTS:
+            return None
         refusal = self._names.access.model_refusal(
             key, request.caller.end_user, asked_for(request.group), request.model
         )

@@ -56,3 +56,4 @@ class Endpoint:
     array_unless: bytes = b""  # a stream is one JSON array, not events, unless the query has this
     client_headers: tuple[bytes, ...] = ()  # names, in lower case, of what goes on to a provider of the dialect
     schema: dict[str, Any] | None = None  # of the JSON body, for the OpenAPI document
+    query: dict[str, dict[str, Any]] | None = None  # the schemas of its parameters, for the same

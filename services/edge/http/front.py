@@ -78,9 +78,7 @@ class Front:
 
     async def _answer_object(self, found: Found, scope: Scope, receive: Receive, send: Send) -> None:
         path, query = scope["path"], scope["query_string"]
-        if found.lists or scope["method"] == "OPTIONS":
-            named = found.provider not in ("", "openai")
-            scope["path"] = f"/v1{found.path}" if named else path.rstrip("/")
+        if scope["method"] == "OPTIONS":
             await self._rest(scope, receive, send)
         elif not found.call_type:
             await send_error(send, _other_method(scope, found.allowed), (b"allow", ", ".join(found.allowed).encode()))

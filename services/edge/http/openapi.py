@@ -47,6 +47,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if accepted:
         shown["requestBody"] = {"required": True, "content": accepted}
+    if endpoint.query:
+        shown["parameters"] = [{"name": name, "in": "query", "schema": each} for name, each in endpoint.query.items()]
     if "{id}" in endpoint.paths[:1][0]:
         shown["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
     return {

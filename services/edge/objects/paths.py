@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from services.edge.calls.endpoint import Endpoint
+from services.edge.objects.lists import PARAMETERS
 from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, KEEPERS, LISTS, PATHS
 
 _PATH = re.compile(
@@ -45,6 +46,7 @@ _BODIES: dict[str, Any] = {
         },
     },
 }
+_QUERIES = {"afile_list": PARAMETERS["file"], "alist_batches": PARAMETERS["batch"]}
 ENDPOINTS = {
     call_type: Endpoint(
         name=f"{method} /v1{path}",
@@ -53,6 +55,7 @@ ENDPOINTS = {
         method=method,
         paths=(f"/v1{path}", path, f"/openai/v1{path}"),
         schema=_BODIES.get(call_type),
+        query=_QUERIES.get(call_type),
     )
     for call_type, (method, path) in PATHS.items()
 }
@@ -65,7 +68,6 @@ class Found(NamedTuple):
     id: str
     provider: str
     allowed: tuple[str, ...]
-    path: str  # behind the version
 
     @property
     def lists(self) -> bool:
@@ -93,4 +95,4 @@ class ObjectPaths:
         calls = {needed: call_type for call_type, (needed, known) in PATHS.items() if known == template}
         if not calls:
             return None
-        return Found(calls.get(method, ""), match["id"] or "", provider, tuple(calls), template)
+        return Found(calls.get(method, ""), match["id"] or "", provider, tuple(calls))

@@ -15,6 +15,7 @@ from services.edge.identify import owner_of_key
 from services.edge.model_details.model_names import ModelNames
 from services.edge.objects.choice import keeper_of, said_in
 from services.edge.objects.lines import LineCounter, PeekLine
+from services.edge.objects.lists import page_in
 from services.edge.objects.paths import Found
 from services.edge.objects.upload import FileLimits, Upload, read_upload
 from services.edge.peeks.json_body import decoded
@@ -68,6 +69,9 @@ class ObjectRequests:
         kind: Kind = "file" if PATHS[found.call_type][1].startswith("/files") else "batch"
         if self._is_refused(key, path):
             return ObjectRequest(b"", Peek(None, 0), "", "", "", ObjectCall(kind, ""))
+        if found.lists:
+            owner = owner_of_key(key) if key is not None else ANYBODY
+            return ObjectRequest(b"", Peek(None, 0), "", "", "", ObjectCall(kind, owner, page=page_in(kind, query)))
         if found.call_type == CREATE_FILE:
             return await self._upload(found, query, key, headers, receive)
         if found.call_type == CREATE_BATCH:
