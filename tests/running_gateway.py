@@ -51,6 +51,13 @@ class RunningGateway:
     def master_key(self) -> str:
         return (self.data / "master_key").read_text().strip()
 
+    @property
+    def nats_url(self) -> str:
+        """Where its nats-server is asked, by the configuration that it runs with."""
+        config = (self.data / "nats" / "nats.conf").read_text()
+        given = dict(re.findall(r'^\s*(port|user|password): "?([^"\n]+)"?$', config, re.MULTILINE))
+        return f"nats://{given['user']}:{given['password']}@127.0.0.1:{given['port']}"
+
     def wait_for(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
         """Return the match in the first new line that has one."""
         give_up = time.monotonic() + within_s

@@ -158,6 +158,7 @@ def _metadata(fact: dict[str, Any], text: _Texts, *, succeeded: bool, seq: int) 
             "computed_cost": _amount_or_none(fact.get("computed_pico")),
             "reported_cost": _amount_or_none(fact.get("reported_pico")),
             "client_left": fact.get("client_left"),
+            "interrupted": fact.get("interrupted") or None,
         },
     }
 

@@ -13,6 +13,7 @@ import yaml
 
 from tests.journey.batch_provider import KEY as BATCH_KEY
 from tests.journey.batch_provider import BatchProvider
+from tests.journey.paused_providers import PausedProviders
 from tests.journey.recording_provider import RecordingProvider
 from tests.journey.strict_providers import StrictProviders
 from tests.provider_servers.realtime import RealtimeServer
@@ -30,7 +31,11 @@ BY_BATCH = {**PRICED, "input_cost_per_token_batches": 0.0000005, "output_cost_pe
 
 
 def _config(
-    provider: RecordingProvider, batches: BatchProvider, speaker: RealtimeServer, strict: StrictProviders
+    provider: RecordingProvider,
+    batches: BatchProvider,
+    speaker: RealtimeServer,
+    strict: StrictProviders,
+    paused: PausedProviders,
 ) -> dict[str, Any]:
     gpt = {"model": "openai/gpt-5", "api_base": strict.openai.url, "api_key": strict.openai.key}
     gemini = {"model": "gemini/gemini-3-pro-preview", "api_base": strict.gemini.origin, "api_key": strict.gemini.key}
@@ -59,6 +64,7 @@ def _config(
             {"model_name": "strict-gemini", "litellm_params": gemini},
             {"model_name": "bedrock", "litellm_params": {"model": "bedrock/amazon.nova-lite-v1:0", **aws}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
+            *paused.deployments(PRICED),
         ],
         "general_settings": {"meterhouse": {"batch_poll_s": 0.5}},
         "environment_variables": {"OPENAI_API_BASE": provider.url},
@@ -102,16 +108,23 @@ def strict() -> Iterator[StrictProviders]:
 
 
 @pytest.fixture(scope="session")
+def paused() -> Iterator[PausedProviders]:
+    with PausedProviders().running() as providers:
+        yield providers
+
+
+@pytest.fixture(scope="session")
 def gateway(
     tmp_path_factory: pytest.TempPathFactory,
     provider: RecordingProvider,
     batch_provider: BatchProvider,
     speaker: RealtimeServer,
     strict: StrictProviders,
+    paused: PausedProviders,
 ) -> Iterator[RunningGateway]:
     """Shared by all journeys: a test that kills a part of it waits until it is whole again."""
     directory: Path = tmp_path_factory.mktemp("gateway")
-    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speaker, strict)))
+    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speaker, strict, paused)))
     gateway = RunningGateway(directory, "--config", "config.yaml")
     try:
         gateway.wait_for("^Ready after")

@@ -1,13 +1,11 @@
 """OpenAI, Gemini and Bedrock on loopback, in a thread, as strict as the real ones: an unknown field is refused."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.provider_servers import BedrockServer, GeminiServer, OpenAIServer
-from tests.provider_servers.http_server import HttpServer
+from tests.provider_servers.in_thread import served_in_thread
 
 _BODY = {
     *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stream", "stream_options"),
@@ -43,17 +41,5 @@ class StrictProviders:
 
     @contextmanager
     def running(self) -> Iterator["StrictProviders"]:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-        servers: list[HttpServer] = [self.openai, self.gemini, self.bedrock]
-        try:
-            for server in servers:
-                asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+        with served_in_thread([self.openai, self.gemini, self.bedrock]):
             yield self
-        finally:
-            for server in servers:
-                asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()

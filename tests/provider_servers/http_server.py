@@ -122,6 +122,10 @@ class HttpServer(ABC):
     def error_event(self) -> bytes:
         """Return the report of an error in mid-stream."""
 
+    async def before(self, request: Received, event: bytes) -> None:
+        """Return when the event may go out."""
+        return
+
     def stream_type_of(self, request: Received) -> str:
         return self.stream_type
 
@@ -252,6 +256,7 @@ class HttpServer(ABC):
             if behaviour.error_after == index:
                 self._part(writer, self.error_event(), behaviour, packer)
                 break
+            await self.before(request, event)
             self._part(writer, event, behaviour, packer)
             await writer.drain()
             if behaviour.chunk_delay_s:
