@@ -132,7 +132,7 @@ class CorrectAccount(msgspec.Struct, frozen=True):
     serial: int
     pico: int
     at_ms: int
-    adds: bool = False
+    at_least: bool = False
 
 
 class SpendWasReset(msgspec.Struct, frozen=True):

@@ -70,7 +70,7 @@ async def admin_gateway(bus: Bus, config: Config | None = None) -> AsyncIterator
     await keys.start()
     await holders.start()
     serving = await serve_control(bus, ControlPlane(bus, config, keys, holders))
-    transport = httpx.ASGITransport(_app(bus, keys, holders))
+    transport = httpx.ASGITransport(_app(bus, config, keys, holders))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         gateway = AdminGateway(client, keys, holders)
 
@@ -96,7 +96,7 @@ async def admin_gateway(bus: Bus, config: Config | None = None) -> AsyncIterator
     await holders.stop()
 
 
-def _app(bus: Bus, keys: KvView[Key], holders: KvView[Holder]) -> FastAPI:
+def _app(bus: Bus, config: Config, keys: KvView[Key], holders: KvView[Holder]) -> FastAPI:
     def identify(headers: Mapping[str, str]) -> Actor:
         key = headers.get("authorization", "").removeprefix("Bearer ")
         if key == MASTER:
@@ -107,7 +107,9 @@ def _app(bus: Bus, keys: KvView[Key], holders: KvView[Holder]) -> FastAPI:
         return Actor(known.token, False, known.user_id or "", known.team_id or "")
 
     app = FastAPI()
-    for routes in management_routes(bus, Ledger(bus, Pulse(bus)), identify, seen_in(keys), seen_in(holders)):
+    new_users = config.litellm_settings.default_internal_user_params
+    ledger = Ledger(bus, Pulse(bus))
+    for routes in management_routes(bus, ledger, identify, seen_in(keys), seen_in(holders), user_terms=new_users):
         app.include_router(routes)
 
     @app.exception_handler(GatewayError)

@@ -121,6 +121,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         key_header=key_header,
         max_budget_usd=config.litellm_settings.max_budget or 0.0,
         team_keys_count_for_users=config.general_settings.apply_user_budget_to_team_keys,
+        new_user_terms=config.litellm_settings.default_internal_user_params,
         version=version("meterhouse"),
     )
     server = _Server(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -55,6 +56,7 @@ def build_app(
     key_header: bytes | None,
     max_budget_usd: float,
     team_keys_count_for_users: bool = False,
+    new_user_terms: Mapping[str, Any] | None = None,
     version: str,
 ) -> FastAPI:
     """Return the application. `wait_until_seen(token, version)` waits for this edge to know a changed key, the other
@@ -105,7 +107,13 @@ def build_app(
     app.include_router(cost_routes(facts, names, key_of))
     ledger = Ledger(bus, pulse)
     for routes in management_routes(
-        bus, ledger, identify, wait_until_seen, wait_until_holder_seen, teams_count=team_keys_count_for_users
+        bus,
+        ledger,
+        identify,
+        wait_until_seen,
+        wait_until_holder_seen,
+        teams_count=team_keys_count_for_users,
+        user_terms=new_user_terms,
     ):
         app.include_router(routes)
     app.include_router(spend_routes(bus, ledger, identify, max_budget_usd=max_budget_usd, token=identities.token))

@@ -114,7 +114,7 @@ class Reserve:
             return
         part = self._asking.part(request, key, now_ms, limits, need) if limits else None
         if not charges.budgeted:
-            if partition is not None and key is not None and key.budget_duration:
+            if partition is not None and charges.windows:
                 if partition.stands.needs_window(charges, now_ms):
                     self._decide(partition, passed, charges, NOTHING, part)
                     return

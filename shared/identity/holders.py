@@ -44,14 +44,14 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
 class Correction(msgspec.Struct, frozen=True, array_like=True):
     """What the control plane has said of an account's spend, pico-dollars: it counts once, however often it is read.
 
-    A later one has a higher `serial`. `at_ms` is when it was said: it belongs to the window that ran then. `adds`: it
-    comes to what is counted, instead of taking its place.
+    A later one has a higher `serial`. `at_ms` is when it was said: it belongs to the window that ran then. `at_least`:
+    what is counted already stays where it is more.
     """
 
     serial: int
     pico: int
     at_ms: int
-    adds: bool = False
+    at_least: bool = False
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -78,6 +78,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     team_id: str | None = None
     user_id: str | None = None
     correction: Correction | None = None
+    counted: bool = False  # it once had a budget: its spend is counted, whether it has one now or not
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     extra: dict[str, Any] = {}  # what LiteLLM's API keeps and shows besides

@@ -106,6 +106,30 @@ async def test_a_window_that_ends_while_nobody_asks_is_told_of_at_its_end(bus: B
         assert owner.partition.standing("key").window == 2
 
 
+async def test_a_window_whose_duration_is_taken_away_ends_no_more_and_keeps_what_is_spent(bus: Bus) -> None:
+    clock = Clock()
+    holders = dict(HOLDERS)
+    charges = charges_under(None, rules=RULES, holders=holders)
+    async with opened(bus, KEY, clock=clock) as owner:
+        keeper = WindowKeeper(bus, Outbox(bus), Directory(owner.keys, holders, RULES), clock=clock)
+        await spend(bus, owner, clock, 300)
+        holders[entry_name("team", "core")] = holder("team", "core", tenant="key")
+        clock.now += 121
+        await keeper.look(owner.partition)
+        await finish(bus, "unheld", 50, held=False, team_id="core", admitted_ms=int(clock.now * 1000))
+        await until(lambda: owner.partition.standing("team:core").spent == 350)
+        assert owner.partition.standing("team:core").ends_ms == 0
+        clock.now += 600
+        await keeper.look(owner.partition)
+        holders[entry_name("team", "core")] = holder("team", "core", Window(500, "2m", clock.now), tenant="key")
+        over = wanted(KEY, cost(151), now=clock(), charges=charges)
+        assert not isinstance(await decided(owner.partition, over), Placed)
+        fits = wanted(KEY, cost(150), now=clock(), charges=charges)
+        assert isinstance(await decided(owner.partition, fits), Placed)
+        told = [fact.account for fact in await resets(bus)]
+    assert set(told) == {"end_user:eve", "key"}, "the team's is not over"
+
+
 async def test_nothing_is_told_that_the_journal_does_not_have(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who owns the partition next might close the window with other figures: what was told would be wrong."""
     clock, writes = Clock(), list[asyncio.Future[int]]()

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.policy.budgets.accounts import Held
+from services.policy.budgets.accounts import Held, Opened
 from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, kv, prepare_streams, read
@@ -217,6 +217,28 @@ async def test_a_request_that_waits_for_money_is_told_so_and_served_when_there_i
     await around.finish(first.command, 0)
     second = await waiting
     assert second.command is not None
+
+
+async def test_a_request_without_any_budget_opens_the_windows_of_those_that_may_get_one_again(
+    around: Neighbours,
+) -> None:
+    values: dict[str, Any] = {"version": 1, "tenant": "paused", "created_at": 0.0, "updated_at": 0.0}
+    team = Holder(kind="team", id="paused", extra={"budget_duration": "1h", "budget_anchor": time.time()}, **values)
+    await kv.put(around.bus, subjects.HOLDERS_BUCKET, entry_name("team", "paused"), encode_holder(team))
+    await around.put_key(None, token="free", tenant="paused", team_id="paused")
+    await asyncio.sleep(0.3)
+    answered = await around.ask(around.request("free", tenant="paused"))
+    assert answered.command is not None
+    assert answered.command.hold_pico == 0, "a window is opened by an entry of the journal"
+    partition = subjects.partition_of("paused", PARTITIONS)
+    stored = await read(around.bus, subjects.JOURNAL, subject=subjects.journal(partition), at_most=None)
+    groups = [group for group in (journal.decode(one.data) for one in stored) if isinstance(group, journal.Group)]
+    entries = [entry for group in groups for entry in group.entries]
+    assert [entry.duration for entry in entries if isinstance(entry, Opened)] == ["1h"]
+    request = around.request("free", tenant="paused")
+    answered = await around.ask(request)
+    assert answered.command is not None
+    assert answered.command.hold_pico is None
 
 
 async def test_a_deadline_that_has_passed_is_answered_by_nobody(around: Neighbours) -> None:

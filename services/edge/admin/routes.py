@@ -1,6 +1,7 @@
 """All routes that change or show who may do and spend what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -28,11 +29,12 @@ def management_routes(
     holder_seen: WaitUntilSeen,
     *,
     teams_count: bool = False,
+    user_terms: Mapping[str, Any] | None = None,
 ) -> Iterator[APIRouter]:
     """Yield them. `key_seen` and `holder_seen` wait for this edge itself to know of a change; `teams_count`: a user's
-    budget counts calls with keys of teams, too.
+    budget counts calls with keys of teams, too; `user_terms` are those of new internal users.
     """
-    spend, before = LedgerSpend(ledger), SpentBefore(ledger, teams_count=teams_count)
+    spend, before = LedgerSpend(ledger), SpentBefore(ledger, teams_count=teams_count, user_terms=user_terms)
     yield key_routes(bus, identify, key_seen)
     yield team_routes(bus, spend, identify, holder_seen)
     yield user_routes(bus, spend, before, identify, key_seen, holder_seen)

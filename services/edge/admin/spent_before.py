@@ -32,10 +32,15 @@ _decode = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 
 class SpentBefore:
-    def __init__(self, ledger: Ledger, *, teams_count: bool = False) -> None:
-        """`teams_count`: a user's budget counts calls with keys of teams, too."""
+    def __init__(
+        self, ledger: Ledger, *, teams_count: bool = False, user_terms: Mapping[str, Any] | None = None
+    ) -> None:
+        """`teams_count`: a user's budget counts calls with keys of teams, too; `user_terms` are those that the
+        configuration gives to new internal users.
+        """
         self._ledger = ledger
         self._teams_count = teams_count
+        self._user_terms = user_terms or {}
 
     async def added(self, kind: str, holder_id: str | None, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return `fields`, with what was spent so far where they set a budget.
@@ -43,7 +48,7 @@ class SpentBefore:
         Raises:
             Unavailable: the ledger does not say it, and so it would not count.
         """
-        if not holder_id or all(fields.get(name) is None for name in SETS_A_BUDGET):
+        if not holder_id or not self._set_a_budget(kind, fields):
             return dict(fields)
         query, wanted, name, spend = _QUERIES[kind]
         of: dict[str, Any] = {wanted: (holder_id,)}
@@ -61,3 +66,7 @@ class SpentBefore:
             ) from None
         spent = [usd_to_pico(bytes(row[spend]).decode()) for row in rows if msgspec.json.decode(row[name]) == holder_id]
         return {**fields, FIELD: sum(spent)}
+
+    def _set_a_budget(self, kind: str, fields: Mapping[str, Any]) -> bool:
+        by_default = self._user_terms if kind == "user" and fields.get("user_role") == "internal_user" else {}
+        return any(terms.get(name) is not None for name in SETS_A_BUDGET for terms in (fields, by_default))

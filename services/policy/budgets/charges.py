@@ -21,7 +21,7 @@ class Charge(NamedTuple):
     anchor: float = 0.0
     increase: int = 0  # on top of the limit
     increase_until_ms: int = 0
-    tracked: bool = False  # held and counted as if it had a limit, for a soft budget
+    tracked: bool = False  # held and counted as if it had a limit: for a soft budget, or for one it may get again
     correction: Correction | None = None  # what the control plane has said of its spend
 
     def limit_at(self, now_ms: int) -> int | None:
@@ -34,7 +34,8 @@ class Charges(NamedTuple):
     """All of `must` must have room, the key's account first; and one of the `providers` where there are any.
 
     `budgeted`: one of them is limited or tracked, so that the request needs a hold. `spread`: some of them are at home
-    in other partitions than the key's. `limited`: one of them has a limit.
+    in other partitions than the key's. `limited`: one of them has a limit. `windows`: one of `must` begins anew at
+    times.
     """
 
     must: tuple[Charge, ...]
@@ -42,6 +43,7 @@ class Charges(NamedTuple):
     budgeted: bool = False
     spread: bool = False
     limited: bool = False
+    windows: bool = False
 
 
 def charges_of(must: tuple[Charge, ...], providers: tuple[Charge, ...] = ()) -> Charges:
@@ -52,6 +54,7 @@ def charges_of(must: tuple[Charge, ...], providers: tuple[Charge, ...] = ()) -> 
         limited or bool(providers) or any(charge.tracked for charge in must),
         any(charge.home != home for charge in must) or any(charge.home != home for charge in providers),
         limited,
+        any(charge.pattern for charge in must),
     )
 
 

@@ -50,8 +50,8 @@ def due(name: str, account: Account, pattern: str, anchor: float, now_ms: int) -
 
 def is_forgettable(name: str, account: Account, credit: Credit | None, now_ms: int) -> bool:
     """Return whether nothing counts in `account` any more: its window is over, and nobody has to be told of it."""
-    if not name.startswith(FORGETTABLE) or not account.ends_ms or account.held:
-        return False
+    if not name.startswith(FORGETTABLE) or not account.ends_ms or account.held or account.corrected:
+        return False  # what was said of its spend would count a second time
     if now_ms < account.ends_ms + KEPT_AFTER_MS:
         return False
     return account.spent == (0 if credit is None else credit.told)

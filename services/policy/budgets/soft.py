@@ -1,4 +1,4 @@
-"""Soft budgets: what nobody is refused for, and somebody is told of. Pure."""
+"""Soft budgets, what nobody is refused for and somebody is told of; and what is counted without any budget. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,3 +32,9 @@ def soft_window(holder: Holder, shared: Holder | None) -> Window | None:
     if whose is None or whose.soft_budget_pico is None:
         return None
     return whole_window(whose.extra)
+
+
+def counted_window(holder: Holder, shared: Holder | None) -> Window:
+    """Return the window in which the spend of `holder` is counted while it has no hard budget."""
+    own = shared is None or holder.extra.get("budget_duration")
+    return soft_window(holder, shared) or whole_window(holder.extra if own or shared is None else shared.extra)

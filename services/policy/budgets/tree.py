@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.policy.budgets.charges import Charge, Charges, charges_of, pattern_of
 from services.policy.budgets.shared_terms import increase_of, lent_windows
-from services.policy.budgets.soft import soft_window, whole_window
+from services.policy.budgets.soft import counted_window, soft_window, whole_window
 from shared import subjects
 from shared.calls import Caller
 from shared.identity.holders import (
@@ -31,6 +31,9 @@ _entry_name = lru_cache(maxsize=65_536)(entry_name)
 member_id_of = lru_cache(maxsize=65_536)(member_id)
 organization_member_id_of = lru_cache(maxsize=65_536)(organization_member_id)
 
+_COUNTED_AT_HOME: frozenset[AccountKind] = frozenset({"organization", "team", "member"})
+"""Whose spend is counted without a budget, too, as their keys'."""
+
 KNOWN_MAX = 100_000
 """So many keys' accounts are kept at most."""
 
@@ -41,7 +44,7 @@ class TreeRules(NamedTuple):
     partitions: int
     global_budget: Window | None = None
     providers: Mapping[str, Window] = {}
-    end_user_budget: Window | None = None  # of those without an entry
+    end_user_budget: Window | None = None  # of those without a budget of their own
     user_budget_on_team_keys: bool = False
     timezone: str = "UTC"  # of windows that do not say one
     soft: Mapping[str, Window] = {}
@@ -127,8 +130,8 @@ class BudgetTree:
     def _levels(self, key: Key | None) -> Iterator[Charge]:
         """Yield the accounts of the key and of all above it: those with a limit, and those that count without one.
 
-        Without a limit, an account counts where it is at home; elsewhere what was spent before a limit was set is not
-        known.
+        Without a limit, an account that is at home here is counted when the request ends; one that is at home elsewhere
+        (the key was made before its team moved, or has moved itself) is held as with a limit, so that its home hears.
         """
         if key is None:
             yield Charge(MASTER_KEY_ID, None, self._home(MASTER_KEY_ID), "key", "Key=master")
@@ -201,14 +204,18 @@ class BudgetTree:
         main = account_of(kind, holder_id)
         if all(charge.account != main for charge in charges):
             holder = self._holders.get(_entry_name(kind, holder_id))
-            if holder is None or self._home(holder.tenant) == home:
+            if holder is None:
                 yield Charge(main, None, home, kind, name)
+            else:
+                yield self._unlimited_of(kind, holder, name, tracked=self._home(holder.tenant) != home)
         yield from charges
 
     def _limited(
         self, kind: HolderKind, holder_id: str, name: str, model: str | None = None, group: str = ""
     ) -> Iterator[Charge]:
-        """Yield the accounts that have a limit or a soft budget; with `model`, only those that count calls to it."""
+        """Yield the accounts that have a limit or a soft budget, and the main one of who is counted without; with
+        `model`, only those that count calls to it.
+        """
         holder = self._holders.get(_entry_name(kind, holder_id))
         if holder is None:
             return
@@ -222,13 +229,27 @@ class BudgetTree:
             if soft is not None:
                 tracked = self._charge(kind, holder_id, name, soft, holder.tenant, holder)
                 yield tracked._replace(limit=None, tracked=True)
+            elif holder.counted and kind not in _COUNTED_AT_HOME:
+                yield self._unlimited_of(kind, holder, name, tracked=True)
+
+    def _unlimited_of(self, kind: HolderKind, holder: Holder, name: str, *, tracked: bool) -> Charge:
+        """Return the main account of a holder that has no budget now, and may have one again."""
+        window = counted_window(holder, self._shared_holder(holder.budget_id))
+        charge = self._charge(kind, holder.id, name, window, holder.tenant, holder)
+        return charge._replace(limit=None, tracked=tracked)
 
     def _of_end_user(self, end_user: str, model: str, group: str) -> Iterable[Charge]:
         found = tuple(self._limited("end_user", end_user, end_user, model, group))
         default = self._rules.end_user_budget
-        if found or default is None or _entry_name("end_user", end_user) in self._holders:
+        if default is None:
             return found
-        return (self._charge("end_user", end_user, end_user, default, home_of("end_user", end_user)),)
+        holder = self._holders.get(_entry_name("end_user", end_user))
+        if holder is None:
+            return (self._charge("end_user", end_user, end_user, default, home_of("end_user", end_user)),)
+        if holder.budgets or self._shared(holder.budget_id):
+            return found
+        unlimited = self._unlimited_of("end_user", holder, end_user, tracked=False)
+        return (unlimited._replace(limit=default.limit_pico),)
 
     def _shared(self, budget_id: str | None) -> tuple[Window, ...]:
         shared = self._shared_holder(budget_id)

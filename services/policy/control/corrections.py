@@ -45,7 +45,7 @@ def spend_to_reset(reset_to: Any, spent_pico: int, max_budget_pico: int | None) 
 
 async def count_correction(bus: Bus, tenant: str, account: str, correction: Correction, partitions: int) -> bool:
     """Tell the owner of the account; return whether it counts now. Else it counts with the next request."""
-    told = CorrectAccount(account, correction.serial, correction.pico, correction.at_ms, correction.adds)
+    told = CorrectAccount(account, correction.serial, correction.pico, correction.at_ms, correction.at_least)
     subject = subjects.correct(subjects.partition_of(tenant, partitions))
     try:
         return _decode(await bus.request(subject, msgspec.json.encode(told), timeout_s=TIMEOUT_S)).stored

@@ -29,7 +29,7 @@ async def correct(partition: Partition, payload: bytes) -> bytes:
         return NOT_STORED
     if not partition.open:
         return NOT_STORED
-    correction = Correction(asked.serial, asked.pico, asked.at_ms, asked.adds)
+    correction = Correction(asked.serial, asked.pico, asked.at_ms, asked.at_least)
     if partition.standing(asked.account).corrected >= correction.serial:
         return STORED
     stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -92,7 +92,9 @@ class Stands:
     def correct(self, name: str, correction: Correction, then: Then | None = None) -> Account:
         """Count what the control plane has said of an account at home here. One that counts already is left."""
         account = self._books.account(name)
-        by = correction.pico if correction.adds else correction.pico - account.spent
+        by = correction.pico - account.spent
+        if correction.at_least:
+            by = max(0, by)
         if not account.starts_ms <= correction.at_ms or 0 < account.ends_ms <= correction.at_ms:
             by = 0  # it was said of another window than this one
         self._write(Adjusted(name, account.window, correction.serial, by), then)

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast, get_args
 
 from services.policy.budgets.charges import pattern_of
 from services.policy.budgets.shared_terms import increase_of, lent_windows
-from services.policy.budgets.soft import soft_budget_of, soft_window, whole_window
+from services.policy.budgets.soft import counted_window, soft_budget_of, whole_window
 from services.policy.budgets.tree import TreeRules
 from shared import subjects
 from shared.identity.holders import (
@@ -102,8 +102,8 @@ class Directory:
 
     def _of_holder(self, account: str, kind: HolderKind, holder_id: str, now: float) -> Terms | None:
         holder = self._holder(kind, holder_id)
+        default = self._rules.end_user_budget if kind == "end_user" else None
         if holder is None:
-            default = self._rules.end_user_budget if kind == "end_user" else None
             is_main = account == account_of(kind, holder_id)
             tenant = home_of(kind, holder_id)
             return self._of_config(account, kind, holder_id, tenant, default) if default and is_main else None
@@ -115,12 +115,13 @@ class Directory:
         lends = None if holder.budgets or holder.increase_pico else self._shared_holder(holder.budget_id)
         increase = _increase_at(now, *increase_of(holder, lends))
         shared = self._shared_holder(holder.budget_id)
-        shown = window or soft_window(holder, shared) or Window(0)
+        shown = window or counted_window(holder, shared)
+        hard = window if window is not None or windows else default
         return Terms(
             kind,
             holder.id,
             holder.tenant,
-            None if window is None else window.limit_pico + increase,
+            None if hard is None else hard.limit_pico + increase,
             soft_budget_of(holder, shared) if is_main else None,
             holder.alias or "",
             shown.duration,

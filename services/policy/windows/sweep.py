@@ -42,10 +42,10 @@ class Sweep:
             self._open_next(partition, name, now_ms)
 
     def _open_next(self, partition: Partition, name: str, now_ms: int) -> None:
-        """A rolling window begins with a request, and so does one of a budget that is gone."""
+        """A rolling window begins with a request. One whose duration was taken away has no end any more."""
         terms = self._directory.terms_of(name, now_ms / 1000)
         if terms is None or terms.pattern.endswith(" rolling") or not self._directory.is_home(terms, partition.number):
             return
         opened = due(name, partition.books.accounts[name], terms.pattern, terms.anchor, now_ms)
-        if opened is not None and opened.closed is not None:
+        if opened is not None and (opened.closed is not None or not opened.ends_ms):
             partition.note(opened)

@@ -108,6 +108,13 @@ def test_a_window_is_opened_when_its_time_has_come(
         assert account.starts_ms < closed.ends_ms <= opened.starts_ms
 
 
+def test_an_account_of_whose_spend_something_was_said_is_not_forgotten() -> None:
+    """It would be said again to the account that takes its place."""
+    over = Account(window=3, ends_ms=NOON, duration="1d")
+    assert is_forgettable("end_user:eve", over, None, NOON + KEPT_AFTER_MS)
+    assert not is_forgettable("end_user:eve", replace(over, corrected=1), None, NOON + KEPT_AFTER_MS)
+
+
 def test_what_was_opened_is_not_opened_again() -> None:
     account = Account()
     opened = due("key", account, "1d", ms(SET) / 1000, ms("2026-11-23 10:00"))

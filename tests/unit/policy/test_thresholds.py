@@ -60,7 +60,8 @@ TEAM = holder("team", "t1", Window(100, "1d"), Window(9, "1h", listed=True), ali
 LONG = holder("user", "u" * 300, Window(100), increase_pico=11, increase_until=1_000.0)
 SHARED = holder("budget", "b1", Window(55, "7d"))
 TAG = holder("tag", "x:y", budget_id="b1")
-HOLDERS = {entry_name(one.kind, one.id): one for one in (TEAM, LONG, SHARED, TAG)}
+KNOWN = holder("end_user", "known")
+HOLDERS = {entry_name(one.kind, one.id): one for one in (TEAM, LONG, SHARED, TAG, KNOWN)}
 KEY = key_of_budget(40, token="k" * 64, key_alias="front", soft_budget_pico=30, team_id="t1", tenant="t1")
 BY_MODEL = key_of_budget(None, token="m" * 64, budgets=(Window(7, "1d", model="gpt-4o"),))
 RULES = TreeRules(
@@ -82,6 +83,7 @@ DIRECTORY = Directory({KEY.token: KEY, BY_MODEL.token: BY_MODEL}, HOLDERS, RULES
         ("team@1h:t1", Terms("team", "t1", "t1", 9, None, "A", "1h", "", "", "t1")),
         ("tag:x:y", Terms("tag", "x:y", "tag:x:y", 55, None, "", "7d")),
         (account_of("user", LONG.id), Terms("user", LONG.id, LONG.tenant, 111, user_id=LONG.id)),
+        ("end_user:known", Terms("end_user", "known", "end_user:known", 5)),
         ("end_user:anybody", Terms("end_user", "anybody", "end_user:anybody", 5, duration="1d")),
         (GLOBAL_ACCOUNT, Terms("global", "", GLOBAL_ACCOUNT, 1_000, duration="1mo")),
         ("provider:openai", Terms("provider", "openai", "provider:openai", 300, duration="1d")),

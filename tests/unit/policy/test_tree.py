@@ -85,12 +85,60 @@ def test_a_users_own_budget_counts_own_keys_and_those_of_teams_only_where_that_i
 
 
 def test_without_a_limit_an_account_counts_where_it_is_at_home() -> None:
-    unlimited = entries(holder("team", "core"), holder("organization", "acme"))
+    unlimited = entries(holder("team", "core", tenant="acme"), holder("organization", "acme"))
     key = key_of_budget(None, token="k", tenant="acme", organization_id="acme", team_id="core", user_id="ann")
     found = charges(key, unlimited)
-    assert told(found.must) == {"k": None, "organization:acme": None, f"member:{MEMBER}": None}
+    every = {"k": None, "organization:acme": None, "team:core": None, f"member:{MEMBER}": None}
+    assert told(found.must) == every
     assert not found.budgeted
+    assert not found.windows
     assert not charges(key, {}).budgeted
+    moved = charges(key, entries(holder("team", "core"), holder("organization", "acme")))
+    assert told(moved.must) == every
+    assert moved.budgeted
+    assert not moved.limited
+    assert {charge.account for charge in moved.must if charge.tracked} == {"team:core"}
+
+
+def test_windows_go_on_while_a_budget_is_taken_away() -> None:
+    team = holder("team", "core", tenant="t", extra={"budget_duration": "1d", "budget_anchor": 4.0})
+    found = charges(key_of_budget(None, tenant="t", team_id="core"), entries(team))
+    [charge] = [charge for charge in found.must if charge.account == "team:core"]
+    assert (charge.limit, charge.pattern, charge.anchor, charge.tracked) == (None, "1d", 4.0, False)
+    assert found.windows
+    assert not found.budgeted
+
+
+def test_who_had_a_budget_is_counted_without_one_too() -> None:
+    extra = {"budget_duration": "1d", "budget_anchor": 4.0}
+    gone = [
+        holder("user", "ann", counted=True, extra=extra),
+        holder("end_user", "bob", counted=True, budget_id="empty"),
+        holder("tag", "batch", counted=True, budget_id="deleted"),
+    ]
+    shared = holder("budget", "empty", extra={"budget_duration": "1h", "budget_anchor": 5.0})
+    key = key_of_budget(None, token="k", user_id="ann")
+    found = charges(key, entries(*gone, shared), end_user="bob", tags=("batch", "free"))
+    assert told(found.must) == {"k": None, "user:ann": None, "end_user:bob": None, "tag:batch": None}
+    assert [charge.pattern for charge in found.must if charge.tracked] == ["1d", "", "1h"]
+    assert found.budgeted
+    assert not found.limited
+    never = entries(holder("user", "ann", extra=extra), holder("end_user", "bob"), holder("tag", "batch"))
+    assert told(charges(key, never, end_user="bob", tags=("batch",)).must) == {"k": None}
+
+
+def test_the_budget_of_all_end_users_binds_who_is_known_and_has_none() -> None:
+    rules = {"end_user_budget": Window(4)}
+    own = holder("end_user", "bob", Window(5))
+    shared = holder("end_user", "bob", budget_id="small")
+    blocked_once = holder("end_user", "bob", tenant="elsewhere", soft_budget_pico=1, extra={"budget_duration": "1d"})
+    found = []
+    for one in (own, shared, blocked_once):
+        entry = entries(one, holder("budget", "small", Window(6)))
+        found.append(charges(None, entry, end_user="bob", rules=rules).must[1:])
+    assert [told(must) for must in found] == [{"end_user:bob": limit} for limit in (5, 6, 4)]
+    [charge] = found[-1]
+    assert (charge.pattern, charge.home, charge.tracked) == ("1d", partition_of("elsewhere", PARTITIONS), False)
 
 
 def test_a_key_has_its_windows_and_those_of_one_model() -> None:
@@ -160,13 +208,13 @@ def test_a_blocked_shared_budget_lets_nothing_be_spent_by_who_has_its_terms() ->
     assert {charge.account: charge.limit_at(8_999) for charge in found} == {"k": 0, "user:ann": 3}
 
 
-def test_end_users_without_an_entry_have_the_default() -> None:
+def test_end_users_without_a_budget_of_their_own_have_the_default() -> None:
     rules = {"end_user_budget": Window(9)}
     assert told(charges(None, end_user="eve", rules=rules).must) == {MASTER_KEY_ID: None, "end_user:eve": 9}
     assert told(charges(None, end_user="bob", rules=rules).must)["end_user:bob"] == 5
-    unlimited = entries(holder("end_user", "eve"))
-    assert told(charges(None, unlimited, end_user="eve", rules=rules).must) == {MASTER_KEY_ID: None}
-    assert not charges(None, unlimited, end_user="eve", rules=rules).budgeted
+    known = entries(holder("end_user", "eve"))
+    assert told(charges(None, known, end_user="eve", rules=rules).must)["end_user:eve"] == 9
+    assert not charges(None, known, end_user="eve").budgeted
 
 
 def test_the_master_key_is_bound_by_end_user_provider_and_global_budgets_alone() -> None:

@@ -18,7 +18,7 @@ def _first_correction(spent_before: list[Any] | None) -> Correction | None:
     if spent_before is None:
         return None
     at, pico = spent_before
-    return Correction(1, pico, round(at * 1000), adds=True)
+    return Correction(1, pico, round(at * 1000), at_least=True)
 
 
 def entry_of(holder: HolderAggregate) -> Holder:
@@ -46,6 +46,7 @@ def entry_of(holder: HolderAggregate) -> Holder:
         "increase_pico": increase.pico,
         "increase_until": increase.until,
         "limits": limits_of(terms),
+        "counted": holder.was_counted,
         "correction": _first_correction(terms.get("spent_before")),
         "tags": [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
         "extra": {

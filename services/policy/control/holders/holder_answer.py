@@ -38,8 +38,8 @@ def answer_of(
 
 
 def _is_counted(entry: Holder, shared: Holder | None) -> bool:
-    """Users, customers and tags are counted where they have a budget alone; what others spend is known without one."""
-    if entry.kind in ("organization", "team", "member"):
+    """Users, customers and tags are counted from their first budget on; what others spend is known without one."""
+    if entry.counted or entry.kind in ("organization", "team", "member"):
         return True
     if soft_budget_of(entry, shared) is not None:
         return True
