@@ -106,6 +106,7 @@ FREE_BESIDES = frozenset(
         "requests",
         "web_searches",
         "file_searches",
+        "document_searches",
         "code_sessions",
         "tool_image_input",
         "tool_image_output",

@@ -77,6 +77,7 @@ def _tools(usage: dict[str, Any], output: object) -> dict[str, int]:
         return {
             "web_searches": count_or_0(counted, "web_search_calls") + count_or_0(counted, "x_search_calls"),
             "file_searches": count_or_0(counted, "file_search_calls"),
+            "document_searches": count_or_0(counted, "document_search_calls"),
             "code_sessions": count_or_0(counted, "code_interpreter_calls"),
         }
     details = usage.get("tool_calls_details")

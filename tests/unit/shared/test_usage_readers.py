@@ -301,6 +301,13 @@ def test_a_responses_usage_has_its_tools_by_what_was_run() -> None:
     )
 
 
+def test_searches_of_attached_files_are_counted_apart_from_those_of_collections() -> None:
+    # https://docs.x.ai/developers/pricing: 10 USD and 2.50 USD for a thousand
+    details = {"web_search_calls": 0, "x_search_calls": 0, "file_search_calls": 1, "document_search_calls": 3}
+    usage = {"input_tokens": 8, "output_tokens": 2, "total_tokens": 10, "server_side_tool_usage_details": details}
+    assert usage_from_responses(usage) == Usage(input=8, output=2, file_searches=1, document_searches=3)
+
+
 def test_searches_of_x_count_and_code_in_no_named_container_counts_by_the_call() -> None:
     # https://docs.x.ai/developers/pricing: where the usage has no counts of them
     usage = {"input_tokens": 8, "output_tokens": 2, "total_tokens": 10, "num_server_side_tools_used": 4}
