@@ -127,7 +127,7 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     excluded_providers: tuple[str, ...] = ()  # their budgets have no room for it
     reserved: bool = False  # it takes part of limits: their owner must hear that somebody works on it
     homes: tuple[int, ...] = ()  # further partitions whose limits it takes part of
-    answer_headers: tuple[tuple[str, str], ...] = ()  # what the client is told beside its answer
+    answer_lines: str = ""  # headers that the client gets beside its answer, each a line
 
 
 class AskStored(msgspec.Struct, array_like=True, frozen=True):

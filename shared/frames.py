@@ -25,13 +25,14 @@ _START = _LAYOUT.size
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True):
-    """How the HTTP answer begins."""
+    """How the HTTP answer begins. `lines` are further headers, each a line that is written as it is."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     stream: bool  # data are server-sent events, more will follow
     router: str
     provider_us: int  # how long the provider took, to its first byte of a stream or its last of an answer
+    lines: bytes = b""
 
 
 class Progress(msgspec.Struct, array_like=True, frozen=True):

@@ -76,7 +76,7 @@ def complete(request_id: str, edge: str, body: bytes, **fields: Any) -> Complete
         "bound": None,
         "reserved": False,
         "homes": (),
-        "answer_headers": (),
+        "answer_lines": "",
     }
     for name, value in fields.items():
         (command if name in command and name != "max_tokens" else admit)[name] = value

@@ -59,14 +59,15 @@ class Dispatch:
         admitted_ms: int,
         placed: Placed | None = None,
         wanted: Wanted | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
+        lines: str = "",
         homes: tuple[int, ...] = (),
         longest: int | None = None,
     ) -> None:
         """Send it to a router. The command leaves last: whatever fails before that has sent nothing.
 
-        Without `placed`, nobody waits for its end here; without a hold, only its limits do. `homes` are the other
-        partitions where it has taken part of limits, and `longest` the longest answer they have room for.
+        Without `placed`, nobody waits for its end here; without a hold, only its limits do. `lines` are headers for its
+        client. `homes` are the other partitions where it has taken part of limits, and `longest` the longest answer
+        they have room for.
         """
         number, request, body, applied = passed.number, passed.request, passed.body, passed.applied
         hold_pico, max_tokens = None, None
@@ -93,7 +94,7 @@ class Dispatch:
             excluded,
             bool(homes) or (wanted is not None and wanted.part is not None),
             homes,
-            headers,
+            lines,
         )
         command = pack(call, body.data)
         fact = admitted_fact(

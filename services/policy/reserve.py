@@ -15,12 +15,12 @@ from services.policy.budgets.admission import NOTHING, Ask, Placed
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
 from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
-from services.policy.budgets.headers import key_budget_headers
+from services.policy.budgets.headers import key_budget_lines
 from services.policy.budgets.refusals import over_budget, unpriced_models, untold_cost
 from services.policy.count_body import count_body, counts_at_once
 from services.policy.dispatch import Body, Dispatch, Passed
 from services.policy.in_progress import FAILED, InProgress
-from services.policy.limits.headers import Header, merged_headers
+from services.policy.limits.headers import merged_lines
 from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in, seems_more_than_all
@@ -33,6 +33,7 @@ from services.policy.replies import Replies
 from shared.bus import Bus
 from shared.calls import Admit
 from shared.errors import Unavailable
+from shared.header_lines import headers_in
 from shared.kept.passed_objects import is_untold
 from shared.payloads.bodies import BodyGone, BodyHolder
 
@@ -247,7 +248,7 @@ class Reserve:
         elif elsewhere:
             self._in_progress.spawn(request, self._take_then_send(partition, passed, wanted, elsewhere, answer))
         else:
-            self._dispatch.send_on(passed, now_ms, answer, wanted, _headers(partition, wanted, now_ms))
+            self._dispatch.send_on(passed, now_ms, answer, wanted, _lines(partition, wanted, now_ms))
 
     async def _take_then_send(
         self,
@@ -280,8 +281,8 @@ class Reserve:
             self._in_progress.refuse(request, undecided)
         else:
             now_ms = _now_ms()
-            headers = merged_headers(_headers(partition, wanted, now_ms), taken.headers)
-            self._dispatch.send_on(passed, now_ms, placed, wanted, headers, homes, taken.max_tokens)
+            lines = merged_lines(_lines(partition, wanted, now_ms), taken.lines)
+            self._dispatch.send_on(passed, now_ms, placed, wanted, lines, homes, taken.max_tokens)
 
     async def _closer_need(self, passed: Passed, placed: Placed | None, lacking: Sequence[Over]) -> Need | None:
         """Return the tokens it needs with its text counted, None where that is done, cannot be, or gains nothing."""
@@ -308,13 +309,14 @@ class Reserve:
     def _over_limit(self, request: Admit, refused: NoRoom) -> None:
         self._bodies.drop(request.request_id)
         self._counts.over_limit(refused.over)
-        self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), refused.headers))
+        self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), headers_in(refused.lines)))
 
 
-def _headers(partition: Partition, wanted: Wanted, now_ms: int) -> tuple[Header, ...]:
+def _lines(partition: Partition, wanted: Wanted, now_ms: int) -> str:
+    """Return the headers that tell its client how its key's budget and its limits stand."""
     key = wanted.charges.must[0]
-    headers = key_budget_headers(key, partition.standing(key.account), now_ms)
-    return headers if wanted.part is None else (*headers, *partition.limits.headers(wanted.part, now_ms))
+    lines = key_budget_lines(key, partition.standing(key.account), now_ms)
+    return lines if wanted.part is None else lines + partition.limits.lines(wanted.part, now_ms)
 
 
 def _now_ms() -> int:

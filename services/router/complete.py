@@ -17,7 +17,7 @@ from services.router.providers.base import OwnForm, Provider
 from services.router.realtime.sessions import Sessions
 from services.router.responses import RESPONSES, keep
 from services.router.settle_usage import settle_usage
-from services.router.streaming.answer_headers import whole_headers
+from services.router.streaming.answer_headers import cost_lines, served_by_lines
 from services.router.streaming.shown_cost import CostTap
 from services.router.tell_cost import body_with_cost, closing_with_cost
 from services.router.transport.transports import Transports
@@ -162,6 +162,7 @@ class Completer:
             if job.call.request.tells_cost:
                 ending.body = body_with_cost(job, ending, priced)
             content_type = form.content_type if form else OwnForm.content_type
-            headers = whole_headers(job, ending.deployment, ending.body, priced, content_type)
+            headers = (("content-type", content_type), ("content-length", str(len(ending.body))))
+            lines = served_by_lines(job, ending.deployment) + cost_lines(priced)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000
-            answer.head(Head(200, headers, False, self._bus.process, provider_us), ending.body, last=True)
+            answer.head(Head(200, headers, False, self._bus.process, provider_us, lines), ending.body, last=True)

@@ -7,8 +7,8 @@ import pytest
 import uvicorn
 
 from services.edge.http import listener as module
-from services.edge.http.asgi import Receive, Scope, Send
-from services.edge.http.http_protocol import Protocol
+from services.edge.http.asgi import Event, Receive, Scope, Send
+from services.edge.http.http_protocol import LINES, Protocol
 from services.edge.http.listener import listen
 
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
@@ -32,7 +32,11 @@ class Echo:
         if scope["path"] == "/large":
             parts = [b"x" * MB] * (LARGE // MB)
         headers = [(b"content-length", str(sum(map(len, parts))).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        start: Event = {"type": "http.response.start", "status": 200, "headers": headers}
+        if scope["path"] in ("/lines", "/chunks"):
+            start[LINES] = b"x-one: 1\r\nx-two: 2\r\n"
+            start["headers"] = headers if scope["path"] == "/lines" else [(b"content-type", b"text/plain")]
+        await send(start)
         for part in parts:
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
@@ -116,6 +120,23 @@ async def test_what_is_no_http_is_refused_also_behind_an_offer(server: tuple[int
     broken = POST + OFFER + b"Transfer-Encoding: chunked\r\n\r\nhello\r\n"
     assert await converse(server[0], broken) == [b"Invalid HTTP request received."]
     assert await converse(server[0], POST + b"Content-Length: 1\r\n\r\nx") == [b"POST /a x"]
+
+
+async def test_headers_that_are_lines_stand_in_the_head_whatever_follows_it(server: tuple[int, Echo]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server[0])
+    for path, framing, body in (
+        (b"/lines", b"content-length: 11\r\n", b"GET /lines "),
+        (b"/chunks", b"content-type: text/plain\r\ntransfer-encoding: chunked\r\n", b"c\r\nGET /chunks \r\n0\r\n\r\n"),
+        (b"/a", b"content-length: 7\r\n", b"GET /a "),
+    ):
+        writer.write(b"GET %b HTTP/1.1\r\nHost: edge\r\n\r\n" % path)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        lines = b"" if path == b"/a" else b"x-one: 1\r\nx-two: 2\r\n"
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert head.endswith(b"\r\n" + framing + lines + b"\r\n")
+        assert await asyncio.wait_for(reader.readexactly(len(body)), 5) == body
+    writer.close()
+    await writer.wait_closed()
 
 
 @pytest.mark.parametrize("stalled_after_s", [1], indirect=True)

@@ -12,6 +12,7 @@ from shared import subjects
 from shared.bus import kv
 from shared.calls import Caller
 from shared.control import AccountFigures
+from shared.header_lines import headers_in
 from shared.identity.holders import Holder, HolderKind, Window, encode_holder, entry_name, home_of
 from tests.nats_server import NatsServer
 from tests.policy_service import (
@@ -168,7 +169,7 @@ async def test_a_key_is_told_its_budget_in_headers(around: Neighbours) -> None:
     await asyncio.sleep(0.2)
     answer = await around.ask(asked(around, "key"))
     assert answer.command is not None
-    assert dict(answer.command.answer_headers) == {
+    assert dict(headers_in(answer.command.answer_lines)) == {
         "x-litellm-key-spend": "0",
         "x-litellm-key-max-budget": "0.0015",
     }

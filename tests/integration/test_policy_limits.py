@@ -13,6 +13,7 @@ from shared.bus import kv, read
 from shared.calls import Admit, Complete
 from shared.facts import RequestDenied, encode_fact
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
+from shared.header_lines import headers_in
 from shared.identity.holders import Holder, HolderKind, Limits, encode_holder, entry_name
 from tests.budgets import finished_fact
 from tests.nats_server import NatsServer
@@ -56,7 +57,7 @@ async def put_holder(other: Neighbours, kind: HolderKind, name: str, tenant: str
 
 def headers_of(answer: Answered) -> dict[str, str]:
     if answer.command is not None:
-        return dict(answer.command.answer_headers)
+        return dict(headers_in(answer.command.answer_lines))
     assert answer.failure is not None
     return dict(answer.failure.get("headers", ()))
 

@@ -12,10 +12,11 @@ from services.edge.calls.endpoint import Endpoint, ObjectRequest
 from services.edge.calls.pass_through import Target
 from services.edge.calls.request import admit_of, body_type
 from services.edge.exchange import Exchange, Exchanges
-from services.edge.http.asgi import Receive, Scope, Send
+from services.edge.http.asgi import Event, Receive, Scope, Send
 from services.edge.http.cors import with_origin_allowed
 from services.edge.http.error_response import error_event, id_headers, send_error
 from services.edge.http.event_array import as_array
+from services.edge.http.http_protocol import LINES
 from services.edge.http.request_body import ClientLeft, read_request_body
 from services.edge.http.request_headers import ID_MAX, Wishes, wishes_in
 from services.edge.identify import Identities, key_in, with_key_of_query
@@ -183,9 +184,9 @@ class Journey:
             if frame.flags & frames.FAILURE:
                 raise GatewayError.from_dict(frames.decode_failure(frame.header))
             head = frames.decode_head(frame.header)
-            headers = _answer_headers(head, request, wishes, began)
+            start = _start(head, request, wishes, began)
             exchange.begun = True
-            await send({"type": "http.response.start", "status": head.status, "headers": headers})
+            await send(start)
             while True:
                 last = bool(frame.flags & frames.LAST)
                 if frame.data or last:
@@ -227,14 +228,15 @@ def _peek(endpoint: Endpoint, body: bytes, content_type: str) -> Peek:
     return endpoint.peek(body)
 
 
-def _answer_headers(head: frames.Head, request: Admit, wishes: Wishes, began: int) -> list[tuple[bytes, bytes]]:
-    overhead_ms = max(0.0, (time.perf_counter_ns() - began) / 1e6 - head.provider_us / 1e3)
+def _start(head: frames.Head, request: Admit, wishes: Wishes, began: int) -> Event:
+    """Return the message that starts the client's answer."""
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in head.headers]
     headers += id_headers(request.request_id, wishes.request_id, request.dialect)
-    headers.append((b"x-litellm-overhead-duration-ms", f"{overhead_ms:.3f}".encode()))
+    overhead_ms = max(0.0, (time.perf_counter_ns() - began) / 1e6 - head.provider_us / 1e3)
+    lines = b"%bx-litellm-overhead-duration-ms: %.3f\r\n" % (head.lines, overhead_ms)
     if head.stream:
-        headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-    return headers
+        lines += b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
+    return {"type": "http.response.start", "status": head.status, "headers": headers, LINES: lines}
 
 
 async def _send_error(

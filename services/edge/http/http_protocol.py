@@ -1,18 +1,31 @@
-"""uvicorn's HTTP/1.1, with its upgrade to a WebSocket; and with clients that offer one to HTTP/2 beside their request,
-as Java's do.
+"""uvicorn's HTTP/1.1, with its upgrade to a WebSocket; and with two things that it does not have.
 
-An offer that is not taken must be ignored (RFC 9110, 7.8), but the parser takes it for the end of the request: what
-follows, the body, would be lost.
+Clients may offer an upgrade to HTTP/2 beside their request, as Java's do. An offer that is not taken must be ignored
+(RFC 9110, 7.8), but the parser takes it for the end of the request: what follows, the body, would be lost.
+
+Headers that are lines already are written as they are: uvicorn searches each name and each value for what must not be
+there, which is half of what the head of an answer costs.
 """
 
+import asyncio
+from typing import Any
+
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+LINES = "meterhouse.header_lines"
+"""Of a message that starts an answer: further headers, bytes of lines, each with its CRLF (shared/header_lines.py)."""
 
 _BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 
 class Protocol(HttpToolsProtocol):
     _rest_of_body: "_BodyOnly | None" = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # uvicorn names the class of its cycles where it makes them, behind all it does with a request's headers.
+        cycle.__class__ = _Cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -45,6 +58,33 @@ class Protocol(HttpToolsProtocol):
     def _begin_anew(self) -> None:
         self._rest_of_body = None
         self.parser = httptools.HttpRequestParser(self)
+
+
+class _Cycle(RequestResponseCycle):
+    async def send(self, message: Any) -> None:
+        lines = message.get(LINES)
+        if not lines or self.response_started:
+            await super().send(message)
+            return
+        transport = self.transport
+        self.transport = _HeadWriter(transport, lines)  # type: ignore[assignment]  # a head is all it gets
+        try:
+            await super().send(message)
+        finally:
+            self.transport = transport
+
+
+class _HeadWriter:
+    """Takes an answer's head, and writes it with more lines before the empty one that ends it."""
+
+    __slots__ = ("_lines", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, lines: bytes) -> None:
+        self._transport = transport
+        self._lines = lines
+
+    def write(self, head: bytes) -> None:
+        self._transport.write(b"".join((head[:-2], self._lines, b"\r\n")))
 
 
 class _BodyOnly:

@@ -24,6 +24,7 @@ from shared import frames
 from shared.bus import Bus
 from shared.calls import Admit
 from shared.errors import GatewayError, InvalidRequest, NotFound, Unavailable
+from shared.header_lines import headers_in
 from shared.identity.keys import Key
 from shared.ids import new_id
 from shared.realtime import SESSION_S
@@ -169,7 +170,7 @@ class RealtimeJourney:
 
 
 def _told(head: frames.Head, request: Admit) -> list[tuple[bytes, bytes]]:
-    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in head.headers]
+    headers = [(name.encode(), value.encode()) for name, value in headers_in(head.lines.decode("ascii"))]
     return [*headers, *id_headers(request.request_id, b"", request.dialect)]
 
 

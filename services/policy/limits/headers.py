@@ -1,4 +1,4 @@
-"""The headers that tell a client how its limits stand, in OpenAI's form and in LiteLLM's. Pure.
+"""The headers that tell a client how its limits stand, in OpenAI's form and in LiteLLM's, as lines. Pure.
 
 OpenAI's tell of the limit that leaves least, of a minute or of a day; `reset` is when nothing of it would be used any
 more. Tokens of a day have headers of their own beside LiteLLM's, which has none for them.
@@ -11,8 +11,7 @@ from typing import NamedTuple
 from services.policy.limits.counters import UNUSED, Counter
 from services.policy.limits.room import Limit
 from services.policy.limits.sliding import Sliding, day
-
-Header = tuple[str, str]
+from shared.header_lines import headers_in, lines_of
 
 _UNUSED_DAY = day()
 """It is never written to."""
@@ -26,64 +25,70 @@ class _Left(NamedTuple):
     window: Sliding
 
 
-def limit_headers(counters: Mapping[str, Counter], limits: Sequence[Limit], now_ms: int) -> tuple[Header, ...]:
+def limit_lines(counters: Mapping[str, Counter], limits: Sequence[Limit], now_ms: int) -> str:
     """Return the headers for limits as they stand at `now_ms`, what has left their windows dropped already."""
-    found: list[Header] = []
+    parts: list[str] = []
     requests: _Left | None = None
     tokens: _Left | None = None
     for limit in limits:
         counter = counters.get(limit.account, UNUSED)
-        name = f"x-ratelimit-{limit.kind}-"
+        kind = limit.kind
         if limit.rpm is not None:
             left = max(0, limit.rpm - counter.minute.requests)
-            found += ((f"{name}remaining-requests", str(left)), (f"{name}limit-requests", str(limit.rpm)))
-            requests = _tighter(requests, _Left(left, limit.rpm, counter.minute))
+            parts.append(_of_kind(kind, "requests", left, limit.rpm))
+            requests = _tighter(requests, left, limit.rpm, counter.minute)
         if limit.tpm is not None:
             left = max(0, limit.tpm - counter.minute.tokens)
-            found += ((f"{name}remaining-tokens", str(left)), (f"{name}limit-tokens", str(limit.tpm)))
-            tokens = _tighter(tokens, _Left(left, limit.tpm, counter.minute))
+            parts.append(_of_kind(kind, "tokens", left, limit.tpm))
+            tokens = _tighter(tokens, left, limit.tpm, counter.minute)
         if limit.tpd is not None:
             window = counter.day if counter.day is not None else _UNUSED_DAY
             left = max(0, limit.tpd - window.tokens)
-            found += ((f"{name}remaining-tokens-day", str(left)), (f"{name}limit-tokens-day", str(limit.tpd)))
-            tokens = _tighter(tokens, _Left(left, limit.tpd, window))
+            parts.append(_of_kind(kind, "tokens-day", left, limit.tpd))
+            tokens = _tighter(tokens, left, limit.tpd, window)
         if limit.parallel is not None:
             left = max(0, limit.parallel - counter.running)
-            found += (
-                (f"{name}remaining-max_parallel_requests", str(left)),
-                (f"{name}limit-max_parallel_requests", str(limit.parallel)),
-            )
-        if limit.kind == "api_key":
+            parts.append(_of_kind(kind, "max_parallel_requests", left, limit.parallel))
+        if kind == "api_key":
             if limit.tpm is not None:
-                found.append(("x-litellm-key-tpm-limit", str(limit.tpm)))
+                parts.append(f"x-litellm-key-tpm-limit: {limit.tpm}\r\n")
             if limit.rpm is not None:
-                found.append(("x-litellm-key-rpm-limit", str(limit.rpm)))
-    for what, tightest in (("requests", requests), ("tokens", tokens)):
-        if tightest is not None:
-            left, maximum, window = tightest
-            found += (
-                (f"x-ratelimit-limit-{what}", str(maximum)),
-                (f"x-ratelimit-remaining-{what}", str(left)),
-                (f"x-ratelimit-reset-{what}", duration_text(max(0, window.all_left_ms() - now_ms))),
-            )
-    return tuple(found)
+                parts.append(f"x-litellm-key-rpm-limit: {limit.rpm}\r\n")
+    if requests is not None:
+        parts.append(_openais("requests", requests, now_ms))
+    if tokens is not None:
+        parts.append(_openais("tokens", tokens, now_ms))
+    return "".join(parts)
 
 
-def _tighter(one: _Left | None, other: _Left) -> _Left:
-    return other if one is None or other.left < one.left else one
+def _of_kind(kind: str, what: str, left: int, maximum: int) -> str:
+    return f"x-ratelimit-{kind}-remaining-{what}: {left}\r\nx-ratelimit-{kind}-limit-{what}: {maximum}\r\n"
 
 
-def merged_headers(some: tuple[Header, ...], others: tuple[Header, ...]) -> tuple[Header, ...]:
+def _openais(what: str, tightest: _Left, now_ms: int) -> str:
+    left, maximum, window = tightest
+    return (
+        f"x-ratelimit-limit-{what}: {maximum}\r\n"
+        f"x-ratelimit-remaining-{what}: {left}\r\n"
+        f"x-ratelimit-reset-{what}: {duration_text(max(0, window.all_left_ms() - now_ms))}\r\n"
+    )
+
+
+def _tighter(one: _Left | None, left: int, maximum: int, window: Sliding) -> _Left:
+    return _Left(left, maximum, window) if one is None or left < one.left else one
+
+
+def merged_lines(some: str, others: str) -> str:
     """Return the headers of limits that two partitions have told: OpenAI's of the one that leaves less."""
     if not others or not some:
         return some or others
-    merged, more = dict(some), dict(others)
+    merged, more = dict(headers_in(some)), dict(headers_in(others))
     for what in ("requests", "tokens"):
         left = f"x-ratelimit-remaining-{what}"
         if left in merged and left in more and int(merged[left]) <= int(more[left]):
             for name in (left, f"x-ratelimit-limit-{what}", f"x-ratelimit-reset-{what}"):
                 del more[name]
-    return tuple({**merged, **more}.items())
+    return lines_of({**merged, **more}.items())
 
 
 def duration_text(ms: int) -> str:

@@ -5,8 +5,7 @@ from math import ceil
 
 from services.policy.limits.room import Over
 from shared.errors import RateLimited
-
-Header = tuple[str, str]
+from shared.header_lines import Header
 
 
 def over_limit_error(over: Over, now_ms: int, headers: tuple[Header, ...] = ()) -> RateLimited:

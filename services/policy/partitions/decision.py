@@ -54,10 +54,10 @@ class Denied(NamedTuple):
 
 
 class NoRoom(NamedTuple):
-    """Refused by a limit; `headers` say how all of the request's limits stand."""
+    """Refused by a limit; `lines` are headers that say how all of the request's limits stand."""
 
     over: Over
-    headers: tuple[tuple[str, str], ...]
+    lines: str
 
 
 class Left(NamedTuple):

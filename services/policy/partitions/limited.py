@@ -6,7 +6,7 @@ import structlog
 
 from services.policy.budgets.accounts import Books, Entry, Settled
 from services.policy.limits.counters import Reservation, Stopped, Sweeper, Taken
-from services.policy.limits.headers import Header, limit_headers
+from services.policy.limits.headers import limit_lines
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over, gains_by_counting, longest_answer, over_limit
 from services.policy.metrics import Counts
@@ -106,9 +106,9 @@ class Limited:
         self._write(entry, then)
         self._slots.begin((wanted.request,), now_ms)
 
-    def headers(self, part: Part, now_ms: int) -> tuple[Header, ...]:
-        """Return what to tell a client of how its limits stand."""
-        return limit_headers(self._books.counters, part.limits, now_ms)
+    def lines(self, part: Part, now_ms: int) -> str:
+        """Return the headers that tell a client how its limits stand."""
+        return limit_lines(self._books.counters, part.limits, now_ms)
 
     def hear_of(self, requests: Iterable[str]) -> None:
         """A router works on these."""

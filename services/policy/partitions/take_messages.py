@@ -3,7 +3,6 @@
 import msgspec
 
 from services.policy.limits.counters import TokenType
-from services.policy.limits.headers import Header
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over
 
@@ -25,12 +24,12 @@ class TakeAsk(msgspec.Struct, array_like=True, frozen=True):
 
 class TakeAnswer(msgspec.Struct, array_like=True, frozen=True):
     """`taken`: it is stored, with answers of `max_tokens` where that is not None. Else `over` says which limit refuses
-    it; neither: it could not be decided.
+    it; neither: it could not be decided. `lines` are headers that say how its limits stand there.
     """
 
     taken: bool
     over: Over | None
-    headers: tuple[Header, ...]
+    lines: str
     max_tokens: int | None = None
 
 

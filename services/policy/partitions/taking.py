@@ -15,7 +15,7 @@ import structlog
 from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import NOTHING, Placed
 from services.policy.budgets.charges import Charges
-from services.policy.limits.headers import Header, merged_headers
+from services.policy.limits.headers import merged_lines
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over
 from services.policy.partitions.decision import Answer, NoRoom, Part, Wanted
@@ -37,7 +37,7 @@ _NOTHING_CHARGED = Charges(())
 class TakenElsewhere(NamedTuple):
     """`max_tokens`: the longest answer that all homes have room for, None where none lowers it."""
 
-    headers: tuple[Header, ...]
+    lines: str
     max_tokens: int | None
 
 
@@ -79,18 +79,18 @@ class Taker:
         if closer is not None:
             parts = {home: elsewhere[home]._replace(need=closer) for home in lacking}
             answers |= zip(parts, await asyncio.gather(*self._asks(wanted, parts)), strict=True)
-        headers: tuple[Header, ...] = ()
+        lines = ""
         for answer in answers.values():
-            headers = merged_headers(headers, answer.headers) if answer is not None else headers
+            lines = merged_lines(lines, answer.lines) if answer is not None else lines
         given = [answer for answer in answers.values() if answer is not None and answer.taken]
         if len(given) == len(answers):
             maxima = [answer.max_tokens for answer in given if answer.max_tokens is not None]
-            return TakenElsewhere(headers, min(maxima, default=None))
+            return TakenElsewhere(lines, min(maxima, default=None))
         for home, answer in answers.items():
             if answer is None or answer.taken:
                 self.give_back(home, wanted.request)
         over = next((answer.over for answer in answers.values() if answer is not None and answer.over), None)
-        return NoRoom(over, headers) if over is not None else None
+        return NoRoom(over, lines) if over is not None else None
 
     def _asks(self, wanted: Wanted, parts: Mapping[int, Part]) -> list[Coroutine[Any, Any, TakeAnswer | None]]:
         return [self._ask(home, wanted, part) for home, part in parts.items()]
@@ -160,11 +160,11 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
     )
 
     def done(answer: Answer) -> None:
-        said = TakeAnswer(False, None, ())
+        said = TakeAnswer(False, None, "")
         if isinstance(answer, NoRoom):
-            said = TakeAnswer(False, answer.over, answer.headers)
+            said = TakeAnswer(False, answer.over, answer.lines)
         elif isinstance(answer, Placed):
-            said = TakeAnswer(True, None, partition.limits.headers(part, _now_ms()), answer.max_tokens)
+            said = TakeAnswer(True, None, partition.limits.lines(part, _now_ms()), answer.max_tokens)
         try:
             bus.publish(message.reply, encode(said))
         except NotConnected:

@@ -29,8 +29,8 @@ async def listed(bus: Bus, job: Job) -> Ending:
     except BusError as error:
         return failed(Unavailable(f"the list of {asked.kind}s cannot be read at the moment: {error}", retry_after_s=1))
     body = page_of(found, asked.page)
-    size = ("content-length", str(len(body)))
-    head = Head(200, (("content-type", "application/json"), size, *job.call.answer_headers), False, bus.process, 0)
+    headers = (("content-type", "application/json"), ("content-length", str(len(body))))
+    head = Head(200, headers, False, bus.process, 0, job.call.answer_lines.encode("ascii"))
     ended_ms = now_ms()
     return Ending(
         started_ms=started_ms,

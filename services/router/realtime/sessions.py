@@ -21,7 +21,7 @@ from services.router.providers.signing_in import SignsIn
 from services.router.providers.speaking import SpeaksRealtime
 from services.router.realtime.admissions import Admissions
 from services.router.realtime.session import Session
-from services.router.streaming.answer_headers import stream_headers
+from services.router.streaming.answer_headers import served_by_lines
 from services.router.transport.socket import Socket, SocketRefused
 from services.router.transport.transports import Transports
 from shared import frames, subjects
@@ -68,7 +68,8 @@ class Sessions:
         session = Session(self._bus, job, deployment, provider.name, opened, self._admissions, self._deployments)
         self._open[request.request_id] = session
         provider_us = (time.perf_counter_ns() - began_ns) // 1_000
-        job.answer.head(Head(SWITCHING, stream_headers(job, deployment)[1:], True, self._bus.process, provider_us), b"")
+        lines = served_by_lines(job, deployment)
+        job.answer.head(Head(SWITCHING, (), True, self._bus.process, provider_us, lines), b"")
         try:
             return await session.run()
         finally:

@@ -11,7 +11,7 @@ from services.router.job import Ending, Job, now_ms
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.sse import EVENT_BYTES_MAX
 from services.router.providers.base import AnswerReader, OwnForm
-from services.router.streaming.answer_headers import stream_headers
+from services.router.streaming.answer_headers import served_by_lines
 from services.router.streaming.count_tokens import counted_usage
 from services.router.streaming.money_line import MoneyLine
 from services.router.transport.provider_answer import ProviderAnswer
@@ -70,8 +70,9 @@ class Reading:
         provider_us = (time.perf_counter_ns() - self._began_ns) // 1_000
         form = self.reader if isinstance(self.reader, OwnForm) else OwnForm
         stream_type = form.stream_type if self._outlet is None else self._outlet.stream_type
-        headers = (*stream_headers(job, self._deployment, stream_type), *form.more_headers)
-        job.answer.head(Head(form.status, headers, form.is_events, router, provider_us), out)
+        headers = (("content-type", stream_type), *form.more_headers)
+        lines = served_by_lines(job, self._deployment)
+        job.answer.head(Head(form.status, headers, form.is_events, router, provider_us, lines), out)
 
     def ending(self, failure: GatewayError | None = None, *, status: int = 200, body: bytes = b"") -> Ending:
         at = now_ms()

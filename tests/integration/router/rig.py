@@ -20,6 +20,7 @@ from shared.calls import Cancel, encode_header, pack
 from shared.facts import CompletionFinished
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
 from shared.frames import FAILURE, HEAD, LAST, PROGRESS, Head
+from shared.header_lines import headers_in
 from shared.payloads.bodies import BodyHolder
 from tests.router_calls import complete
 
@@ -44,7 +45,7 @@ class Answer:
     @property
     def headers(self) -> dict[str, str]:
         assert self.head is not None, self.failure
-        return dict(self.head.headers)
+        return dict((*self.head.headers, *headers_in(self.head.lines.decode())))
 
     @property
     def body(self) -> dict[str, Any]:

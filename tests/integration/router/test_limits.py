@@ -8,6 +8,7 @@ import pytest
 from services.router import endpoints
 from shared import subjects
 from shared.bus import Bus, Message
+from shared.header_lines import lines_of
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Caller, until
 from tests.provider_servers import Behaviour, OpenAIServer
@@ -17,7 +18,7 @@ HEADERS = (("x-ratelimit-api_key-limit-requests", "5"), ("x-ratelimit-limit-requ
 
 async def test_its_end_is_told_to_all_partitions_that_wait_for_it(start: Start, caller: Caller) -> None:
     await start()
-    answer = await caller.ask("gpt", reserved=True, homes=(3, 1), answer_headers=HEADERS)
+    answer = await caller.ask("gpt", reserved=True, homes=(3, 1), answer_lines=lines_of(HEADERS))
     fact = await caller.fact(answer)
     assert (fact.held, fact.homes) == (False, (3, 1))
     assert dict(HEADERS).items() <= answer.headers.items()
@@ -27,7 +28,7 @@ async def test_its_end_is_told_to_all_partitions_that_wait_for_it(start: Start, 
 
 async def test_a_stream_begins_with_the_headers_of_the_limits(start: Start, caller: Caller) -> None:
     await start()
-    answer = await caller.stream("gpt", reserved=True, answer_headers=HEADERS)
+    answer = await caller.stream("gpt", reserved=True, answer_lines=lines_of(HEADERS))
     assert dict(HEADERS).items() <= answer.headers.items()
 
 

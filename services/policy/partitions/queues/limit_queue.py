@@ -12,7 +12,7 @@ import structlog
 
 from services.policy.limits.counters import Counter
 from services.policy.limits.fair_queue import FairQueue, Place
-from services.policy.limits.headers import limit_headers
+from services.policy.limits.headers import limit_lines
 from services.policy.limits.room import Over
 from services.policy.metrics import Counts, Outcome, Wait
 from services.policy.partitions.decision import Answer, Done, Left, NoRoom, Part, Wanted
@@ -186,7 +186,7 @@ class LimitQueue:
             self._counts.end(place.waiting.wait, outcome)
 
     def _refuse(self, part: Part, done: Done, over: Over, now_ms: int) -> None:
-        answer(done, NoRoom(over, limit_headers(self._counters, part.limits, now_ms)))
+        answer(done, NoRoom(over, limit_lines(self._counters, part.limits, now_ms)))
 
     def _wake_by(self, at_ms: int, now_ms: int) -> None:
         if self._timer is not None and self._wakes_ms <= at_ms:

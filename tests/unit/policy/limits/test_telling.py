@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from services.policy.limits.counters import Counters, Reservation, reserve
-from services.policy.limits.headers import duration_text, limit_headers, merged_headers
+from services.policy.limits.headers import duration_text, limit_lines, merged_lines
 from services.policy.limits.need import NO_TOKENS, Need
 from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit, over_limit
 from shared.errors import GatewayError
+from shared.header_lines import headers_in
 
 NOW = int(datetime(2026, 11, 23, 0, 31, 37, 250_000, tzinfo=UTC).timestamp() * 1000)
 HOUR_MS = 3_600_000
@@ -87,21 +88,21 @@ def test_the_tokens_of_a_day_are_told_and_are_openais_where_they_are_tighter() -
     for tpm, tightest in ((100, ("100", "20", "23h59m59.5s")), (25, ("25", "15", "59.5s"))):
         limit = Limit("k", 0, "api_key", "a", tpm=tpm, tpd=100)
         over_limit(counters, [limit], NO_TOKENS, NOW)
-        headers = dict(limit_headers(counters, [limit], NOW))
+        headers = dict(headers_in(limit_lines(counters, [limit], NOW)))
         assert (headers["x-ratelimit-api_key-limit-tokens-day"], headers["x-ratelimit-api_key-limit-tokens"]) == (
             "100",
             str(tpm),
         )
         assert headers["x-ratelimit-api_key-remaining-tokens-day"] == "20"
         assert tuple(headers[f"x-ratelimit-{what}-tokens"] for what in ("limit", "remaining", "reset")) == tightest
-    headers = dict(limit_headers({}, [Limit("k", 0, "api_key", "a", tpd=100)], NOW))
+    headers = dict(headers_in(limit_lines({}, [Limit("k", 0, "api_key", "a", tpd=100)], NOW)))
     assert headers["x-ratelimit-remaining-tokens"] == "100"
     assert headers["x-ratelimit-reset-tokens"] == "0ms"
 
 
 def test_every_limit_has_litellms_headers_and_the_tightest_openais() -> None:
     counters = used((NOW - 20_000, 30), (NOW - 500, 10))
-    assert dict(limit_headers(counters, [KEY, TEAM], NOW)) == {
+    assert dict(headers_in(limit_lines(counters, [KEY, TEAM], NOW))) == {
         "x-ratelimit-api_key-remaining-requests": "0",
         "x-ratelimit-api_key-limit-requests": "2",
         "x-ratelimit-api_key-remaining-tokens": "60",
@@ -124,7 +125,7 @@ def test_every_limit_has_litellms_headers_and_the_tightest_openais() -> None:
 
 
 def test_slots_alone_have_no_header_of_openais() -> None:
-    headers = dict(limit_headers({}, [Limit("k", 0, "api_key", "a", parallel=4)], NOW))
+    headers = dict(headers_in(limit_lines({}, [Limit("k", 0, "api_key", "a", parallel=4)], NOW)))
     assert headers == {
         "x-ratelimit-api_key-remaining-max_parallel_requests": "4",
         "x-ratelimit-api_key-limit-max_parallel_requests": "4",
@@ -143,9 +144,10 @@ def test_times_are_written_as_openai_writes_them(ms: int, text: str) -> None:
 
 
 def test_of_two_partitions_headers_openais_are_those_of_the_tighter_limit() -> None:
-    here = limit_headers(used((NOW, 30)), [KEY], NOW)
-    there = limit_headers(used((NOW, 30)), [TEAM], NOW)
-    merged = dict(merged_headers(here, there))
-    assert merged == dict(merged_headers(there, here)) == dict(limit_headers(used((NOW, 30)), [KEY, TEAM], NOW))
+    here = limit_lines(used((NOW, 30)), [KEY], NOW)
+    there = limit_lines(used((NOW, 30)), [TEAM], NOW)
+    merged = dict(headers_in(merged_lines(here, there)))
+    assert merged == dict(headers_in(merged_lines(there, here)))
+    assert merged == dict(headers_in(limit_lines(used((NOW, 30)), [KEY, TEAM], NOW)))
     assert (merged["x-ratelimit-remaining-requests"], merged["x-ratelimit-remaining-tokens"]) == ("1", "30")
-    assert merged_headers((), here) == merged_headers(here, ()) == here
+    assert merged_lines("", here) == merged_lines(here, "") == here
