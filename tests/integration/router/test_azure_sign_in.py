@@ -74,6 +74,16 @@ async def test_one_token_of_an_application_serves_all_its_deployments(
     )
 
 
+async def test_a_call_that_passes_untouched_signs_in_too(
+    start: Start, caller: Caller, azure: AzureServer, entra: EntraServer
+) -> None:
+    await start([("azure", at(azure, **application(client_secret=entra.secret)))])
+    passed = {"call_type": "pass_through_endpoint", "passed": ("POST", "/openai/v1/chat/completions")}
+    answer = await caller.ask("gpt-4", group="pass-through/azure/gpt-4", **passed)
+    assert answer.head is not None
+    assert (answer.head.status, azure.received[0].headers["authorization"]) == (200, f"Bearer {entra.given[0]}")
+
+
 async def test_a_user_and_a_federated_identity_sign_in_too(
     start: Start,
     caller: Caller,

@@ -77,3 +77,14 @@ async def test_a_service_principal_gets_one_token_for_all_its_calls(start: Start
         for _ in range(3):
             assert (await caller.ask("m")).text == "Hello there!"
         assert [request.path for request in server.received].count(TOKEN_PATH) == 1
+
+
+async def test_a_call_that_passes_untouched_to_databricks_signs_in_too(start: Start, caller: Caller) -> None:
+    async with DatabricksServer() as server:
+        secret = {"client_id": server.client[0], "client_secret": server.client[1]}
+        await start([("m", {"model": "databricks/dbrx", "api_base": server.base, **secret})])
+        passed = {"call_type": "pass_through_endpoint", "passed": ("POST", "/serving-endpoints/chat/completions")}
+        answer = await caller.ask("dbrx", group="pass-through/databricks/dbrx", **passed)
+        assert answer.head is not None
+        assert answer.head.status == 200, answer.data
+        assert server.received[-1].headers["authorization"] == f"Bearer {server.tokens[0]}"

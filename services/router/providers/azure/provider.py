@@ -81,9 +81,7 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         request = self._requests.of(deployment)
         url = f"{request.base}{PATHS[call.call_type]}{request.query}"
-        headers = request.headers
-        if request.signs_in:
-            headers = {**headers, "authorization": f"Bearer {self._identity.of(deployment)}"}
+        headers = self._signed(request, deployment)
         if call.call_type != CHAT:
             return other_call(call, deployment, url, headers)
         body = outgoing_body(
@@ -103,9 +101,7 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
         https://learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets
         """
         request = self._requests.of(deployment)
-        headers = socket_headers(request.headers)
-        if request.signs_in:
-            headers["authorization"] = f"Bearer {self._identity.of(deployment)}"
+        headers = socket_headers(self._signed(request, deployment))
         origin = socket_address(request.base.partition("/openai")[0])
         name = quote(deployment.model, safe="")
         version = dict(parse_qsl(request.query.removeprefix("?"))).get("api-version", "")
@@ -119,9 +115,7 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
     def keeping(self, deployment: Deployment) -> Keeping | None:
         """Dated versions have files and batches beside the deployments, not below one."""
         request = self._requests.of(deployment)
-        headers = request.headers
-        if request.signs_in:
-            headers = {**headers, "authorization": f"Bearer {self._identity.of(deployment)}"}
+        headers = self._signed(request, deployment)
         return Keeping(request.base.partition("/deployments/")[0], request.query, headers)
 
     def batch_url(self, call_type: str) -> str:
@@ -130,7 +124,13 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
 
     def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         request = self._requests.of(deployment)
-        return request.base.partition("/openai")[0], request.headers
+        return request.base.partition("/openai")[0], self._signed(request, deployment)
+
+    def _signed(self, request: "_Request", deployment: Deployment) -> dict[str, str]:
+        """Return the headers with the token where Entra ID gives it out: it changes."""
+        if not request.signs_in:
+            return request.headers
+        return {**request.headers, "authorization": f"Bearer {self._identity.of(deployment)}"}
 
     def _request(self, deployment: Deployment) -> "_Request":
         address = address_of(deployment, self._environ, "AZURE_API_BASE", "https://NAME.openai.azure.com")

@@ -44,11 +44,17 @@ class Databricks(OpenAICompatible, SignsIn):
         request, reader = super().prepare(with_thoughts(call) if thinks else call, deployment)
         if thinks:  # then its content has parts
             reader = TranslatedAnswer(SseEvents(), PartsTranslator(call.model, include_usage=call.include_usage))
+        return request._replace(headers=self._signed(request.headers, deployment)), reader
+
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        base, headers = super().origin(deployment)
+        return base, self._signed(headers, deployment)
+
+    def _signed(self, headers: dict[str, str], deployment: Deployment) -> dict[str, str]:
         if not self._is_principal(deployment):
-            return request, reader
+            return headers
         self._secret(deployment)
-        headers = {**request.headers, "authorization": f"Bearer {self._sign_in.of(deployment)}"}
-        return request._replace(headers=headers), reader
+        return {**headers, "authorization": f"Bearer {self._sign_in.of(deployment)}"}
 
     def key_of(self, deployment: Deployment) -> str | None:
         """A service principal's token is put in with every call: it changes."""
