@@ -15,7 +15,8 @@ import yaml
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.provider_servers.realtime import PCM_BYTES_PER_MS, RealtimeServer
+from tests.provider_servers.realtime import RealtimeServer
+from tests.provider_servers.realtime_session import PCM_BYTES_PER_MS
 from tests.running_gateway import RunningGateway
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
@@ -40,7 +41,9 @@ def usual(speaker: RealtimeServer) -> Iterator[None]:
 def started(directory: Path, speaker: RealtimeServer) -> Iterator[RunningGateway]:
     spoken = {"model": "openai/gpt-realtime", "api_base": speaker.url, "api_key": speaker.key}
     scribe = {**spoken, "model": "openai/whisper-1"}
-    models = {"talk": spoken, "scribe": scribe}
+    azure = {**spoken, "model": "azure/voice", "api_base": speaker.origin, "api_version": "2025-04-01-preview"}
+    azure |= {"input_cost_per_token": 4e-6, "output_cost_per_token": 16e-6}
+    models = {"talk": spoken, "scribe": scribe, "talk-azure": azure}
     config = {"model_list": [{"model_name": name, "litellm_params": params} for name, params in models.items()]}
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     running = RunningGateway(directory, "--config", "config.yaml")
@@ -64,17 +67,17 @@ def gateway(running: RunningGateway) -> RunningGateway:
     return running
 
 
-def open_at(gateway: RunningGateway, key: str) -> ClientConnection:
-    url = gateway.url.replace("http", "ws") + "/v1/realtime?model=talk"
+def open_at(gateway: RunningGateway, key: str, model: str = "talk") -> ClientConnection:
+    url = gateway.url.replace("http", "ws") + f"/v1/realtime?model={model}"
     return connect(url, additional_headers={"authorization": f"Bearer {key}"}, max_size=None, legacy=True)
 
 
 @pytest.fixture
-def opened(gateway: RunningGateway) -> Iterator[Callable[[str], ClientConnection]]:
+def opened(gateway: RunningGateway) -> Iterator[Callable[..., ClientConnection]]:
     open_ones: list[ClientConnection] = []
 
-    def open_one(key: str) -> ClientConnection:
-        open_ones.append(open_at(gateway, key))
+    def open_one(key: str, model: str = "talk") -> ClientConnection:
+        open_ones.append(open_at(gateway, key, model))
         return open_ones[-1]
 
     yield open_one
@@ -149,6 +152,23 @@ def test_a_turn_is_answered_by_a_response_that_was_admitted(
     say(session, "response.create")
     hear(session, "response.done")
     assert len(speaker.events("response.create")) == before + 2, "who wants no answers to turns gets none"
+
+
+def test_a_turn_in_the_previews_form_is_answered_by_a_response_that_was_admitted(
+    gateway: RunningGateway, speaker: RealtimeServer, opened: Callable[..., ClientConnection]
+) -> None:
+    key = new_key(gateway, max_budget=5)
+    session, before = opened(key["key"], "talk-azure"), len(speaker.events("response.create"))
+    assert hear(session, "session.created")["session"]["turn_detection"]["create_response"] is True
+    say(session, "input_audio_buffer.append", audio=SPEECH)
+    say(session, "input_audio_buffer.append", audio=SILENCE)
+    hear(session, "response.audio.delta")
+    usage = hear(session, "response.done")["response"]["usage"]
+    assert speaker.events("session.update")[-1]["session"]["turn_detection"]["create_response"] is False
+    (asked,) = speaker.events("response.create")[before:]
+    assert asked["response"]["max_response_output_tokens"] > 0, "the provider takes it, by the name it knows"
+    (row,) = until(lambda: rows(gateway, key["token"], "_arealtime"))
+    assert row["spend"] == pytest.approx(usage["input_tokens"] * 4e-6 + 5 * 16e-6)
 
 
 def test_what_is_heard_is_transcribed_by_a_model_that_is_admitted_and_priced_by_itself(

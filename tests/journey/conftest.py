@@ -15,6 +15,7 @@ from tests.journey.batch_provider import KEY as BATCH_KEY
 from tests.journey.batch_provider import BatchProvider
 from tests.journey.paused_providers import PausedProviders
 from tests.journey.recording_provider import RecordingProvider
+from tests.journey.speakers import Speakers
 from tests.journey.strict_providers import StrictProviders
 from tests.provider_servers.realtime import RealtimeServer
 from tests.running_gateway import RunningGateway, is_gone
@@ -33,14 +34,13 @@ BY_BATCH = {**PRICED, "input_cost_per_token_batches": 0.0000005, "output_cost_pe
 def _config(
     provider: RecordingProvider,
     batches: BatchProvider,
-    speaker: RealtimeServer,
+    speakers: Speakers,
     strict: StrictProviders,
     paused: PausedProviders,
 ) -> dict[str, Any]:
     gpt = {"model": "openai/gpt-5", "api_base": strict.openai.url, "api_key": strict.openai.key}
     gemini = {"model": "gemini/gemini-3-pro-preview", "api_base": strict.gemini.origin, "api_key": strict.gemini.key}
     recorded = {"model": "openai/recorder-1", "api_base": provider.url, "api_key": "sk-provider", **PRICED, **BY_UNIT}
-    spoken = {"model": "openai/gpt-realtime", "api_base": speaker.url, "api_key": speaker.key}
     claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": provider.url, "api_key": "sk-ant-x", **PRICED}
     batch = {"model": "openai/gpt-4o-mini", "api_base": batches.url, "api_key": BATCH_KEY, **BY_BATCH}
     unpriced = {"model": "openai/nobody-knows-it", "api_base": batches.url, "api_key": BATCH_KEY}
@@ -53,8 +53,6 @@ def _config(
             {"model_name": "unit", "litellm_params": {"model": "simulated/echo", "input_cost_per_request": 1.0}},
             {"model_name": "team/nested", "litellm_params": {"model": "simulated/echo", **PRICED}},
             {"model_name": "sim/*", "litellm_params": {"model": "simulated/*", **PRICED}},
-            {"model_name": "talk", "litellm_params": spoken},
-            {"model_name": "talk-nowhere", "litellm_params": {**spoken, "model": "openai/no-such-model"}},
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4o", "api_key": "sk-provider", **PRICED}},
             {"model_name": "batch", "litellm_params": batch},
@@ -65,9 +63,10 @@ def _config(
             {"model_name": "bedrock", "litellm_params": {"model": "bedrock/amazon.nova-lite-v1:0", **aws}},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
             *paused.deployments(PRICED),
+            *speakers.deployments(),
         ],
         "general_settings": {"meterhouse": {"batch_poll_s": 0.5}},
-        "environment_variables": {"OPENAI_API_BASE": provider.url},
+        "environment_variables": {"OPENAI_API_BASE": provider.url, **speakers.variables()},
         "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},
         "guardrails": [
             {
@@ -96,9 +95,14 @@ def batch_provider() -> Iterator[BatchProvider]:
 
 
 @pytest.fixture(scope="session")
-def speaker() -> Iterator[RealtimeServer]:
-    with RealtimeServer().running() as speaker:
-        yield speaker
+def speakers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speakers]:
+    with Speakers(tmp_path_factory.mktemp("speakers")).running() as speakers:
+        yield speakers
+
+
+@pytest.fixture(scope="session")
+def speaker(speakers: Speakers) -> RealtimeServer:
+    return speakers.plain
 
 
 @pytest.fixture(scope="session")
@@ -118,13 +122,13 @@ def gateway(
     tmp_path_factory: pytest.TempPathFactory,
     provider: RecordingProvider,
     batch_provider: BatchProvider,
-    speaker: RealtimeServer,
+    speakers: Speakers,
     strict: StrictProviders,
     paused: PausedProviders,
 ) -> Iterator[RunningGateway]:
     """Shared by all journeys: a test that kills a part of it waits until it is whole again."""
     directory: Path = tmp_path_factory.mktemp("gateway")
-    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speaker, strict, paused)))
+    (directory / "config.yaml").write_text(yaml.safe_dump(_config(provider, batch_provider, speakers, strict, paused)))
     gateway = RunningGateway(directory, "--config", "config.yaml")
     try:
         gateway.wait_for("^Ready after")

@@ -15,7 +15,7 @@ import orjson
 
 from tests.provider_servers.anthropic import AnthropicServer
 from tests.provider_servers.gemini import GeminiServer
-from tests.provider_servers.http_server import Behaviour, HttpServer, Received
+from tests.provider_servers.http_server import Behaviour, Received
 from tests.provider_servers.in_thread import served_in_thread
 from tests.provider_servers.openai import OpenAIServer
 
@@ -110,7 +110,7 @@ class PausedProviders:
 
     @contextmanager
     def running(self) -> Iterator["PausedProviders"]:
-        servers: list[HttpServer] = [self.openai, self.anthropic, self.gemini]
+        servers = [self.openai, self.anthropic, self.gemini]
         with served_in_thread(servers) as loop:
             self.gates.loop = loop
             yield self

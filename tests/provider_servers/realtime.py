@@ -1,18 +1,14 @@
-"""OpenAI's Realtime API over a WebSocket, at OpenAI's address and at Azure's.
+"""OpenAI's Realtime API over a WebSocket, at OpenAI's address and at both of Azure's: who may open sessions.
 
-Sources: https://platform.openai.com/docs/api-reference/realtime-client-events,
-https://platform.openai.com/docs/api-reference/realtime-server-events,
+Sources: https://platform.openai.com/docs/guides/realtime-websocket,
 https://learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets
-
-It hears speech in every sound that is not all zeros, and the end of a turn in the first that is.
 """
 
 import asyncio
-import base64
-import itertools
 import json
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Self
@@ -23,16 +19,20 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-PCM_BYTES_PER_MS = 48
-WORD_AUDIO = base64.b64encode(bytes(50 * PCM_BYTES_PER_MS)).decode()
-"""50 milliseconds of sound: one token."""
+from tests.provider_servers.realtime_session import RealtimeSession
+
+AZURES_V1, AZURES_DATED = "/openai/v1/realtime", "/openai/realtime"
 
 
 class RealtimeServer:
     """`words`: how long answers are, a token each. `holds`: an answer does not end before it is cancelled."""
 
-    def __init__(self, *, key: str = "sk-provider") -> None:
+    tokens: Collection[str] = ()
+    """Entra ID's that Azure takes besides the key."""
+
+    def __init__(self, *, key: str = "sk-provider", tls: ssl.SSLContext | None = None) -> None:
         self.key = key
+        self._tls = tls
         self.words = 5
         self.holds = False
         self.stubborn = False  # answers turns by itself, whatever it was told
@@ -41,13 +41,14 @@ class RealtimeServer:
         self.received: list[dict[str, Any]] = []  # of all sessions
         self.closed = 0
         self.port = 0
+        self.hears = asyncio.Event()  # what clients say: else it is left unread
         self._connections: set[ServerConnection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
@@ -69,8 +70,16 @@ class RealtimeServer:
             loop.close()
 
     async def start(self) -> None:
+        self.hears.set()
         self._server = await serve(
-            self._session, "127.0.0.1", 0, process_request=self._handshake, max_size=None, compression=None
+            self._session,
+            "127.0.0.1",
+            0,
+            process_request=self._handshake,
+            max_size=None,
+            max_queue=1,  # what is not read yet stays where it comes from
+            compression=None,
+            ssl=self._tls,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
 
@@ -78,6 +87,11 @@ class RealtimeServer:
         assert self._server is not None
         self._server.close()
         await self._server.wait_closed()
+
+    def hear(self, hears: bool) -> None:
+        """Go on to read what clients say, or read no more of it; from any thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self.hears.set if hears else self.hears.clear)
 
     def break_off(self) -> None:
         """Drop all connections without a word."""
@@ -97,12 +111,11 @@ class RealtimeServer:
         self.handshakes.append(request)
         address = urlsplit(request.path)
         query = parse_qs(address.query)
-        given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("api-key")
-        if given != self.key:
+        if not self._knows(request, azure=address.path.startswith("/openai/")):
             return _refused(401, "Incorrect API key provided.", "invalid_api_key")
-        if address.path in ("/v1/realtime", "/openai/v1/realtime"):
+        if address.path in ("/v1/realtime", AZURES_V1) and "api-version" not in query:
             model = query.get("model")
-        elif address.path == "/openai/realtime" and "api-version" in query:
+        elif address.path == AZURES_DATED and "api-version" in query:
             model = query.get("deployment")
         else:
             return _refused(404, f"Invalid URL (GET {address.path})", None)
@@ -110,182 +123,26 @@ class RealtimeServer:
             return _refused(404, "The model does not exist.", "model_not_found")
         return None
 
+    def _knows(self, request: Request, *, azure: bool) -> bool:
+        """Azure takes a key in a header of its own, and tokens where OpenAI takes keys."""
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if azure:
+            return request.headers.get("api-key") == self.key or bearer in self.tokens
+        return bearer == self.key
+
     async def _session(self, connection: ServerConnection) -> None:
         self._connections.add(connection)
+        assert connection.request is not None
+        address = urlsplit(connection.request.path)
+        query = parse_qs(address.query)
+        model = (query.get("model") or query["deployment"])[0]
         try:
-            await _Session(self, connection).run()
+            await RealtimeSession(self, connection, model, first_form=address.path == AZURES_DATED).run()
         except ConnectionClosed:
             return
         finally:
             self._connections.discard(connection)
             self.closed += 1
-
-
-class _Session:
-    def __init__(self, server: RealtimeServer, connection: ServerConnection) -> None:
-        self._server = server
-        self._connection = connection
-        self._ids = itertools.count(1)
-        self._read_tokens = 10  # what the conversation comes to
-        self._bytes = 0
-        self._all_ms = 0
-        self._speech_from: int | None = None
-        self._active: asyncio.Task[None] | None = None
-        self._cancel = asyncio.Event()
-        request = server.handshakes[-1]
-        query = parse_qs(urlsplit(request.path).query)
-        detection = {
-            **{"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200},
-            **{"create_response": True, "interrupt_response": True, "idle_timeout_ms": None},
-        }
-        self._session = {
-            "type": "realtime",
-            "object": "realtime.session",
-            "id": "sess_1",
-            "model": (query.get("model") or query["deployment"])[0],
-            "output_modalities": ["audio"],
-            "instructions": "You are a helpful voice.",
-            "tools": [],
-            "max_output_tokens": "inf",
-            "audio": {
-                "input": {"format": {"type": "audio/pcm", "rate": 24_000}, "turn_detection": detection},
-                "output": {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": "marin"},
-            },
-        }
-
-    async def run(self) -> None:
-        await self._say("session.created", session=self._session)
-        async for message in self._connection:
-            event = json.loads(message)
-            self._server.received.append(event)
-            handler = getattr(self, "_on_" + event["type"].replace(".", "_"), None)
-            if handler is None:
-                await self._error(event, f"Invalid value: '{event['type']}'.")
-            else:
-                await handler(event)
-
-    async def _on_session_update(self, event: dict[str, Any]) -> None:
-        given = event["session"]
-        heard = (given.get("audio") or {}).get("input") or {}
-        audio = self._session["audio"]
-        assert isinstance(audio, dict)
-        self._session = {**self._session, **given, "audio": {**audio, "input": {**audio["input"], **heard}}}
-        await self._say("session.updated", session=self._session)
-
-    async def _on_conversation_item_create(self, event: dict[str, Any]) -> None:
-        item = {**event["item"], "id": f"item_{next(self._ids)}", "object": "realtime.item", "status": "completed"}
-        self._read_tokens += len(json.dumps(item)) // 8
-        await self._say("conversation.item.added", previous_item_id=None, item=item)
-        await self._say("conversation.item.done", previous_item_id=None, item=item)
-
-    async def _on_input_audio_buffer_append(self, event: dict[str, Any]) -> None:
-        sound = base64.b64decode(event["audio"])
-        began = self._all_ms
-        self._all_ms += len(sound) // PCM_BYTES_PER_MS
-        self._bytes += len(sound)
-        if self._detection is None:
-            return
-        if sound.strip(b"\0") and self._speech_from is None:
-            self._speech_from = began
-            await self._say("input_audio_buffer.speech_started", audio_start_ms=began, item_id="item_s")
-        elif not sound.strip(b"\0") and self._speech_from is not None:
-            await self._say("input_audio_buffer.speech_stopped", audio_end_ms=began, item_id="item_s")
-            heard_ms, self._speech_from = began - self._speech_from, None
-            self._read_tokens += heard_ms // 100
-            await self._committed(heard_ms)
-            if self._detection.get("create_response") or self._server.stubborn:
-                await self._on_response_create({"response": {}})
-
-    async def _on_input_audio_buffer_commit(self, event: dict[str, Any]) -> None:
-        self._read_tokens += self._bytes // PCM_BYTES_PER_MS // 100
-        await self._committed(self._bytes // PCM_BYTES_PER_MS)
-
-    async def _committed(self, heard_ms: int) -> None:
-        self._bytes = 0
-        item = f"item_{next(self._ids)}"
-        await self._say("input_audio_buffer.committed", previous_item_id=None, item_id=item)
-        audio = self._session["audio"]
-        assert isinstance(audio, dict)
-        transcription = audio["input"].get("transcription")
-        if transcription is not None and transcription["model"] == "whisper-1":
-            usage = {"type": "duration", "seconds": -(-heard_ms // 1_000)}
-            place = {"item_id": item, "content_index": 0, "transcript": "word"}
-            await self._say("conversation.item.input_audio_transcription.completed", **place, usage=usage)
-
-    async def _on_response_create(self, event: dict[str, Any]) -> None:
-        if self._active is not None and not self._active.done():
-            await self._error(event, "Conversation already has an active response in progress.")
-            return
-        terms = event.get("response") or {}
-        maximum = terms.get("max_output_tokens", self._session["max_output_tokens"])
-        if maximum != "inf" and not 1 <= maximum <= 4_096:
-            await self._error(event, "Invalid 'max_output_tokens': it must be between 1 and 4096, or 'inf'.")
-            return
-        self._cancel.clear()
-        self._active = asyncio.get_running_loop().create_task(self._respond(terms, maximum))
-
-    async def _on_response_cancel(self, event: dict[str, Any]) -> None:
-        if self._active is None or self._active.done():
-            await self._error(event, "Cancellation failed: no active response found.")
-        self._cancel.set()
-
-    async def _respond(self, terms: dict[str, Any], maximum: int | str) -> None:
-        made = f"resp_{next(self._ids)}"
-        modalities = terms.get("output_modalities") or self._session["output_modalities"]
-        response = {
-            **{"object": "realtime.response", "id": made, "status": "in_progress", "status_details": None},
-            **{"output": [], "conversation_id": "conv_1", "output_modalities": modalities, "usage": None},
-        }
-        await self._say("response.created", response=response)
-        words = self._server.words if maximum == "inf" else min(self._server.words, int(maximum))
-        place = {"response_id": made, "item_id": "item_a", "output_index": 0, "content_index": 0}
-        said = 0
-        for _ in range(words):
-            if self._cancel.is_set():
-                break
-            if modalities == ["text"]:
-                await self._say("response.output_text.delta", **place, delta="word ")
-            else:
-                await self._say("response.output_audio.delta", **place, delta=WORD_AUDIO)
-            said += 1
-        if self._server.holds:
-            await self._cancel.wait()
-        status = "cancelled" if self._cancel.is_set() else "completed"
-        if said < self._server.words and status == "completed":
-            status = "incomplete"
-        read = self._read_tokens
-        self._read_tokens += said
-        response |= {"status": status, "status_details": {"type": status, "reason": "max_output_tokens"}}
-        if self._server.says_usage:
-            response["usage"] = _usage(read, said, modalities == ["text"])
-        await self._say("response.done", response=response)
-
-    @property
-    def _detection(self) -> dict[str, Any] | None:
-        audio = self._session["audio"]
-        assert isinstance(audio, dict)
-        found: dict[str, Any] | None = audio["input"].get("turn_detection")
-        return found
-
-    async def _say(self, kind: str, **fields: Any) -> None:
-        await self._connection.send(json.dumps({"type": kind, "event_id": f"event_{next(self._ids)}", **fields}))
-
-    async def _error(self, event: dict[str, Any], message: str) -> None:
-        error = {
-            **{"type": "invalid_request_error", "code": "invalid_value", "message": message, "param": None},
-            "event_id": event.get("event_id"),
-        }
-        await self._say("error", error=error)
-
-
-def _usage(read: int, said: int, text: bool) -> dict[str, Any]:
-    return {
-        "total_tokens": read + said,
-        "input_tokens": read,
-        "output_tokens": said,
-        "input_token_details": {"text_tokens": read, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
-        "output_token_details": {"text_tokens": said if text else 0, "audio_tokens": 0 if text else said},
-    }
 
 
 def _refused(status: int, message: str, code: str | None) -> Response:
