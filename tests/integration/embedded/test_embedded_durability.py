@@ -114,9 +114,7 @@ def test_a_batch_cut_by_a_kill_and_sent_again_counts_once(
     clickhouse.kill()
     inserting.join(10)
 
-    began = time.monotonic()
     again = start(tmp_path, clickhouse.port)
-    assert time.monotonic() - began < 5
     with client_of(again) as client:
         kept, _, _ = totals(client)
         assert kept == ROWS or not answered.is_set()
@@ -143,9 +141,7 @@ def test_a_query_that_does_not_end_is_cancelled_after_a_while(clickhouse: Embedd
     asking = threading.Thread(target=lambda: replies.append(hasty.ask(endless)))
     asking.start()
     time.sleep(0.3)
-    began = time.monotonic()
     assert hasty.stop() == 0
-    assert time.monotonic() - began < 5
     asking.join(10)
     assert [reply.headers["x-clickhouse-exception-code"] for reply in replies] == ["394"]
 

@@ -24,6 +24,9 @@ def failure(answer: Any) -> dict[str, Any]:
     return told
 
 
+NEVER_S = 3_600.0
+"""Later than anybody waits here: an answer that comes all the same did not wait for it."""
+
 NOBODY: dict[str, Any] = {"model": "openai/gpt-4o", "api_key": "k"}
 
 
@@ -57,11 +60,9 @@ async def test_a_failure_that_may_pass_is_retried(
 async def test_retries_pause_and_the_pauses_grow(start: Start, caller: Caller, openai_server: OpenAIServer) -> None:
     await start(router_settings={"num_retries": 2})
     openai_server.next(Behaviour(status=500), Behaviour(status=500))
-    began = time.monotonic()
-    answer = await caller.ask("gpt")
-    assert 0.05 * 0.75 + 0.1 * 0.75 < time.monotonic() - began < 2
-    first, second, third = (await caller.fact(answer)).attempts
-    assert third.started_ms - second.started_ms > second.started_ms - first.started_ms - 20
+    first, second, third = (await caller.fact(await caller.ask("gpt"))).attempts
+    assert second.started_ms - first.started_ms >= 0.75 * 50 - 1, "each is a whole number of milliseconds"
+    assert third.started_ms - second.started_ms >= 0.75 * 100 - 1
 
 
 async def test_the_provider_says_how_long_to_wait(start: Start, caller: Caller, openai_server: OpenAIServer) -> None:
@@ -69,7 +70,7 @@ async def test_the_provider_says_how_long_to_wait(start: Start, caller: Caller, 
     openai_server.next(Behaviour(status=429, headers={"retry-after": "1"}))
     began = time.monotonic()
     assert (await caller.ask("gpt")).text == "Hello there!"
-    assert 1.0 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 1.0
 
 
 async def test_a_long_wait_is_not_waited_for(start: Start, caller: Caller, openai_server: OpenAIServer) -> None:
@@ -393,35 +394,33 @@ async def test_a_deployments_time_limit(
 ) -> None:
     limit: dict[str, Any] = {"stream_timeout": 0.2} if stream else {"timeout": 0.2}
     await start([("gpt", at(openai_server, **limit)), ("gpt", at(other_server))])
-    openai_server.next(Behaviour(delay_s=30))
-    began = time.monotonic()
+    openai_server.next(Behaviour(delay_s=NEVER_S))
     answer = await caller.ask("gpt", more={"stream": stream})
     assert answer.text == "Hello there!"
-    assert time.monotonic() - began < 1
     fact = await caller.fact(answer)
     assert fact.attempts[0].status == 504
-    assert 200 <= fact.attempts[0].duration_ms < 500
+    assert fact.attempts[0].duration_ms >= 200
 
 
 async def test_the_limit_holds_for_the_whole_answer_not_for_each_part_of_it(
-    start: Start, caller: Caller, openai_server: OpenAIServer
+    start: Start, caller: Caller, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start([("gpt", at(openai_server, timeout=0.4))], router_settings={"num_retries": 0})
-    openai_server.next(Behaviour(delay_s=0.3, hang_up="", until_close=True, text="x" * 20_000_000))
-    openai_server.always = Behaviour(delay_s=0.3)
-    began = time.monotonic()
-    await caller.ask("gpt")
-    assert time.monotonic() - began < 0.8
+    monkeypatch.setattr(openai_server, "streams", lambda request: True)  # though nobody asks for a stream
+    openai_server.next(Behaviour(chunk_delay_s=0.05, text=" ".join(["word"] * 10_000)))
+    answer = await caller.ask("gpt")
+    assert failure(answer)["status"] == 504
 
 
 async def test_a_streams_limit_is_for_its_first_event_and_then_for_silence(
     start: Start, caller: Caller, openai_server: OpenAIServer
 ) -> None:
-    await start([("gpt", at(openai_server, stream_timeout=0.3))], router_settings={"num_retries": 0})
-    openai_server.next(Behaviour(chunk_delay_s=0.1, text="one two three four five six"))
+    await start([("gpt", at(openai_server, stream_timeout=1.0))], router_settings={"num_retries": 0})
+    words = " ".join(["word"] * 25)
+    openai_server.next(Behaviour(chunk_delay_s=0.05, text=words))
     began = time.monotonic()
-    assert (await caller.stream("gpt")).text == "one two three four five six"
-    assert time.monotonic() - began > 0.6
+    assert (await caller.stream("gpt")).text == words
+    assert time.monotonic() - began > 1.0, "as a whole it took longer than the limit"
     openai_server.next(Behaviour(stall_after=3))
     stalled = await caller.stream("gpt")
     assert failure(stalled)["status"] == 504
@@ -430,11 +429,9 @@ async def test_a_streams_limit_is_for_its_first_event_and_then_for_silence(
 
 async def test_a_requests_own_time_limit(start: Start, caller: Caller, openai_server: OpenAIServer) -> None:
     await start()
-    openai_server.always = Behaviour(delay_s=30)
-    began = time.monotonic()
+    openai_server.always = Behaviour(delay_s=NEVER_S)
     answer = await caller.ask("gpt", timeout_s=0.2, num_retries=1)
     assert failure(answer)["status"] == 504
-    assert time.monotonic() - began < 2
     assert len((await caller.fact(answer)).attempts) == 2
 
 
@@ -443,11 +440,13 @@ async def test_nothing_begins_or_goes_on_past_the_deadline(
 ) -> None:
     await start(router_settings={"num_retries": 50})
     openai_server.always = Behaviour(status=500)
-    began = time.monotonic()
-    answer = await caller.ask("gpt", deadline_ms=int((time.time() + 1.0) * 1_000))
+    deadline_ms = int((time.time() + 1.0) * 1_000)
+    answer = await caller.ask("gpt", deadline_ms=deadline_ms)
     assert failure(answer)["status"] == 500
-    assert time.monotonic() - began < 1.5
-    openai_server.always = Behaviour(delay_s=30)
+    attempts = (await caller.fact(answer)).attempts
+    assert 1 < len(attempts) <= 50
+    assert all(attempt.started_ms <= deadline_ms for attempt in attempts)
+    openai_server.always = Behaviour(delay_s=NEVER_S)
     answer = await caller.ask("gpt", deadline_ms=int((time.time() + 0.3) * 1_000))
     assert failure(answer)["status"] == 504
     late = await caller.ask("gpt", deadline_ms=int((time.time() - 1) * 1_000))
@@ -501,9 +500,7 @@ async def test_a_stream_whose_connection_stays_open_ends_all_the_same(
     monkeypatch.setattr("services.router.streaming.pump.END_WAIT_S", 0.2)
     await start()
     openai_server.next(Behaviour(open_after_end=True))
-    began = time.monotonic()
     answer = await caller.stream("gpt")
     assert answer.failure is None
     assert answer.data.endswith(b"data: [DONE]\n\n")
-    assert time.monotonic() - began < 1
     assert (await caller.fact(answer)).usage_source == "provider"
