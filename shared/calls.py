@@ -15,10 +15,6 @@ REALTIME_SESSION = "realtime_session"
 REALTIME_RESPONSE = "_arealtime"
 """A session as such, and each response in it; the second is LiteLLM's name for what is paid for."""
 
-REALTIME_SESSION = "realtime_session"
-REALTIME_RESPONSE = "_arealtime"
-"""A session as such, and each response in it; the second is LiteLLM's name for what is paid for."""
-
 WRITING = frozenset(
     (
         "acompletion",
@@ -99,6 +95,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     object: ObjectCall | None = None  # of a call that concerns what a provider keeps
     tells_cost: bool = False  # the client wants the cost in the answer's usage
     session: tuple[str, str] = ("", "")  # of a response in a realtime session: the router that has it, its request id
+    holding: tuple[str, ...] = ()  # the deployments that alone can serve it, because they have what its body names
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

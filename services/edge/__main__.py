@@ -26,6 +26,7 @@ from services.edge.metrics import Metrics
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
 from services.edge.objects.paths import ObjectPaths
+from services.edge.objects.reach import NamedObjects
 from services.edge.objects.requests import ObjectRequests
 from services.edge.objects.upload import MB, FileLimits
 from services.edge.realtime.journey import RealtimeJourney
@@ -92,6 +93,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     table = Table()
     body_limit = int(general.max_request_size_mb * MB)
     providers = _pass_through_providers(config)
+    named = NamedObjects(bus, model_groups_of(config, pass_through_deployments(config)))
     door = Door(bus, outbox, bodies, names, partitions=own.partitions)
     journey = Journey(
         bus,
@@ -101,6 +103,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         identities,
         names,
         metrics,
+        named,
         body_limit=body_limit,
         timeout_s=own.request_timeout_s,
         key_header=key_header,
@@ -133,7 +136,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
                 app,
                 realtime=realtime,
                 object_paths=ObjectPaths(providers),
-                objects=ObjectRequests(bus, names, table, providers, _file_limits(general), body_limit),
+                objects=ObjectRequests(bus, names, table, providers, named, _file_limits(general), body_limit),
             ),
             loop="none",
             http=Protocol,

@@ -132,7 +132,7 @@ class Tries:
             cooling=lambda deployment: self._health.cooling(deployment, now),
             chance=self._chance,
             excluded_providers=job.call.excluded_providers,
-            only=request.pinned if request.object is not None else "",
+            only=(request.pinned,) if request.object is not None and request.pinned else request.holding,
         )
 
     async def _try(self, job: Job, deployment: Deployment) -> Ending | Failed:
@@ -243,7 +243,7 @@ def _failure_to_show(failures: list[_Tried], job: Job) -> Ending:
             return failed(Unavailable("the gateway was stopped before a provider was called", retry_after_s=1))
         if job.deadline_s <= 0:
             return failed(DeadlinePassed("the request's deadline passed before a provider could be called"))
-        if job.call.request.pinned:
+        if job.call.request.pinned or job.call.request.holding:
             return failed(NotFound("the deployment that keeps this is not configured any more"))
         return failed(Unavailable(f"no deployment serves the model '{job.call.request.group}'"))
     deployment, failure, _ = next((tried for tried in reversed(failures) if tried.called), failures[-1])

@@ -54,16 +54,30 @@ async def find_owned(bus: Bus, kind: str, owner: str, object_id: str) -> Owned |
     Raises:
         BusError
     """
-    found = await newest(bus, _STREAM, _subject(kind, owner, subjects.token(object_id)))
-    if found is None or header_value(found.headers, "KV-Operation") is not None:
-        return None
-    return _decode(found.data)
+    return await _found(bus, _subject(kind, owner, subjects.token(object_id)))
+
+
+async def find_named(bus: Bus, owner: str, object_id: str) -> Owned | None:
+    """Return the owner's object of that id, of whatever kind.
+
+    Raises:
+        BusError
+    """
+    whose = subjects.token(owner) if owner != ANYBODY else _ANYBODY
+    return await _found(bus, kv.kv_subject(subjects.OWNED_BUCKET, f"*.{whose}.{subjects.token(object_id)}"))
 
 
 async def forget_owned(bus: Bus, owned: Owned) -> None:
     """Raises: BusError."""
     subject = _subject(owned.kind, owned.owner, subjects.token(owned.id))
     await bus.api(f"STREAM.PURGE.{_STREAM}", {"filter": subject})
+
+
+async def _found(bus: Bus, subject: str) -> Owned | None:
+    found = await newest(bus, _STREAM, subject)
+    if found is None or header_value(found.headers, "KV-Operation") is not None:
+        return None
+    return _decode(found.data)
 
 
 async def all_owned(bus: Bus, kind: str, owner: str) -> list[Owned]:

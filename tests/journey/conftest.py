@@ -61,6 +61,8 @@ def _config(
             {"model_name": "strict-gpt", "litellm_params": gpt},
             {"model_name": "strict-gemini", "litellm_params": gemini},
             {"model_name": "bedrock", "litellm_params": {"model": "bedrock/amazon.nova-lite-v1:0", **aws}},
+            {"model_name": "two-accounts", "litellm_params": {**recorded, "api_key": "sk-other-account"}},
+            {"model_name": "two-accounts", "litellm_params": recorded},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
             *paused.deployments(PRICED),
             *speakers.deployments(),

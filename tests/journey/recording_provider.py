@@ -112,7 +112,7 @@ def _answer(path: str, body: dict[str, Any]) -> bytes:
         return _response(body)
     if path.endswith("/messages"):
         return _message(body)
-    if path.endswith(("/threads", "/assistants", "/messages/batches")):
+    if path.endswith(("/threads", "/assistants", "/messages/batches", "/files", "/vector_stores")):
         return json.dumps({"metadata": {"id": "thread_of_another"}, "id": f"thread_{next(_NUMBERS)}"}).encode()
     if path.endswith("/count_tokens"):
         return b'{"input_tokens": 14}'

@@ -32,6 +32,7 @@ class ObjectRequest(NamedTuple):
     group: str
     pinned: str
     call: ObjectCall
+    holding: tuple[str, ...] = ()  # the deployments that have what a batch's lines name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Endpoint:
     peek: PeekBody | None = None
     peek_form: PeekForm | None = None
     resolve: Resolve | None = None  # what a body refers to is put into it before anybody reads it
+    refers: tuple[bytes, ...] = ()  # words by which a body may name what a provider keeps: edge/objects/named.py
     key_in_query: bool = False  # its clients may send their key as ?key=
     array_unless: bytes = b""  # a stream is one JSON array, not events, unless the query has this
     client_headers: tuple[bytes, ...] = ()  # names, in lower case, of what goes on to a provider of the dialect

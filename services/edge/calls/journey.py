@@ -22,6 +22,8 @@ from services.edge.http.request_headers import ID_MAX, Wishes, wishes_in
 from services.edge.identify import Identities, key_in, with_key_of_query
 from services.edge.metrics import Metrics
 from services.edge.model_details.model_names import ModelNames
+from services.edge.objects.named import may_name
+from services.edge.objects.reach import NamedObjects
 from services.edge.peeks.peek import Peek
 from shared import frames
 from shared.bus import Bus
@@ -52,6 +54,7 @@ class Journey:
         identities: Identities,
         names: ModelNames,
         metrics: Metrics,
+        named: NamedObjects,
         *,
         body_limit: int,
         timeout_s: float,
@@ -64,6 +67,7 @@ class Journey:
         self._identities = identities
         self._names = names
         self._metrics = metrics
+        self._named = named
         self._body_limit = body_limit
         self._timeout_s = timeout_s
         self._key_header = key_header
@@ -99,8 +103,9 @@ class Journey:
             wishes = wishes_in(headers)
             pinned = ""
             kept: ObjectCall | None = None
+            held: tuple[str, ...] = ()
             if reads is not None:
-                body, peek, model, group, pinned, kept = await reads(key, headers, receive)
+                body, peek, model, group, pinned, kept, held = await reads(key, headers, receive)
                 content_type = ""
             else:
                 whole = await read_request_body(receive, self._body_limit, headers)
@@ -140,6 +145,10 @@ class Journey:
                 spooled=isinstance(body, Spool),
             )
             self._door.check(key, request, endpoint)
+            if endpoint.refers and isinstance(body, bytes) and may_name(body, endpoint.refers):
+                held = await self._named.holding(body, content_type, key, group)
+            if held:
+                request = msgspec.structs.replace(request, holding=held)
             exchange = self._exchanges.open(
                 request_id,
                 (request.deadline_ms - request.received_ms) / 1000,

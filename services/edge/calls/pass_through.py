@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from services.edge.calls.endpoint import Endpoint
+from services.edge.objects.named import ANY_OPENAI, GENERATE, MESSAGES
 from services.edge.objects.owned_passing import OnlyOwned
 from services.edge.peeks.anything import peek_any_form, peek_anything
 from shared.errors import InvalidRequest
@@ -16,6 +17,7 @@ from shared.serving.pass_through import CALL_TYPE
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
 
 _DIALECTS = {"anthropic": "anthropic", "gemini": "gemini", "vertex_ai": "gemini"}
+_REFERS = {"anthropic": MESSAGES, "gemini": GENERATE}
 _CLIENT_HEADERS = (
     *(b"accept", b"content-type", b"idempotency-key", b"if-match", b"range"),
     *(b"anthropic-version", b"anthropic-beta", b"openai-beta", b"x-goog-api-client"),
@@ -88,13 +90,15 @@ def gives_secrets(target: Target) -> InvalidRequest:
 
 def endpoint_of(target: Target, method: str) -> Endpoint:
     concerned = object_in(target.provider, method, target.url)
+    dialect = _DIALECTS.get(target.provider, "openai")
     return Endpoint(
         name=f"/{target.provider}",
         summary="",
         call_type=CALL_TYPE,
-        dialect=_DIALECTS.get(target.provider, "openai"),
+        dialect=dialect,
         peek=peek_anything,
         peek_form=peek_any_form,
         client_headers=_CLIENT_HEADERS,
+        refers=_REFERS.get(dialect, ANY_OPENAI),
         resolve=OnlyOwned(concerned) if concerned is not None else None,
     )

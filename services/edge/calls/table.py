@@ -17,6 +17,7 @@ from services.edge.calls.schemas import (
     RESPONSES,
     SPEECH,
 )
+from services.edge.objects import named
 from services.edge.peeks.audio import peek_speech, peek_transcription, peek_translation
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.completions import peek_completion
@@ -51,6 +52,7 @@ ENDPOINTS = (
         paths=_under("/chat/completions"),
         templates=_azure("/chat/completions"),
         peek=peek_chat,
+        refers=named.CHAT,
         schema=CHAT,
     ),
     Endpoint(
@@ -87,6 +89,7 @@ ENDPOINTS = (
         paths=_under("/images/edits"),
         templates=_azure("/images/edits"),
         peek=peek_edit,
+        refers=named.CHAT,
         peek_form=peek_edit_form,
         schema=IMAGE,
     ),
@@ -137,6 +140,7 @@ ENDPOINTS = (
         call_type="aresponses",
         paths=_under("/responses"),
         peek=peek_responses,
+        refers=named.RESPONSES,
         resolve=resolve_previous,
         schema=RESPONSES,
     ),
@@ -147,6 +151,7 @@ ENDPOINTS = (
         dialect="gemini",
         templates=_google("generateContent"),
         peek=peek_generate,
+        refers=named.GENERATE,
         key_in_query=True,
     ),
     Endpoint(
@@ -156,6 +161,7 @@ ENDPOINTS = (
         dialect="gemini",
         templates=_google("streamGenerateContent"),
         peek=peek_stream_generate,
+        refers=named.GENERATE,
         key_in_query=True,
         array_unless=b"alt=sse",
     ),
@@ -166,6 +172,7 @@ ENDPOINTS = (
         dialect="gemini",
         templates=_google("countTokens"),
         peek=peek_generate,
+        refers=named.GENERATE,
         key_in_query=True,
     ),
     Endpoint(
@@ -175,6 +182,7 @@ ENDPOINTS = (
         dialect="anthropic",
         paths=("/v1/messages",),
         peek=peek_messages,
+        refers=named.MESSAGES,
         client_headers=(b"anthropic-version", b"anthropic-beta"),
         schema=MESSAGES,
     ),
@@ -185,6 +193,7 @@ ENDPOINTS = (
         dialect="anthropic",
         paths=("/v1/messages/count_tokens",),
         peek=peek_count_tokens,
+        refers=named.MESSAGES,
         client_headers=(b"anthropic-version", b"anthropic-beta"),
         schema=COUNT_TOKENS,
     ),

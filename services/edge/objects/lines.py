@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from services.edge.objects.named import RESPONSES, Named, may_name, named_in
 from services.edge.peeks.peek import Peek
 from shared.errors import InvalidRequest
 from shared.kept.object_calls import Lines
@@ -45,6 +46,7 @@ class LineCounter:
         self._text_bytes = self._images = self._with_tools = 0
         self._outputs: dict[int, int] = {}
         self._units: dict[str, int] = {}
+        self.named: dict[str, Named] = {}  # what the lines name that a provider keeps, by id
 
     def add(self, number: int, line: bytes) -> None:
         """Count one line.
@@ -112,6 +114,8 @@ class LineCounter:
         try:
             peek = self._peek(body)
             refers = _decode_refers(body)
+            if may_name(body, RESPONSES):
+                self.named |= {each.id: each for each in named_in(body)}
         except InvalidRequest as error:
             raise _wrong(number, f"body: {error.message}") from error
         except msgspec.DecodeError as error:

@@ -17,6 +17,7 @@ from services.edge.objects.choice import keeper_of, said_in
 from services.edge.objects.lines import LineCounter, PeekLine
 from services.edge.objects.lists import page_in
 from services.edge.objects.paths import Found
+from services.edge.objects.reach import NamedObjects
 from services.edge.objects.upload import FileLimits, Upload, read_upload
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.peek import Ours, Peek, peek_of
@@ -24,7 +25,7 @@ from shared.bus import Bus, BusError
 from shared.errors import InvalidRequest, NotFound, Unavailable
 from shared.identity.access import refusal_of_key
 from shared.identity.keys import Key
-from shared.kept.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, Kind, Lines, ObjectCall
+from shared.kept.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, Kind, ObjectCall
 from shared.kept.owned import ANYBODY, Owned, find_owned
 from shared.payloads.line_reader import LineReader, LineTooLong
 
@@ -48,12 +49,20 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 class ObjectRequests:
     def __init__(
-        self, bus: Bus, names: ModelNames, table: Table, providers: Collection[str], limits: FileLimits, body_limit: int
+        self,
+        bus: Bus,
+        names: ModelNames,
+        table: Table,
+        providers: Collection[str],
+        named: NamedObjects,
+        limits: FileLimits,
+        body_limit: int,
     ) -> None:
         self._bus = bus
         self._names = names
         self._table = table
         self._providers = providers
+        self._named = named
         self._limits = limits
         self._body_limit = body_limit
 
@@ -101,11 +110,14 @@ class ObjectRequests:
     ) -> ObjectRequest:
         upload = await read_upload(receive, headers, self._limits)
         try:
-            lines = await self._lines_of(upload) if upload.text("purpose") == BATCH else None
+            counter = await self._counted(upload) if upload.text("purpose") == BATCH else None
+            lines = counter.lines() if counter is not None else None
             said = said_in(upload, headers, query, found.provider)
             keeper = keeper_of(said, lines, self._names, key, self._providers)
             ours = Ours(tags=_listed(upload.text("tags")), guardrails=_listed(upload.text("guardrails")))
             peek = peek_of(ours, "POST /v1/files", 0)
+            named = counter.named.values() if counter is not None else ()
+            held = await self._named.holding_named(named, key, keeper.group)
         except BaseException:
             upload.spool.close()
             raise
@@ -118,9 +130,9 @@ class ObjectRequests:
             renames=keeper.renames and lines is not None,
             lines=lines,
         )
-        return ObjectRequest(upload.spool, peek, keeper.model, keeper.group, "", call)
+        return ObjectRequest(upload.spool, peek, keeper.model, keeper.group, "", call, held)
 
-    async def _lines_of(self, upload: Upload) -> Lines:
+    async def _counted(self, upload: Upload) -> LineCounter:
         counter = LineCounter(self._peek_for, self._limits.batch_lines)
         reader = LineReader()
         try:
@@ -132,7 +144,7 @@ class ObjectRequests:
                 counter.add(number, line)
         except LineTooLong as error:
             raise InvalidRequest(f"POST /v1/files: {error}.", param="file") from error
-        return counter.lines()
+        return counter
 
     def _peek_for(self, url: str) -> tuple[str, PeekLine] | None:
         endpoint = self._table.fixed.get(url)

@@ -51,9 +51,9 @@ class Plan:
         cooling: Cooling,
         chance: Random,
         excluded_providers: Collection[str] = (),
-        only: str = "",
+        only: Collection[str] = (),
     ) -> None:
-        """Deployments of `excluded_providers` are left out, and with `only` all but the one of that id."""
+        """Deployments of `excluded_providers` are left out, and with `only` all but those of these ids."""
         self._groups = groups
         self._num_retries = num_retries
         self._cooling = cooling
@@ -121,7 +121,7 @@ class Plan:
         if self._excluded:
             deployments = tuple(one for one in deployments if one.provider not in self._excluded)
         if self._only:
-            deployments = tuple(one for one in deployments if one.id == self._only)
+            deployments = tuple(one for one in deployments if one.id in self._only)
         self._order = ordered_attempts(
             deployments,
             balanced=groups.balanced,

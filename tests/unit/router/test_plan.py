@@ -104,6 +104,14 @@ def test_a_useless_deployment_is_not_tried_again_and_costs_no_retry() -> None:
     assert [(step.deployment.id, step.again) for step in iter(of.next, None)] == [("b", 0), ("b", 1), ("b", 2)]
 
 
+def test_only_those_who_have_what_a_request_names_are_tried() -> None:
+    known = groups(A, B, C, fallbacks={"m": ("other",)}, retries=2)
+    of = Plan(
+        known, "m", num_retries=None, with_fallbacks=True, cooling=lambda _: False, chance=Random(1), only=("b", "c")
+    )
+    assert rest(of) == ["b", "c", "b"]
+
+
 def test_a_name_with_only_useless_deployments_is_left() -> None:
     of = plan(groups(A, B, fallbacks={"m": ("other",)}, retries=5))
     for _ in range(2):
