@@ -177,6 +177,32 @@ def test_a_key_without_a_budget_is_told_what_it_spent(
     eventually(lambda: spend_of(master, key) == pytest.approx(2 * LINE_USD), 10.0)
 
 
+def test_a_batch_whose_hold_expires_is_spent_and_its_late_end_corrects_that_once(
+    client: openai.OpenAI, key: str, batch_provider: BatchProvider, master: httpx.Client, eventually: Eventually
+) -> None:
+    """A hold lasts for `batch_hold_s` beyond its request's deadline: 600 s in other tests, 3 s here."""
+    file = upload(client, jsonl(line(1), line(2)))
+    made = client.batches.with_raw_response.create(
+        input_file_id=file.id,
+        endpoint="/v1/chat/completions",
+        completion_window="24h",
+        extra_headers={"x-litellm-timeout": "3"},
+    )
+    asked = {"request_id": made.headers["x-litellm-call-id"]}
+    (row,) = eventually(lambda: master.get("/spend/logs", params=asked).json(), 20.0)
+    assert row["metadata"]["error_information"]["error_class"] == "completion_lost"
+    assert row["spend"] > 2 * LINE_USD
+    eventually(lambda: spend_of(master, key) == pytest.approx(row["spend"]), 5.0)
+    batch_provider.run(made.parse().id)
+    (row,) = eventually(lambda: rows_of(master, key), 10.0)
+    assert (row["status"], row["spend"]) == ("success", pytest.approx(2 * LINE_USD))
+    eventually(lambda: spend_of(master, key) == pytest.approx(2 * LINE_USD), 5.0)
+    (only,) = master.get("/spend/logs", params=asked).json()
+    assert only["spend"] == row["spend"]
+    spent = [each["spend"] for each in master.get("/spend/logs", params={"api_key": key}).json()]
+    assert sum(spent) == pytest.approx(2 * LINE_USD)
+
+
 def test_an_open_batch_takes_no_slot_of_its_keys_limit(sdk_with: SdkWith, new_key: Callable[..., str]) -> None:
     client = sdk_with(new_key(max_parallel_requests=1, max_budget=1))
     client = client.with_options(max_retries=3)  # a slot is free once its request's fact is read
