@@ -18,8 +18,7 @@ from services.router.realtime.sessions import Sessions
 from services.router.responses import RESPONSES, keep
 from services.router.settle_usage import settle_usage
 from services.router.streaming.answer_headers import cost_lines, served_by_lines
-from services.router.streaming.shown_cost import CostTap
-from services.router.tell_cost import body_with_cost, closing_with_cost
+from services.router.tell_cost import body_with_cost, closing_with_cost, cost_tap
 from services.router.transport.transports import Transports
 from services.router.tries import Tries
 from shared.bus import Bus, MessageTooBig, Outbox
@@ -54,7 +53,7 @@ class Completer:
         chance: Random,
         cost_in_streams: bool = False,
     ) -> None:
-        """`cost_in_streams`: a stream whose client asks for usage tells the cost, too."""
+        """`cost_in_streams`: a stream that tells its client the usage tells the cost, too."""
         self._cost_in_streams = cost_in_streams
         self._bus = bus
         self._outbox = outbox
@@ -85,8 +84,7 @@ class Completer:
             job.answer.muted = True
         else:
             request = job.call.request
-            if request.stream and (request.tells_cost or (self._cost_in_streams and request.include_usage)):
-                job.tap = CostTap(request.call_type)
+            job.tap = cost_tap(request, in_streams=self._cost_in_streams)
             ending = await self._outcome(job)
         if job.call.request.object is not None:
             priced = NOT_BILLED

@@ -2,7 +2,27 @@
 
 from services.router.job import Ending, Job
 from services.router.price_call import Priced
-from services.router.streaming.shown_cost import cost_event, cost_text, events_with_cost, with_cost
+from services.router.streaming.shown_cost import (
+    TELL_ALWAYS,
+    CostTap,
+    cost_event,
+    cost_text,
+    events_with_cost,
+    with_cost,
+)
+from shared.calls import Admit
+
+
+def cost_tap(request: Admit, *, in_streams: bool) -> CostTap | None:
+    """Return what holds back a stream's end until its cost is known, where that is to be told.
+
+    `in_streams`: it is, wherever the stream tells its client the usage.
+    """
+    if not request.stream:
+        return None
+    if request.tells_cost or (in_streams and (request.include_usage or request.call_type in TELL_ALWAYS)):
+        return CostTap(request.call_type)
+    return None
 
 
 def body_with_cost(job: Job, ending: Ending, priced: Priced | None) -> bytes:

@@ -1,5 +1,6 @@
 """`usage: {"include": true}` through a whole gateway, by the official SDKs: what the client is told is what it pays."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,10 @@ import anthropic
 import httpx
 import openai
 import pytest
+from google import genai
+from google.genai import types
+
+from tests.running_gateway import RunningGateway
 
 Eventually = Callable[..., Any]
 INCLUDE: Any = {"usage": {"include": True}}
@@ -61,3 +66,32 @@ def test_a_wish_that_is_none_is_told(master: httpx.Client) -> None:
     asked = {"model": "demo", "messages": HELLO, "usage": {"include": "yes"}}
     answer = master.post("/v1/chat/completions", json=asked)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "usage.include")
+
+
+@pytest.mark.parametrize("model", ["priced-gemini", "recorded", "claude"])
+def test_googles_dialect_tells_the_cost_of_an_answer_and_at_a_streams_end(master: httpx.Client, model: str) -> None:
+    asked = {"contents": [{"role": "user", "parts": [{"text": "hello there"}]}], **INCLUDE}
+    whole = master.post(f"/v1beta/models/{model}:generateContent", json=asked)
+    told = json.loads(whole.text, parse_float=Decimal)["usageMetadata"]
+    assert told["cost"] == Decimal(whole.headers["x-litellm-response-cost"]) == _google_cost(told)
+    stream = master.post(f"/v1beta/models/{model}:streamGenerateContent?alt=sse", json=asked)
+    events = [
+        json.loads(line[6:], parse_float=Decimal) for line in stream.text.splitlines() if line.startswith("data: ")
+    ]
+    costs = [event["usageMetadata"]["cost"] for event in events if "cost" in event.get("usageMetadata", {})]
+    assert costs == [_google_cost(events[-1]["usageMetadata"])], "the last event alone"
+
+
+def _google_cost(used: dict[str, Any]) -> Decimal:
+    assert used["candidatesTokenCount"] > 0
+    return (used["promptTokenCount"] + 2 * used["candidatesTokenCount"]) / Decimal(1_000_000)
+
+
+def test_googles_sdk_reads_an_answer_that_tells_its_cost(gateway: RunningGateway) -> None:
+    options = types.HttpOptions(base_url=gateway.url, extra_body=INCLUDE)
+    with genai.Client(api_key=gateway.master_key, http_options=options) as client:
+        answer = client.models.generate_content(model="priced-gemini", contents="hello there")
+        assert answer.usage_metadata is not None
+        assert answer.usage_metadata.candidates_token_count == 6
+        events = list(client.models.generate_content_stream(model="priced-gemini", contents="hello there"))
+        assert "".join(event.text or "" for event in events) == answer.text

@@ -1,10 +1,12 @@
 """What a call cost, in the `usage` of its answer, where the client asks for it (`usage: {"include": true}`).
 
-The field is OpenRouter's: https://openrouter.ai/docs/use-cases/usage-accounting. The number is exact, in USD;
-null where no price is known. A stream's last event that tells usage is held back until the cost is known, and so is
-what follows it.
+The field is OpenRouter's: https://openrouter.ai/docs/use-cases/usage-accounting; in Google's dialect it stands in
+`usageMetadata`. The number is exact, in USD; null where no price is known. A stream's last event that tells usage is
+held back until the cost is known, and so is what follows it.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,9 +15,17 @@ import orjson
 from shared.money import usd_text
 from shared.usage import Usage
 
-_USAGE = b'"usage"'
+_USAGE = b'"usage'
+_USAGES = ("usage", "usageMetadata")
 _NULL = b"null"
-_OF_MESSAGES = b'"message_delta"'
+_MARKS = {
+    "anthropic_messages": (b'"message_delta"',),
+    "agenerate_content": (b'"finishReason"', b'"promptFeedback"'),
+}
+"""By call type: what the event has that is to tell the cost, where others tell a usage, too; else the last usage."""
+TELL_ALWAYS = ("aresponses", *_MARKS)
+"""Types of calls whose streams tell the usage unasked."""
+_GAP = re.compile(rb"\r\n\r\n|\n\n")
 _COUNTED_FORMS = {"acompletion": "chat.completion", "atext_completion": "text_completion"}
 """By call type: answers in which a usage that nobody told can be written, and their `object`."""
 
@@ -27,19 +37,16 @@ class CostTap:
     """One stream on its way to the client, in the client's dialect. `held` is what waits for the cost."""
 
     def __init__(self, call_type: str) -> None:
-        self._mark = _OF_MESSAGES if call_type == "anthropic_messages" else _USAGE
+        self._marks = _MARKS.get(call_type, (b'"usage"',))
         self.held = b""
 
     def through(self, events: bytes) -> bytes:
         """Return what of whole events goes on now; may be empty."""
-        if not self.held and self._mark not in events:
+        if not self.held and not self._is_marked(events):
             return events
         out: list[bytes] = []
-        for text in events.split(b"\n\n"):
-            if not text:
-                continue
-            event = text + b"\n\n"
-            if self._mark in event and _with_cost_in(event, _NULL) is not None:
+        for event in _each(events):
+            if self._is_marked(event) and _with_cost_in(event, _NULL) is not None:
                 out.append(self.held)
                 self.held = event
             elif self.held:
@@ -47,6 +54,9 @@ class CostTap:
             else:
                 out.append(event)
         return b"".join(out)
+
+    def _is_marked(self, events: bytes) -> bool:
+        return any(mark in events for mark in self._marks)
 
 
 def cost_text(pico: int | None) -> bytes:
@@ -67,7 +77,7 @@ def events_with_cost(events: bytes, cost: bytes) -> bytes:
     """Return a stream's last events with `cost` in the usage that they tell; as they are where they tell none."""
     if _USAGE not in events:
         return events
-    return b"".join([_with_cost_in(text + b"\n\n", cost) or text + b"\n\n" for text in events.split(b"\n\n") if text])
+    return b"".join([_with_cost_in(event, cost) or event for event in _each(events)])
 
 
 def cost_event(answer_id: str, model: str, *, call_type: str, created: int, usage: Usage, cost: bytes) -> bytes:
@@ -89,6 +99,16 @@ def _counted(usage: Usage, cost: bytes) -> dict[str, Any]:
     }
 
 
+def _each(events: bytes) -> Iterator[bytes]:
+    """Yield whole events, each with what ends it."""
+    at = 0
+    for gap in _GAP.finditer(events):
+        yield events[at : gap.end()]
+        at = gap.end()
+    if at < len(events):
+        yield events[at:]
+
+
 def _with_cost_in(event: bytes, cost: bytes) -> bytes | None:
     """Return the event with the cost, None where it tells no usage."""
     if _USAGE not in event:
@@ -98,7 +118,7 @@ def _with_cost_in(event: bytes, cost: bytes) -> bytes | None:
         if line.startswith(b"data:"):
             shown = _inserted(line[5:].strip(), cost)
             if shown is not None:
-                lines[index] = b"data: " + shown
+                lines[index] = b"data: " + shown + (b"\r" if line.endswith(b"\r") else b"")
                 return b"\n".join(lines)
     return None
 
@@ -107,9 +127,10 @@ def _inserted(text: bytes, cost: bytes) -> bytes | None:
     """Return the JSON object with `cost` in its usage, or in that of its `response`; all other values as they were."""
     try:
         fields: dict[str, Any] = _decode(text)
-        if "usage" in fields:
-            usage: dict[str, Any] = _decode(fields["usage"])
-            return _encode({**fields, "usage": {**usage, "cost": msgspec.Raw(cost)}})
+        for name in _USAGES:
+            if name in fields:
+                usage: dict[str, Any] = _decode(fields[name])
+                return _encode({**fields, name: {**usage, "cost": msgspec.Raw(cost)}})
         if "response" in fields:
             inner = _inserted(bytes(memoryview(fields["response"])), cost)
             return None if inner is None else _encode({**fields, "response": msgspec.Raw(inner)})

@@ -53,7 +53,7 @@ class LiteLLMSettings(Section):
         description="Share added after that, by provider or `global`: `0.1`, or `percentage` and `fixed_amount`.",
     )
     include_cost_in_streaming_usage: bool = Field(
-        False, description="Tell the cost in the usage of every stream whose client asks for usage."
+        False, description="Tell the cost in the usage of every stream that tells its client the usage."
     )
     max_budget: Usd | None = Field(None, description="USD the whole gateway may spend.")
     budget_duration: Duration | None = Field(

@@ -1,5 +1,6 @@
 """What answers cost, from a provider's figures over HTTP to the fact and the headers."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.integration.router.rig import Caller, until
 from tests.provider_servers import Behaviour, OpenAIServer
 
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+HI = [{"role": "user", "content": "hi"}]
 ODD = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 175}
 
 
@@ -118,6 +120,25 @@ async def test_every_stream_with_usage_tells_its_cost_where_the_operator_says_so
     assert len(costs) == asked
     pico = (await caller.fact(answer)).cost_pico
     assert all(Decimal(str(cost)) * 10**12 == pico for cost in costs)
+
+
+@pytest.mark.parametrize(
+    ("call_type", "dialect", "body"),
+    [
+        ("anthropic_messages", "anthropic", {"messages": HI, "max_tokens": 50, "stream": True}),
+        ("aresponses", "openai", {"input": "hi", "stream": True}),
+        ("agenerate_content", "gemini", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+    ],
+)
+async def test_so_does_every_stream_of_a_dialect_that_always_tells_usage(
+    start: Start, caller: Caller, openai_server: OpenAIServer, call_type: str, dialect: str, body: dict[str, Any]
+) -> None:
+    settings = {"include_cost_in_streaming_usage": True}
+    await start(models=[("m", at(openai_server, **PRICES))], litellm_settings=settings)
+    fields = {"group": "m", "model": "m", "call_type": call_type, "dialect": dialect, "stream": True}
+    answer = await caller.send({"model": "m", **body}, **fields).whole()
+    costs = re.findall(rb'"cost":([0-9.]+)', answer.data)
+    assert [Decimal(cost.decode()) * 10**12 for cost in costs] == [(await caller.fact(answer)).cost_pico]
 
 
 async def test_a_provider_that_counts_nothing_has_its_cost_told_all_the_same(

@@ -88,7 +88,7 @@ def test_a_responses_last_event_has_it_within_the_response() -> None:
 
 
 def test_events_without_usage_stay_byte_for_byte() -> None:
-    events = b'data: {"usageMetadata":{}}\r\n\r\n'
+    events = b'data: {"used":{}}\r\n\r\n'
     assert events_with_cost(events, b"0.1") == events
 
 
@@ -103,3 +103,36 @@ def test_a_stream_without_usage_gets_an_event_for_it() -> None:
         "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.1},
     }
     assert cost_event("c1", "m", call_type="aspeech", created=7, usage=USED, cost=b"0.1") == b""
+
+
+def candidates(text: str, finish: str = "", end: bytes = b"\n\n") -> bytes:
+    """An event of Google's: each tells the usage so far."""
+    candidate = {"content": {"parts": [{"text": text}]}, **({"finishReason": finish} if finish else {})}
+    told = {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 5}}
+    return b"data: " + orjson.dumps(told) + end
+
+
+def test_of_googles_events_only_the_one_that_finishes_waits() -> None:
+    tap = CostTap("agenerate_content")
+    assert through(tap, candidates("a") + candidates("b"), candidates("c")) == b"".join(map(candidates, "abc"))
+    assert through(tap, candidates("d") + candidates("", "STOP")) == candidates("d")
+    closed = events_with_cost(tap.held, b"0.1")
+    assert closed == candidates("", "STOP").replace(b"5}", b'5,"cost":0.1}')
+
+
+def test_a_prompt_that_google_blocks_tells_its_cost_too() -> None:
+    tap = CostTap("agenerate_content")
+    blocked = event({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 3}})
+    assert through(tap, blocked) == b""
+    assert events_with_cost(tap.held, b"0.1") == blocked.replace(b"3}", b'3,"cost":0.1}')
+
+
+def test_lines_end_as_they_ended() -> None:
+    """Google's do with CR LF."""
+    events = candidates("a", end=b"\r\n\r\n") + candidates("", "STOP", end=b"\r\n\r\n")
+    assert events_with_cost(events, b"0.1") == events.replace(b"5}", b'5,"cost":0.1}')
+
+
+def test_an_answer_of_googles_tells_it_in_its_own_usage() -> None:
+    shown = with_cost(b'{"usageMetadata":{"totalTokenCount":5}}', b"0.1", call_type="agenerate_content", usage=USED)
+    assert orjson.loads(shown) == {"usageMetadata": {"totalTokenCount": 5, "cost": 0.1}}
