@@ -8,8 +8,10 @@ import pytest
 
 from services.policy.budgets.admission import NOTHING, Ask, Placed
 from services.policy.limits.need import Need
+from services.policy.limits.refusals import over_limit_error
 from services.policy.limits.room import Limit
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
+from services.policy.partitions.queues.limit_queue import WAITING_MAX
 from services.policy.partitions.slot_watch import SILENT_MS
 from shared.bus import Bus
 from tests.budgets import Opened, cost, finish, key_of_budget, opened, until, wanted
@@ -198,6 +200,21 @@ async def test_slots_go_by_priority_then_to_tenants_in_turn(bus: Bus) -> None:
             await until(lambda served=served: len(order) == served)
             running = order[-1]
         assert order == ["high", "a1", "b1", "a2", "a3", "low"]
+
+
+async def test_a_thousand_wait_in_a_partition_and_who_comes_then_is_refused_at_once(bus: Bus) -> None:
+    async with opened(bus, KEY) as owner:
+        running = await admitted(owner, asked(limit(parallel=1)))
+        waits = [asking(owner, asked(limit(parallel=1), waits_s=60.0)) for _ in range(WAITING_MAX)]
+        assert owner.partition.limits.waiting == WAITING_MAX == 1_000
+        too_many = asking(owner, asked(limit(parallel=1), waits_s=60.0))
+        assert isinstance(too_many.result(), NoRoom)
+        assert over_limit_error(too_many.result().over, int(time.time() * 1000), ()).status == 429
+        await used(bus, running)
+        assert isinstance(await asyncio.wait_for(waits[0], 10), Placed)
+        assert sum(one.done() for one in waits) == 1
+        last = asking(owner, asked(limit(parallel=1), waits_s=60.0))
+        assert not last.done()
 
 
 async def test_closing_answers_all_who_wait(bus: Bus) -> None:

@@ -1,7 +1,7 @@
 """Who waits for a limit, and who goes first: by priority, then each tenant in turn, then in order. Pure.
 
-A request stands in the line of the one account that has no room for it. Lines are short-lived, and all together hold
-no more than the room allows.
+A request stands in the line of the one account that has no room for it. Lines are short-lived. Where all together are
+full, whoever keeps most places has to leave one to somebody who has fewer, and the lower priority to the higher.
 """
 
 from collections import deque
@@ -14,12 +14,15 @@ T = TypeVar("T")
 
 
 class Place(Generic[T]):
-    """Where a request stands. `rank` orders those of one tenant: the lower goes first."""
+    """Where a request stands. `rank` orders those of one tenant: the lower goes first. `whose` is who keeps it."""
 
-    __slots__ = ("account", "give_up_ms", "level", "number", "rank", "tenant", "waiting", "waits")
+    __slots__ = ("account", "give_up_ms", "level", "number", "rank", "tenant", "waiting", "waits", "whose")
 
-    def __init__(self, account: str, level: int, tenant: str, rank: int, number: int, give_up_ms: int, waiting: T):
+    def __init__(
+        self, account: str, level: int, tenant: str, rank: int, number: int, give_up_ms: int, waiting: T, whose: str
+    ):
         self.account = account
+        self.whose = whose
         self.level = level
         self.tenant = tenant
         self.rank = rank
@@ -82,6 +85,7 @@ class FairQueue(Generic[T]):
     def __init__(self) -> None:
         self._lines: dict[str, _Line[T]] = {}
         self._numbers = count()
+        self._kept: dict[tuple[int, str], int] = {}  # how many places, by level and whose they are
         self.size = 0
 
     def __contains__(self, account: str) -> bool:
@@ -91,12 +95,35 @@ class FairQueue(Generic[T]):
         return list(self._lines)
 
     def add(
-        self, account: str, waiting: T, *, give_up_ms: int, level: int = 0, tenant: str = "", rank: int = 0
+        self,
+        account: str,
+        waiting: T,
+        *,
+        give_up_ms: int,
+        level: int = 0,
+        tenant: str = "",
+        rank: int = 0,
+        whose: str = "",
     ) -> Place[T]:
-        """Let it stand in the line of `account`, no longer than until `give_up_ms`. The lowest `level` goes first."""
-        place = Place(account, level, tenant, rank, next(self._numbers), give_up_ms, waiting)
+        """Let it stand in the line of `account`, no longer than until `give_up_ms`. The lowest `level` goes first.
+
+        Within the line, each `tenant` has its turn; of all places together, `whose` has its share.
+        """
+        place = Place(account, level, tenant, rank, next(self._numbers), give_up_ms, waiting, whose)
         self._put(place)
         return place
+
+    def surplus(self, level: int, whose: str) -> Place[T] | None:
+        """Return who has to leave where there is no place for one more, None where nobody has: the newest of the last
+        level, of those of whom most wait.
+        """
+        if not self._kept:
+            return None
+        most = max(self._kept, key=lambda one: (one[0], self._kept[one]))
+        if most[0] < level or (most[0] == level and self._kept[most] <= self._kept.get((level, whose), 0) + 1):
+            return None
+        theirs = (place for place in self.places() if (place.level, place.whose) == most)
+        return max(theirs, key=lambda place: place.number)
 
     def move(self, place: Place[T], account: str) -> None:
         """Let one that was taken stand in another line, where it keeps its age."""
@@ -129,7 +156,7 @@ class FairQueue(Generic[T]):
         everybody = list(self.places())
         for place in everybody:
             place.waits = False
-        self._lines, self.size = {}, 0
+        self._lines, self._kept, self.size = {}, {}, 0
         return everybody
 
     def _put(self, place: Place[T]) -> None:
@@ -139,9 +166,15 @@ class FairQueue(Generic[T]):
         line.add(place)
         place.waits = True
         self.size += 1
+        kept = (place.level, place.whose)
+        self._kept[kept] = self._kept.get(kept, 0) + 1
 
     def _left(self, place: Place[T]) -> None:
         self.size -= 1
+        kept = (place.level, place.whose)
+        self._kept[kept] -= 1
+        if not self._kept[kept]:
+            del self._kept[kept]
         place.waits = False
         if not self._lines[place.account].levels:
             del self._lines[place.account]

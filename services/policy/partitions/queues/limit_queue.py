@@ -20,6 +20,8 @@ from services.policy.partitions.decision import Answer, Done, Left, NoRoom, Part
 log = structlog.get_logger()
 
 WAITING_MAX = 1_000
+"""How many wait at most in one partition, for all its limits together."""
+
 CATCH_UP_MAX_MS = 2_000
 """How long at most a request is kept that may not wait, until the ends of others are known."""
 
@@ -91,7 +93,7 @@ class LimitQueue:
             and over.frees_ms is not None
             and (over.by_ends or over.frees_ms <= part.give_up_ms)
         )
-        if self._queue.size >= WAITING_MAX or not (may_wait or over.by_ends):
+        if not (may_wait or over.by_ends) or not self._has_place(part, wanted.tenant, now_ms):
             self._refuse(part, done, over, now_ms)
             return True
         place = self._queue.add(
@@ -101,6 +103,7 @@ class LimitQueue:
             level=part.level,
             tenant=wanted.tenant if over.limit.spans_tenants else part.key,
             rank=part.rank,
+            whose=wanted.tenant,
         )
         self._places[wanted.request] = place
         if over.by_ends:
@@ -109,6 +112,18 @@ class LimitQueue:
                 self._begin_to_catch_up()
         self._wake_by(_wakes_ms(place), now_ms)
         return False
+
+    def _has_place(self, part: Part, tenant: str, now_ms: int) -> bool:
+        """Whether one more may wait; where all places are taken, somebody else may have to leave, who is refused."""
+        if self._queue.size < WAITING_MAX:
+            return True
+        surplus = self._queue.surplus(part.level, tenant)
+        if surplus is None:
+            return False
+        self._queue.remove(surplus)
+        self._ended(surplus, "refused")
+        self._refuse(surplus.waiting.part, surplus.waiting.done, surplus.waiting.over, now_ms)
+        return True
 
     def leave(self, request: str) -> bool:
         """The client of `request` left. Return whether it waited here."""

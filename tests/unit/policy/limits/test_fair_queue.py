@@ -42,6 +42,32 @@ def test_lines_are_of_one_account_and_who_moves_keeps_its_age() -> None:
     assert queue.first("key") is None
 
 
+def test_in_a_full_queue_whoever_keeps_most_places_has_one_to_give() -> None:
+    queue: FairQueue[str] = FairQueue()
+    assert queue.surplus(1, "a") is None
+    for name in ("a1", "a2", "a3", "b1"):
+        queue.add(f"key-{name}", name, give_up_ms=9, level=1, tenant=name, whose=name[0])
+
+    def leaves(level: int, whose: str) -> str | None:
+        place = queue.surplus(level, whose)
+        return None if place is None else place.waiting
+
+    assert leaves(1, "c") == "a3"
+    assert leaves(1, "b") == "a3"
+    assert leaves(1, "a") is None
+    assert leaves(2, "c") is None
+    assert leaves(0, "a") == "a3"
+    queue.add("other", "low", give_up_ms=9, level=2, whose="z")
+    assert leaves(1, "a") == "low"
+    assert leaves(2, "c") is None, "as many as the other has"
+    for account in ("key-a3", "key-a2"):
+        queue.take_first(account)
+    queue.take_first("other")
+    assert leaves(1, "c") is None
+    queue.take_all()
+    assert queue.surplus(0, "c") is None
+
+
 def test_nobody_waits_longer_than_it_may_wherever_it_stands() -> None:
     queue: FairQueue[str] = FairQueue()
     for name, give_up in (("a", 30), ("b", 10), ("c", 20), ("d", 20)):
