@@ -1,7 +1,7 @@
 """Admission in one process with the parts it needs: what only shows when time passes between deciding and storing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from services.policy.guardrails import Chain
 from services.policy.in_progress import InProgress
 from services.policy.limits.tree import LimitRules, LimitTree
 from services.policy.partitions.owning.open_partitions import OpenPartitions
+from services.policy.partitions.take_messages import TakeAnswer, decode_ask, encode
 from services.policy.replies import Replies
 from services.policy.reserve import Reserve, Rules
 from shared import subjects, tokens
 from shared.bus import Bus, Message, Outbox
 from shared.calls import Admit, pack
 from shared.identity.holder_access import HolderAccess
+from shared.identity.holders import Holder, Limits, entry_name
 from shared.payloads.bodies import BodyHolder
 from shared.serving.deployments import Deployment
 from shared.serving.model_groups import ModelGroups
@@ -35,6 +37,21 @@ KEY = key_of_budget(10**12)
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 PATIENCE_MS = 300
 ANSWER_S = 20  # what is not answered by then never is
+FAR = next(f"u{n}" for n in range(99) if subjects.partition_of(f"user:u{n}", 2) == 1)
+LIMITED_ELSEWHERE = LimitTree(
+    {
+        entry_name("user", FAR): Holder(
+            kind="user",
+            id=FAR,
+            version=1,
+            tenant=f"user:{FAR}",
+            created_at=0.0,
+            updated_at=0.0,
+            limits=Limits(rpm=5),
+        )
+    },
+    LimitRules(partitions=2),
+)
 
 
 @pytest.fixture
@@ -50,18 +67,23 @@ def patience_ms() -> int:
 
 
 @pytest.fixture
-async def admission(bus: Bus, owner: Opened, patience_ms: int) -> Admission:
+def limit_tree() -> LimitTree:
+    return LimitTree({}, LimitRules(partitions=1))
+
+
+@pytest.fixture
+async def admission(bus: Bus, owner: Opened, patience_ms: int, limit_tree: LimitTree) -> Admission:
     partitions = OpenPartitions()
     partitions.add(owner.partition)
     sim = Deployment(id="d1", group="sim", provider="simulated", model="echo", priced_as="echo", prices=PRICES)
     ceilings, access = Ceilings(ModelGroups([sim]), {}, {}, 4_096), HolderAccess({}, {})
-    budgets, limits = BudgetTree({}, TreeRules(partitions=1)), LimitTree({}, LimitRules(partitions=1))
+    budgets = BudgetTree({}, TreeRules(partitions=1))
     outbox, bodies = Outbox(bus), BodyHolder(bus)
     replies = Replies(bus, outbox)
     in_progress = InProgress(replies, bodies)
     reserve = Reserve(
         bus,
-        asking=Asking(owner.keys, access, budgets, limits, ceilings, hold_grace_ms=1_000),
+        asking=Asking(owner.keys, access, budgets, limit_tree, ceilings, hold_grace_ms=1_000),
         partitions=partitions,
         ceilings=ceilings,
         rules=Rules(False, 422, patience_ms),
@@ -121,6 +143,53 @@ async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
     await owner.partition.finished()
     assert Released(request.request_id) in await entries_of(bus)
     assert not around.commands
+
+
+def is_blocked(owner: Opened) -> None:
+    owner.keys["key"] = msgspec.structs.replace(owner.keys["key"], blocked=True)
+
+
+@pytest.mark.parametrize("limit_tree", [LIMITED_ELSEWHERE])
+@pytest.mark.parametrize(
+    ("lasts_s", "meanwhile", "why"),
+    [(0.4, lambda _: None, "took too long"), (20.0, is_blocked, "may not call any more")],
+)
+async def test_what_comes_too_late_from_the_home_of_a_limit_is_given_back(
+    bus: Bus,
+    owner: Opened,
+    admission: Admission,
+    around: Neighbours,
+    lasts_s: float,
+    meanwhile: Callable[[Opened], None],
+    why: str,
+) -> None:
+    owner.keys["key"] = msgspec.structs.replace(KEY, user_id=FAR)
+    asked: list[str] = []
+    given_back: list[str] = []
+
+    async def take(message: Message) -> bytes:
+        asked.append(decode_ask(message.data).request)
+        meanwhile(owner)
+        await asyncio.sleep(0.5)
+        return encode(TakeAnswer(True, None, ""))
+
+    async def release(message: Message) -> bytes:
+        given_back.extend(msgspec.json.decode(message.data))
+        return b"{}"
+
+    await bus.serve(subjects.take(1), take)
+    await bus.serve(subjects.release(1), release)
+    request = around.request(lasts_s=lasts_s)
+    answer = around.expect(request)
+    deliver(admission, request)
+    failure = (await asyncio.wait_for(answer, ANSWER_S)).failure
+    assert failure is not None
+    assert failure["status"] == 503
+    assert why in failure["message"]
+    await until(lambda: given_back)
+    assert asked == given_back == [request.request_id]
+    await until(lambda: not owner.books.holds)
+    assert around.commands == []
 
 
 @pytest.mark.parametrize(
