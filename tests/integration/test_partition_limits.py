@@ -14,6 +14,7 @@ from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wa
 from services.policy.partitions.queues.limit_queue import WAITING_MAX
 from services.policy.partitions.slot_watch import SILENT_MS
 from shared.bus import Bus
+from shared.header_lines import headers_in
 from tests.budgets import Opened, cost, finish, key_of_budget, opened, until, wanted
 
 KEY = key_of_budget(None)
@@ -70,7 +71,7 @@ async def test_as_many_as_the_limit_says_and_all_is_told(bus: Bus) -> None:
         answered_ms = int(time.time() * 1000)
         assert [type(one) for one in answers] == [Placed] * 3 + [NoRoom] * 2
         over = await refused(owner, asked(limit(rpm=3, tpm=1_000)))
-        headers = dict(over.headers)
+        headers = dict(headers_in(over.lines))
         assert headers["x-ratelimit-api_key-remaining-requests"] == "0"
         assert headers["x-ratelimit-remaining-tokens"] == "970"
         assert over.over.frees_ms is not None

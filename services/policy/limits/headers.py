@@ -6,6 +6,7 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from services.policy.limits.counters import UNUSED, Counter
@@ -58,6 +59,8 @@ def limit_lines(counters: Mapping[str, Counter], limits: Sequence[Limit], now_ms
         parts.append(_openais("requests", requests, now_ms))
     if tokens is not None:
         parts.append(_openais("tokens", tokens, now_ms))
+    if len(limits) > 1 and len({limit.kind for limit in limits}) < len(limits):
+        return reduce(merged_lines, parts, "")  # several tags, or a model by its name and by its group's
     return "".join(parts)
 
 
@@ -79,15 +82,14 @@ def _tighter(one: _Left | None, left: int, maximum: int, window: Sliding) -> _Le
 
 
 def merged_lines(some: str, others: str) -> str:
-    """Return the headers of limits that two partitions have told: OpenAI's of the one that leaves less."""
+    """Return the headers of limits that two have told; what both tell, of the one that leaves less."""
     if not others or not some:
         return some or others
     merged, more = dict(headers_in(some)), dict(headers_in(others))
-    for what in ("requests", "tokens"):
-        left = f"x-ratelimit-remaining-{what}"
-        if left in merged and left in more and int(merged[left]) <= int(more[left]):
-            for name in (left, f"x-ratelimit-limit-{what}", f"x-ratelimit-reset-{what}"):
-                del more[name]
+    for left in [name for name in more if "-remaining-" in name and name in merged]:
+        if int(merged[left]) <= int(more[left]):
+            for word in ("-remaining-", "-limit-", "-reset-"):
+                more.pop(left.replace("-remaining-", word), None)
     return lines_of({**merged, **more}.items())
 
 

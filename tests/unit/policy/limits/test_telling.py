@@ -124,6 +124,24 @@ def test_every_limit_has_litellms_headers_and_the_tightest_openais() -> None:
     }
 
 
+def test_of_several_tags_the_one_that_leaves_less_is_told_each_name_once() -> None:
+    tags = [Limit(f"tag:{name}", 0, "tag", name, rpm=rpm, tpm=tpm) for name, rpm, tpm in (("a", 9, 50), ("b", 5, 90))]
+    counters: Counters = {}
+    reserve(counters, Reservation(NOW, 10, ("tag:a", "tag:b")))
+    for limits in (tags, tags[::-1]):
+        headers = headers_in(limit_lines(counters, [*limits, KEY], NOW))
+        assert len(dict(headers)) == len(headers)
+        told = {name: value for name, value in headers if name.startswith("x-ratelimit-tag")}
+        assert told == {
+            "x-ratelimit-tag-remaining-requests": "4",
+            "x-ratelimit-tag-limit-requests": "5",
+            "x-ratelimit-tag-remaining-tokens": "40",
+            "x-ratelimit-tag-limit-tokens": "50",
+        }
+    one, other = (limit_lines(counters, [tag], NOW) for tag in tags)
+    assert set(headers_in(merged_lines(one, other))) == set(headers_in(limit_lines(counters, tags, NOW)))
+
+
 def test_slots_alone_have_no_header_of_openais() -> None:
     headers = dict(headers_in(limit_lines({}, [Limit("k", 0, "api_key", "a", parallel=4)], NOW)))
     assert headers == {
