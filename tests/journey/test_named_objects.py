@@ -130,3 +130,17 @@ def test_the_lines_of_a_batch_name_what_is_their_owners_alone(
     with pytest.raises(openai.NotFoundError, match=f"'{made.id}' not found"):
         upload(sdk_with(new_key()), jsonl(asked))
     assert len(batch_provider.files) == before
+
+
+def test_a_file_for_several_models_is_kept_by_the_account_that_serves_them_all(
+    sdk_with: SdkWith, maker: str, provider: RecordingProvider
+) -> None:
+    client = sdk_with(maker)
+    made = upload(client, b"x", "user_data", extra_body={"target_model_names": "two-accounts, recorded"})
+    assert provider.headers[-1]["authorization"] == "Bearer sk-provider"
+    for model in ("two-accounts", "recorded"):
+        chat(client, made.id, model)
+        assert provider.headers[-1]["authorization"] == "Bearer sk-provider"
+    with pytest.raises(openai.BadRequestError, match="no account of a provider serves all of recorded, batch") as no:
+        upload(client, b"x", "user_data", extra_body={"target_model_names": "recorded,batch"})
+    assert no.value.param == "target_model_names"

@@ -6,6 +6,7 @@ from functools import cached_property
 from services.edge.model_details.wildcard_names import listed_as
 from shared.identity.holder_access import HolderAccess
 from shared.identity.keys import Key
+from shared.serving.deployments import Deployment
 from shared.serving.model_groups import ModelGroups
 
 NAMES_SHOWN = 50
@@ -37,6 +38,10 @@ class ModelNames:
     def serves(self, group: str) -> bool:
         """Return whether a deployment serves the name, by itself or through a wildcard."""
         return group in self._names or bool(self._groups.get(group))
+
+    def deployments_of(self, group: str) -> Sequence[Deployment]:
+        """Return those that serve the name, by itself or through a wildcard."""
+        return self._groups.get(group)
 
     def usable_by(self, key: Key | None) -> Sequence[str]:
         """Return the names to list for `key` (None: the master key); wildcards as the models known of them."""

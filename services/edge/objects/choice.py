@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from services.edge.model_details.model_names import ModelNames, some_of
+from services.edge.objects.accounts import sharing
 from services.edge.objects.upload import ROUTE, Upload
 from shared.errors import InvalidRequest
 from shared.identity.keys import Key
@@ -15,11 +16,15 @@ DEFAULT = "openai"
 
 
 class Keeper(NamedTuple):
-    """`model` is as the client names it, `group` what it means; `renames`: lines get the deployment's name for it."""
+    """`model` is as the client names it, `group` what it means; `renames`: lines get the deployment's name for it.
+
+    `only` are the deployments one of which may keep it, () for any of the group.
+    """
 
     model: str
     group: str
     renames: bool
+    only: tuple[str, ...] = ()
 
 
 class Said(NamedTuple):
@@ -51,22 +56,21 @@ def keeper_of(
 
     Raises:
         InvalidRequest: what is said leads nowhere, or nothing is said and nothing can be guessed.
+        AccessDenied: the key may not use one of several models.
     """
     aliases = names.access.aliases_of(key)
     in_lines = lines.model if lines is not None else ""
     if said.models:
-        model = in_lines if in_lines in said.models else said.models[0]
-        if len(said.models) > 1 and lines is None:
-            raise InvalidRequest(
-                f"{ROUTE}: name one model in 'target_model_names': a file is kept by one deployment.",
-                param="target_model_names",
-            )
-        group = names.group_of(model, aliases)
-        if not names.serves(group):
-            raise InvalidRequest(
-                f"{ROUTE}: Invalid model name passed in model={model}. Available: {some_of(names.usable_by(key))}.",
-                param="target_model_names",
-            )
+        groups = {model: names.group_of(model, aliases) for model in said.models}
+        for model, group in groups.items():
+            if not names.serves(group):
+                raise InvalidRequest(
+                    f"{ROUTE}: Invalid model name passed in model={model}. Available: {some_of(names.usable_by(key))}.",
+                    param="target_model_names",
+                )
+        if len(groups) > 1:
+            return _keeper_for_all(groups, in_lines, names, key)
+        ((model, group),) = groups.items()
         return Keeper(model, group, True)
     group = names.group_of(in_lines, aliases)
     if in_lines and not said.provider and names.serves(group):
@@ -80,3 +84,30 @@ def keeper_of(
             param="custom_llm_provider" if said.provider else "target_model_names",
         )
     return Keeper(in_lines, group_name(provider, in_lines), False)
+
+
+def _keeper_for_all(groups: Mapping[str, str], in_lines: str, names: ModelNames, key: Key | None) -> Keeper:
+    """Return the keeper of a file for several models: it is kept once, so one account must serve all of them.
+
+    `groups` is what each model means.
+    """
+    for model, group in groups.items():
+        refusal = names.access.model_refusal(key, "", group, model)
+        if refusal is not None:
+            raise refusal
+    if in_lines and in_lines not in groups:
+        raise InvalidRequest(
+            f"{ROUTE}: the lines of 'file' ask for '{in_lines[:100]}', which is none of 'target_model_names'.",
+            param="target_model_names",
+        )
+    first = in_lines or next(iter(groups))
+    able = names.deployments_of(groups[first])
+    for group in groups.values():
+        able = [one for one in able if sharing(one, names.deployments_of(group))]
+    if not able:
+        raise InvalidRequest(
+            f"{ROUTE}: a file is kept once, and no account of a provider serves all of {', '.join(groups)}. Upload it "
+            "once for each account, with one model in 'target_model_names', and name the id that each answer gives.",
+            param="target_model_names",
+        )
+    return Keeper(first, groups[first], True, tuple(one.id for one in able))

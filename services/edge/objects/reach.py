@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from services.edge.identify import owner_of_key
+from services.edge.objects.accounts import reaching
 from services.edge.objects.named import PREVIOUS, Named, named_in, named_in_form
 from shared.bus import Bus, BusError
 from shared.errors import InvalidRequest, NotFound, Unavailable
@@ -78,28 +79,6 @@ class NamedObjects:
 
     def _deployment(self, group: str, deployment_id: str) -> Deployment | None:
         return next((one for one in self._groups.get(group) if one.id == deployment_id), None)
-
-
-def reaching(holder: Deployment, members: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
-    """Return those of `members` that have what `holder` keeps: by the same credential, else at the same place.
-
-    Other credentials may be of the same project, which only the provider knows.
-    """
-    same = tuple(one for one in members if one.id == holder.id or _account(one) == _account(holder))
-    return same or tuple(one for one in members if _may_be_one(_place(one), _place(holder)))
-
-
-def _place(deployment: Deployment) -> tuple[object, ...]:
-    return (deployment.provider, deployment.api_base, deployment.organization, deployment.region)
-
-
-def _account(deployment: Deployment) -> tuple[object, ...]:
-    return (*_place(deployment), deployment.api_key, dict(deployment.sign_in))
-
-
-def _may_be_one(place: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    """What is not set is the provider's own, or the environment's: it may be the same."""
-    return all(mine == theirs or mine is None or theirs is None for mine, theirs in zip(place, other, strict=True))
 
 
 def _unknown(named: Named) -> NotFound:

@@ -117,7 +117,7 @@ class ObjectRequests:
             ours = Ours(tags=_listed(upload.text("tags")), guardrails=_listed(upload.text("guardrails")))
             peek = peek_of(ours, "POST /v1/files", 0)
             named = counter.named.values() if counter is not None else ()
-            held = await self._named.holding_named(named, key, keeper.group)
+            held = _in_both(keeper.only, await self._named.holding_named(named, key, keeper.group))
         except BaseException:
             upload.spool.close()
             raise
@@ -168,6 +168,19 @@ class ObjectRequests:
         fields: dict[str, Any] = {name: value for name, value in _fields(body).items() if name not in _OURS}
         call = ObjectCall("batch", owner_of_key(key), lines=owned.lines)
         return _of(owned, msgspec.json.encode(fields), peek_of(asked, _ROUTE, 0), call)
+
+
+def _in_both(only: tuple[str, ...], held: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the deployments that serve all models that are named, and have all that the lines name; () for any."""
+    if not only or not held:
+        return only or held
+    both = tuple(one for one in only if one in held)
+    if not both:
+        raise InvalidRequest(
+            "POST /v1/files: what the lines of 'file' name is kept where not all of 'target_model_names' are served.",
+            param="target_model_names",
+        )
+    return both
 
 
 def _of(owned: Owned, body: bytes, peek: Peek, call: ObjectCall) -> ObjectRequest:

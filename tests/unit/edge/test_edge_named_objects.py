@@ -8,8 +8,8 @@ import pytest
 from services.edge.calls.endpoint import Endpoint
 from services.edge.calls.pass_through import PassThrough, endpoint_of
 from services.edge.calls.table import ENDPOINTS
+from services.edge.objects.accounts import reaching
 from services.edge.objects.named import NAMED_MAX, Named, may_name, named_in, named_in_form
-from services.edge.objects.reach import reaching
 from shared.errors import InvalidRequest
 from shared.payloads.forms import Field
 from shared.serving.deployments import Deployment
