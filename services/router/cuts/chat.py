@@ -1,5 +1,6 @@
 """OpenAI's chunks, of chats and of older completions. https://platform.openai.com/docs/api-reference/chat-streaming"""
 
+import re
 from typing import Any
 
 from services.router.cuts.cut import Ending
@@ -7,8 +8,7 @@ from services.router.cuts.wire import Sse, Told, Wire
 from services.router.providers.openai.answer_text import texts_by_choice
 from shared.usage import Usage
 
-_DELTA = b'"delta":{'
-_FINISH = b'"finish_reason":'
+_TEXT = re.compile(rb'"delta":\{"(?:content|reasoning_content|reasoning)":("(?:[^"\\]|\\.)*")')
 DONE = b"data: [DONE]\n\n"
 
 
@@ -26,8 +26,8 @@ class ChatCut:
         self._is_chat = True
 
     def alike(self, event: bytes) -> tuple[bytes, bytes]:
-        delta, finish = event.find(_DELTA), event.rfind(_FINISH)
-        return (event[: delta + len(_DELTA)], event[finish:]) if 0 < delta < finish else (b"", b"")
+        text = _TEXT.search(event)
+        return (event[: text.start(1) + 1], event[text.end(1) - 1 :]) if text is not None else (b"", b"")
 
     def texts(self, told: Told) -> list[tuple[int, str]]:
         return texts_by_choice(told.fields)

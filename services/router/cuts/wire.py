@@ -55,6 +55,9 @@ class Sse:
         self._end = end
 
     def split(self, data: bytes) -> tuple[list[bytes], bytes]:
+        if b"\r" not in data:
+            *parts, rest = data.split(b"\n\n")
+            return [part + b"\n\n" for part in parts], rest
         events, at = [], 0
         for gap in self._gap.finditer(data):
             events.append(data[at : gap.end()])
@@ -62,6 +65,8 @@ class Sse:
         return events, data[at:]
 
     def read(self, event: bytes) -> Told | None:
+        if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2:
+            return _told("", event[6:])
         name, data = "", []
         for line in event.splitlines():
             field, _, value = line.partition(b":")

@@ -27,7 +27,9 @@ class Room(NamedTuple):
 
 UNBOUND = Room(None, None)
 LEARN_FROM = 4
-"""Pieces of a stream that are looked at for what all its events have alike."""
+"""Pieces of a stream that are looked at for what all its events have alike,"""
+LEARN_BYTES = 4_096
+"""and how much of each: some events, where all came at once."""
 
 
 class Rates(NamedTuple):
@@ -100,8 +102,11 @@ class MoneyLine:
         """How many tokens were taken, once the line is reached."""
         return sum(count.tokens for count in self._counts.values())
 
-    def may_be_reached(self, out: bytes, reported: Usage | None) -> bool:
-        """Note the next piece, whole events; return whether it must be looked into: then call `take` with the same."""
+    def may_be_reached(self, out: bytes, reported: Usage | None, *, said_all: bool) -> bool:
+        """Note the next piece, whole events; return whether it must be looked into: then call `take` with the same.
+
+        `reported` is what the provider has said to have used; with `said_all` it is the whole answer's.
+        """
         if reported is not self._reported:
             self._reported = reported
             if reported is not None:
@@ -115,16 +120,13 @@ class MoneyLine:
         if self._tail:
             size -= out.count(self._tail) * len(self._tail)
         self._text_bytes += size
-        if self._text_bytes > self._look_at:
+        if self._text_bytes > self._look_at and not (said_all and reported is not None and self._pays_for(reported)):
             return True
         self._unseen.append(out)
         return False
 
-    def take(self, out: bytes, *, cost_known: bool) -> tuple[bytes, bool]:
-        """Return what of `out` is paid for, and whether the line is reached.
-
-        `cost_known`: the provider has said what the whole answer used, and it is paid for.
-        """
+    def take(self, out: bytes) -> tuple[bytes, bool]:
+        """Return what of `out` is paid for, and whether the line is reached."""
         if self._unseen:
             unseen = self._read(b"".join(self._unseen))
             self._unseen = []
@@ -133,7 +135,7 @@ class MoneyLine:
         events = self._read(out)
         before = self._copied()
         self._add(events)
-        if cost_known or self.tokens <= self._covered:
+        if self.tokens <= self._covered:
             self._note(events)
             self._look_at = self._text_bytes + max(0, self._covered - self.tokens)
             return out, False
@@ -155,8 +157,8 @@ class MoneyLine:
         """Return the events that end the stream; `shows_usage`: the client asked for it, where that is its choice."""
         return self.cut.ending(answer_id, model, usage, shows_usage=shows_usage)
 
-    def is_paid(self, usage: Usage) -> bool:
-        """Return whether the hold pays for that much, whatever it is counted as."""
+    def _pays_for(self, usage: Usage) -> bool:
+        """Whatever it is counted as."""
         return usage.completion_tokens <= self._covers(usage.prompt_tokens)
 
     def _covers(self, input_tokens: int) -> int:
@@ -166,7 +168,7 @@ class MoneyLine:
     def _learn(self, out: bytes) -> None:
         """Keep what the first event with a text begins and ends with: JSON around it, which no text can contain."""
         self._to_learn -= 1
-        for event in self.cut.wire.split(out)[0]:
+        for event in self.cut.wire.split(out[:LEARN_BYTES])[0]:
             self._head, self._tail = self.cut.alike(event)
             if self._head:
                 self._to_learn = 0

@@ -124,8 +124,8 @@ async def forward(
     line = line_on(line, reader)
     async for part in answer.parts():
         out = reader.feed(part)
-        if line is not None and out and line.may_be_reached(out, reader.usage):
-            out, reached = await _up_to(line, out, reader)
+        if line is not None and out and _may_be_reached(line, out, reader):
+            out, reached = await _up_to(line, out)
             if reached:
                 return await _ended_at_line(job, reading, line, out, router)
         if reading.forward(job, out, router):
@@ -135,8 +135,8 @@ async def forward(
         if reader.done:
             limit.reschedule(asyncio.get_running_loop().time() + END_WAIT_S)
     out = reader.end()
-    if line is not None and out and line.may_be_reached(out, reader.usage):
-        out, reached = await _up_to(line, out, reader)
+    if line is not None and out and _may_be_reached(line, out, reader):
+        out, reached = await _up_to(line, out)
         if reached:
             return await _ended_at_line(job, reading, line, out, router)
     reading.forward(job, out, router)
@@ -170,8 +170,8 @@ async def forward_passed(
         if line is not None:
             events, rest = line.cut.wire.split(rest + out)
             out = b"".join(events)
-            if out and line.may_be_reached(out, reader.usage):
-                out, reached = await _up_to(line, out, reader)
+            if out and _may_be_reached(line, out, reader):
+                out, reached = await _up_to(line, out)
                 if reached:
                     return await _ended_at_line(job, reading, line, out, router)
             if len(rest) > EVENT_BYTES_MAX:  # no events at all
@@ -199,11 +199,14 @@ def line_on(line: MoneyLine | None, reader: AnswerReader) -> MoneyLine | None:
     return line
 
 
-async def _up_to(line: MoneyLine, out: bytes, reader: AnswerReader) -> tuple[bytes, bool]:
+def _may_be_reached(line: MoneyLine, out: bytes, reader: AnswerReader) -> bool:
+    return line.may_be_reached(out, reader.usage, said_all=reader.done or bool(reader.finish_reason))
+
+
+async def _up_to(line: MoneyLine, out: bytes) -> tuple[bytes, bool]:
     if not tokens.is_loaded():
         await asyncio.to_thread(tokens.count, "")
-    said_all = reader.done or bool(reader.finish_reason)
-    return line.take(out, cost_known=said_all and reader.usage is not None and line.is_paid(reader.usage))
+    return line.take(out)
 
 
 async def _ended_at_line(job: Job, reading: Reading, line: MoneyLine, out: bytes, router: str) -> Ending:

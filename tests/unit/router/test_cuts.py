@@ -101,10 +101,10 @@ def cut_off(form: str, pieces: Sequence[bytes], paid: int = PAID) -> tuple[bytes
     line.cut = CUTS[form]()
     out = b""
     for piece in pieces:
-        if not line.may_be_reached(piece, None):
+        if not line.may_be_reached(piece, None, said_all=False):
             out += piece
             continue
-        part, reached = line.take(piece, cost_known=False)
+        part, reached = line.take(piece)
         out += part
         if reached:
             assert line.tokens <= paid

@@ -32,15 +32,13 @@ def line_of(output_tokens: int, left_pico: int = 10**9) -> MoneyLine:
     return room.line
 
 
-def streamed(
-    line: MoneyLine, *pieces: bytes, usage: Usage | None = None, cost_known: bool = False
-) -> tuple[bytes, bool]:
+def streamed(line: MoneyLine, *pieces: bytes, usage: Usage | None = None, said_all: bool = False) -> tuple[bytes, bool]:
     out = b""
     for piece in pieces:
-        if not line.may_be_reached(piece, usage):
+        if not line.may_be_reached(piece, usage, said_all=said_all):
             out += piece
             continue
-        paid, reached = line.take(piece, cost_known=cost_known)
+        paid, reached = line.take(piece)
         out += paid
         if reached:
             return out, True
@@ -184,16 +182,25 @@ def test_input_that_the_provider_added_leaves_less_for_the_answer() -> None:
 
 
 def test_an_answer_whose_cost_is_known_and_paid_is_not_cut_for_our_counting() -> None:
-    line = line_of(50)
-    assert line.is_paid(Usage(input=1, output=50))
-    assert not line.is_paid(Usage(input=10**9, output=50))
     pieces = [event(" word")] * 60
-    assert streamed(line, *pieces, cost_known=True) == (b"".join(pieces), False)
+    paid, unpaid = Usage(input=1, output=50), Usage(input=1, output=10**9)
+    assert streamed(line_of(50), *pieces, usage=paid, said_all=True) == (b"".join(pieces), False)
+    for reported, said_all in ((paid, False), (unpaid, True), (None, True)):
+        out, reached = streamed(line_of(50), *pieces, usage=reported, said_all=said_all)
+        assert (texts(out), reached) == (" word" * 50, True)
+
+
+def test_what_came_as_paid_for_counts_where_the_provider_goes_on() -> None:
+    line = line_of(50)
+    assert streamed(line, *[event(" word")] * 40, usage=Usage(input=1, output=40), said_all=True)[1] is False
+    out, reached = streamed(line, *[event(" word")] * 40, usage=Usage(input=1, output=10**9), said_all=True)
+    assert (texts(out), reached) == (" word" * 10, True)
 
 
 def test_a_stream_that_cannot_reach_the_line_is_not_looked_into() -> None:
     line = line_of(4_096)
-    assert not any(line.may_be_reached(event(" word"), None) for _ in range(100))
+    pieces = [event("", role="assistant"), *[event(" word")] * 700]
+    assert not any(line.may_be_reached(piece, None, said_all=False) for piece in pieces)
 
 
 @pytest.mark.parametrize("piece", [b": ping\n\n", b"data: [DONE]\n\n", b"data: {broken\n\n", b"data: [1]\n\n", b"\n\n"])

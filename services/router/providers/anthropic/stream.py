@@ -35,12 +35,8 @@ class StreamTranslator:
         self._citations = StreamedCitations(annotations_of)
         self._opened = False
         self._ended = False
+        self.usage: Usage | None = None  # what has been reported so far
         self.finished = False
-
-    @property
-    def usage(self) -> Usage | None:
-        """What has been reported so far, None if nothing; each report is cumulative, so the last one counts."""
-        return usage_from_anthropic(self._reported)
 
     def feed(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the chunks that one decoded event makes: often one, sometimes none.
@@ -139,10 +135,9 @@ class StreamTranslator:
 
     def _stop(self) -> list[dict[str, Any]]:
         self.finished = True
-        usage = self.usage
-        if not self._include_usage or usage is None:
+        if not self._include_usage or self.usage is None:
             return []
-        return [{**self._head, "choices": [], "usage": openai_usage(usage)}]
+        return [{**self._head, "choices": [], "usage": openai_usage(self.usage)}]
 
     def _text(self, text: object) -> list[dict[str, Any]]:
         if not isinstance(text, str) or not text:
@@ -177,6 +172,7 @@ class StreamTranslator:
         """Later reports are cumulative, but may leave out what the first one told (the split of cache writes)."""
         if isinstance(usage, dict):
             self._reported.update({name: value for name, value in usage.items() if value is not None})
+            self.usage = usage_from_anthropic(self._reported)
 
     def _chunk(self, delta: dict[str, Any]) -> dict[str, Any]:
         if not self._opened:
