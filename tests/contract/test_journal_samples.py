@@ -26,6 +26,7 @@ from services.policy.budgets.loans import Assumed, Borrowed, Credit, Lent, Loan,
 from services.policy.limits.counters import Counter, Reservation, Stopped, Taken
 from services.policy.limits.sliding import Sliding
 from services.policy.partitions.journal import journal
+from services.policy.partitions.journal.not_understood import NotUnderstood
 
 SAMPLES = Path(__file__).parent / "journal"
 KEY = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
@@ -181,7 +182,10 @@ def test_a_snapshot_is_written_as_its_sample(name: str) -> None:
     assert msgspec.json.decode(written) == {**sample, "part": 0, "parts": 1}
 
 
-def test_what_a_later_version_adds_does_not_stop_this_one() -> None:
+def test_what_a_later_version_says_beside_its_entries_does_not_stop_this_one_and_in_them_it_does() -> None:
     sample = msgspec.json.decode((SAMPLES / "group.json").read_bytes())
-    sample["new"] = sample["entries"][0]["new"] = 1
+    sample["new"] = 1
     assert journal.decode(msgspec.json.encode(sample)) == SAID["group"]
+    sample["entries"][0]["new"] = 1
+    with pytest.raises(NotUnderstood, match="`new`"):
+        journal.decode(msgspec.json.encode(sample))

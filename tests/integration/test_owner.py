@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 
 from services.policy.budgets.accounts import Held, Released
 from services.policy.budgets.admission import Placed
+from services.policy.partitions.journal.journal import encode_group
 from services.policy.partitions.owning import owner as owner_module
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.owning.owner import Owner
@@ -101,6 +103,29 @@ async def test_a_journal_that_cannot_be_read_keeps_its_partition_closed_and_no_o
         # repaired by an operator: it opens without a restart
         await bus.api("STREAM.PURGE.JOURNAL", {"filter": subjects.journal(0)})
         await one.serves(0)
+
+
+async def test_a_partition_that_a_newer_version_has_written_to_is_left_to_it(
+    bus: Bus, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = b'{"type":"pledged","account":"key"}'
+    await bus.store(subjects.journal(0), encode_group("policy-b", 7, [newer]))
+    async with process(nats, "a") as old:
+        with structlog.testing.capture_logs() as logs:
+            await old.serves(1)
+            await until(lambda: any("pledged" in str(line.get("error")) for line in logs))
+        assert old.partitions.get(0) is None
+        bus.publish(subjects.admit(0), b"request")
+        await bus.flush(2)
+        assert old.got == []
+        # another process, which would understand it, need not wait for a lease to end
+        leases = Leases(bus, "b", 2)
+        await leases.start()
+        await until(lambda: not old.leases.holds(0), within_s=2)
+        await leases.renew()
+        assert leases.held() == {0}
+        await leases.stop()
+        assert old.owner.serves(1)
 
 
 async def test_a_partition_whose_write_failed_is_read_anew_and_served_again(bus: Bus, nats: NatsServer) -> None:

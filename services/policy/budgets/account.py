@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Account(msgspec.Struct, omit_defaults=True):
+class Account(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """`spent` and `held` in pico-dollars, of the current window alone. `ends_ms` is 0 where nothing resets it."""
 
     window: int = 1

@@ -35,14 +35,14 @@ PROVIDER = "provider:"
 """What the name of a provider's account begins with."""
 
 
-class Share(msgspec.Struct, array_like=True, frozen=True):
+class Share(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """An account that a hold is placed in besides its key's, and the window it was placed in."""
 
     account: str
     window: int
 
 
-class Whom(msgspec.Struct, array_like=True, frozen=True):
+class Whom(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """Who besides the key's token a request is counted to: what a fact of its loss has to say."""
 
     key_alias: str = ""
@@ -53,7 +53,7 @@ class Whom(msgspec.Struct, array_like=True, frozen=True):
     tags: tuple[str, ...] = ()
 
 
-class Hold(msgspec.Struct, array_like=True, frozen=True):
+class Hold(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """What a request may cost at most, until it is settled: the whole amount in each of its accounts.
 
     `account` is the key's, `window` its window the hold was placed in; the others are in `also`.
@@ -76,13 +76,13 @@ class Hold(msgspec.Struct, array_like=True, frozen=True):
         return [self.account, *[share.account for share in self.also]]
 
 
-class Held(msgspec.Struct, tag="held", frozen=True):
+class Held(msgspec.Struct, tag="held", frozen=True, forbid_unknown_fields=True):
     """Journal: a hold was placed."""
 
     hold: Hold
 
 
-class Closed(msgspec.Struct, array_like=True, frozen=True):
+class Closed(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A window that was left for the next one, as it stood then: `held`, in flight, still counts in it."""
 
     window: int
@@ -92,7 +92,7 @@ class Closed(msgspec.Struct, array_like=True, frozen=True):
     held: int
 
 
-class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True):
+class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Journal: an account's window began, or only its end moved (same `window`): then what is spent stays.
 
     `closed` is the window that it takes the place of, where there is to be told of it.
@@ -106,7 +106,7 @@ class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True):
     closed: Closed | None = None
 
 
-class Adjusted(msgspec.Struct, tag="adjusted", frozen=True):
+class Adjusted(msgspec.Struct, tag="adjusted", frozen=True, forbid_unknown_fields=True):
     """Journal: the control plane has said what was spent. `by` is what that comes to: sums fold in any order."""
 
     account: str
@@ -115,26 +115,26 @@ class Adjusted(msgspec.Struct, tag="adjusted", frozen=True):
     by: int
 
 
-class ResetTold(msgspec.Struct, tag="reset_told", frozen=True):
+class ResetTold(msgspec.Struct, tag="reset_told", frozen=True, forbid_unknown_fields=True):
     """Journal: the fact of a reset is stored."""
 
     reset: str
 
 
-class Forgotten(msgspec.Struct, tag="forgotten", frozen=True):
+class Forgotten(msgspec.Struct, tag="forgotten", frozen=True, forbid_unknown_fields=True):
     """Journal: an account in which nothing counts any more. The number of its window is not used again."""
 
     account: str
 
 
-class Expired(msgspec.Struct, tag="expired", frozen=True):
+class Expired(msgspec.Struct, tag="expired", frozen=True, forbid_unknown_fields=True):
     """Journal: nobody settled a hold in time; it counts as spent."""
 
     request: str
     at_ms: int
 
 
-class Released(msgspec.Struct, tag="released", frozen=True):
+class Released(msgspec.Struct, tag="released", frozen=True, forbid_unknown_fields=True):
     """Journal: a request never reached a router; nothing was spent, and nothing of its limits used."""
 
     request: str
@@ -161,7 +161,7 @@ class Settled(NamedTuple):
     completion_tokens: int = 0
 
 
-class Lost(msgspec.Struct, array_like=True, frozen=True):
+class Lost(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A hold that expired. `told`: the fact that says so is stored."""
 
     hold: Hold
@@ -169,14 +169,14 @@ class Lost(msgspec.Struct, array_like=True, frozen=True):
     told: bool = False
 
 
-class Reset(msgspec.Struct, array_like=True, frozen=True):
+class Reset(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A window that was left, and of which no fact tells yet."""
 
     account: str
     closed: Closed
 
 
-class Books(msgspec.Struct):
+class Books(msgspec.Struct, forbid_unknown_fields=True):
     """All accounts of a partition, and what is used of limits. `facts_seq`: every fact up to it is folded in."""
 
     accounts: dict[str, Account] = {}

@@ -18,7 +18,7 @@ AHEAD_REQUESTS = 31
 """So many requests more than those that wait are asked for."""
 
 
-class Loan(msgspec.Struct, array_like=True):
+class Loan(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """At home: what one partition was lent in the present window. Pico-dollars.
 
     `used` is what it spent, as it last told; `version` counts what it tells. `assumed`: it has not been heard of for
@@ -41,7 +41,7 @@ class Loan(msgspec.Struct, array_like=True):
         return max(0, self.lent - self.returned - self.spent)
 
 
-class Credit(msgspec.Struct, array_like=True):
+class Credit(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """At a borrower: what it was lent of an account in the window that its own account of that name is in.
 
     `home` is the partition it was lent by; `told` what it last told home to have spent, `version` how often it told
@@ -60,7 +60,7 @@ class Credit(msgspec.Struct, array_like=True):
         return self.lent - self.returned
 
 
-class Lent(msgspec.Struct, tag="lent", frozen=True):
+class Lent(msgspec.Struct, tag="lent", frozen=True, forbid_unknown_fields=True):
     """Journal of the home: `borrower` may spend `lent` in all in this window. It is told only after this is stored."""
 
     account: str
@@ -69,7 +69,7 @@ class Lent(msgspec.Struct, tag="lent", frozen=True):
     lent: int
 
 
-class Repaid(msgspec.Struct, tag="repaid", frozen=True):
+class Repaid(msgspec.Struct, tag="repaid", frozen=True, forbid_unknown_fields=True):
     """Journal of the home: what a borrower told."""
 
     account: str
@@ -80,7 +80,7 @@ class Repaid(msgspec.Struct, tag="repaid", frozen=True):
     used: int
 
 
-class Assumed(msgspec.Struct, tag="assumed", frozen=True):
+class Assumed(msgspec.Struct, tag="assumed", frozen=True, forbid_unknown_fields=True):
     """Journal of the home: a borrower is not heard of any more; what it was lent counts as spent."""
 
     account: str
@@ -88,7 +88,7 @@ class Assumed(msgspec.Struct, tag="assumed", frozen=True):
     borrower: int
 
 
-class Borrowed(msgspec.Struct, tag="borrowed", frozen=True):
+class Borrowed(msgspec.Struct, tag="borrowed", frozen=True, forbid_unknown_fields=True):
     """Journal of a borrower: what it was lent in all in this window, whose bounds the home has set."""
 
     account: str
@@ -100,7 +100,7 @@ class Borrowed(msgspec.Struct, tag="borrowed", frozen=True):
     duration: str
 
 
-class Returned(msgspec.Struct, tag="returned", frozen=True):
+class Returned(msgspec.Struct, tag="returned", frozen=True, forbid_unknown_fields=True):
     """Journal of a borrower: what it has returned in all and spent. Home is told only after this is stored."""
 
     account: str

@@ -15,7 +15,7 @@ TokenType = Literal["total", "input", "output"]
 """Which tokens of a request count."""
 
 
-class Reservation(msgspec.Struct, array_like=True, frozen=True):
+class Reservation(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """What a request takes of its holders' limits: one request and `tokens`, in each of `accounts`, at `at_ms`.
 
     In those that are `daily`, too, the tokens count for a day as well. `running`: it has one of the slots, and its
@@ -31,7 +31,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     requests: int = 1
 
 
-class Taken(msgspec.Struct, tag="taken", frozen=True):
+class Taken(msgspec.Struct, tag="taken", frozen=True, forbid_unknown_fields=True):
     """Journal: a request has taken its part of limits. Nothing is heard of it any more after `expires_ms`."""
 
     request: str
@@ -39,13 +39,13 @@ class Taken(msgspec.Struct, tag="taken", frozen=True):
     reservation: Reservation
 
 
-class Stopped(msgspec.Struct, tag="stopped", frozen=True):
+class Stopped(msgspec.Struct, tag="stopped", frozen=True, forbid_unknown_fields=True):
     """Journal: nobody works on a request any more, whatever became of it: its slots are free."""
 
     request: str
 
 
-class Counter(msgspec.Struct):
+class Counter(msgspec.Struct, forbid_unknown_fields=True):
     """`running` requests at this time, and `reserved`: their tokens, of which some may not be used after all."""
 
     minute: Sliding

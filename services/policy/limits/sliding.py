@@ -11,7 +11,7 @@ import msgspec
 _COMPACT_FROM = 64
 
 
-class Sliding(msgspec.Struct):
+class Sliding(msgspec.Struct, forbid_unknown_fields=True):
     """Counted at a time at or after all before it. `times` has the last of each grain, from index `start` on.
 
     `requests` and `tokens` are the sums of what has not been dropped yet: ask after `drop`.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from services.policy.budgets.accounts import Books, Entry
+from services.policy.partitions.journal.not_understood import not_understood
 
 MESSAGE_BYTES_MAX = 512 * 1024
 """Of one message, about: half of what a NATS server takes by default, since whoever sends more is disconnected."""
@@ -94,9 +95,12 @@ def decode(message: bytes) -> Group | Snapshot:
     """Return what a journal message says.
 
     Raises:
-        msgspec.DecodeError: it is not one; the partition must not be served from a journal that cannot be read.
+        NotUnderstood: it is not one; the partition must not be served from a journal that cannot be read.
     """
-    return _decoder.decode(message)
+    try:
+        return _decoder.decode(message)
+    except msgspec.DecodeError as error:
+        raise not_understood(message, Entry, error) from error
 
 
 class Replay:

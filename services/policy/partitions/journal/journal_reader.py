@@ -25,7 +25,7 @@ async def read_journal(bus: Bus, partition: int) -> ReadJournal:
 
     Raises:
         NotStored: it could not be read to its end.
-        msgspec.DecodeError: a message of it is not understood.
+        NotUnderstood: a message of it cannot be read, or is a newer version's.
     """
     replay, last_seq = journal.Replay(), 0
     reader = Reader(bus, subjects.JOURNAL, subject=subjects.journal(partition), deliver="all")

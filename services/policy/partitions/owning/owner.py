@@ -12,6 +12,7 @@ import structlog
 from services.policy.budgets.accounts import Lost, Whom
 from services.policy.partitions.correcting import correct
 from services.policy.partitions.journal.journal_reader import read_journal
+from services.policy.partitions.journal.not_understood import NotUnderstood
 from services.policy.partitions.owning.open_partitions import OpenPartitions
 from services.policy.partitions.owning.ownership import Leases
 from services.policy.partitions.partition import Partition
@@ -31,6 +32,8 @@ AGAIN_S = 0.2
 SHORT_LIFE_S = 1.0
 
 UNREADABLE_AGAIN_S = 5.0
+"""How long a partition whose journal cannot be read here is left to others, who may be of a newer version."""
+
 FINISH_S = 6.0
 """Longer than a write can take: it ends by itself, well or badly."""
 
@@ -155,9 +158,9 @@ class Owner:
         except (BusError, TimeoutError) as error:
             log.warning("a partition could not be opened yet", partition=number, error=str(error))
             await asyncio.sleep(AGAIN_S)
-        except msgspec.DecodeError as error:
+        except NotUnderstood as error:
             log.error("a journal cannot be read: its partition stays closed", partition=number, error=str(error))
-            await asyncio.sleep(UNREADABLE_AGAIN_S)
+            await self._leases.leave(number, UNREADABLE_AGAIN_S)
         finally:
             if partition is not None:
                 await self._close(number, partition, subscriptions)

@@ -64,6 +64,7 @@ class Leases:
         self._seen: dict[int, _Seen] = {}
         self._former: set[str] = set()  # earlier lives of this process: they are over
         self._held: dict[int, _Held] = {}
+        self._left_until: dict[int, float] = {}  # monotonic: of those that others shall take
         self._revisions: dict[int, int] = {}
 
     def on_loss(self, callback: Callable[[], None]) -> None:
@@ -89,6 +90,11 @@ class Leases:
         self._held.pop(number, None)
         self._revisions.pop(number, None)
 
+    async def leave(self, number: int, for_s: float) -> None:
+        """Give a partition back that cannot be served here, and do not take it for so long: another one may do it."""
+        self._left_until[number] = time.monotonic() + for_s
+        await self._give_back(number)
+
     async def renew(self) -> None:
         """Take what is free, keep what is ours. Call it a few times a second; it does what is due."""
         due = [number for number in range(self._partitions) if self._is_due(number)]
@@ -112,6 +118,8 @@ class Leases:
     def _is_due(self, number: int) -> bool:
         if number in self._revisions and (held := self._held.get(number)) is not None:
             return time.monotonic() >= held.sent + RENEW_S
+        if time.monotonic() < self._left_until.get(number, 0.0):
+            return False
         return self._may_take(self._seen.get(number))
 
     def _may_take(self, seen: _Seen | None) -> bool:
