@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from shared.errors import GatewayError
@@ -169,14 +170,14 @@ class Provider(Protocol):
         ...
 
 
-def json_object(body: bytes, decode: Any) -> dict[str, Any]:
-    """Return the JSON object in `body`, decoded by `decode`.
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in `body`, decoded.
 
     Raises:
         UnreadableAnswer
     """
     try:
-        value = decode(body)
+        value = orjson.loads(body)
     except ValueError as error:
         raise UnreadableAnswer(f"not JSON: {error}") from error
     if not isinstance(value, dict):

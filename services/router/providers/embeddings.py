@@ -116,7 +116,7 @@ class EmbeddingAnswer(WholeOnly):
         self._as_base64 = as_base64
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         try:
             vectors, told = self._read(answer)
             data = [

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import orjson
-
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.base import OwnForm, Whole, json_object
 from shared.usage import NOTHING, Usage
@@ -20,7 +18,7 @@ class CountAnswer(OwnForm):
         self._field = field
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         error: Any = answer.get("error")
         if isinstance(error, dict):
             raise ProviderStreamError(str(error.get("type") or "error"), str(error.get("message") or "no message"))

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from services.router.providers.base import Whole, json_object
 from shared.usage import Usage
 
@@ -21,7 +19,7 @@ class FiguresListener:
         self._read = read
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         self.usage = self._read(answer)
         self.response_id = str(answer.get("id") or "")
         self.done = True

@@ -76,7 +76,7 @@ class TranslatedAnswer:
         self._text: list[str] = []
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         try:
             completion = self._translator.whole(answer)
         except _NOT_ITS_FORM as error:
@@ -116,7 +116,7 @@ class TranslatedAnswer:
         return b"".join(out)
 
     def _chunks(self, name: str, payload: bytes) -> list[dict[str, Any]]:
-        event = json_object(payload, orjson.loads)
+        event = json_object(payload)
         try:
             return self._translator.feed(event, name)
         except _NOT_ITS_FORM as error:

@@ -39,7 +39,7 @@ class TranscriptAnswer(OwnForm, WholeOnly):
             self.content_type = "text/plain; charset=utf-8"
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         try:
             transcript = self._read(answer)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:

@@ -8,22 +8,21 @@ from typing import Any
 import msgspec
 import orjson
 
-from services.router.providers.answers.broken_answer import BrokenAnswer, UnreadableAnswer
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.count_answer import CountAnswer
+from services.router.providers.answers.native_answer import NativeAnswer
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.answers.sse import EventBlocks, event_of
-from services.router.providers.base import OwnForm, ProviderCall, Whole, json_object
+from services.router.providers.answers.sse import event_of
+from services.router.providers.base import ProviderCall, Whole, json_object
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.grounding import searches_of
 from services.router.providers.openai.body import OURS, refuse_credentials
 from shared.serving.deployments import Deployment
-from shared.usage import Usage, usage_from_gemini
+from shared.usage import usage_from_gemini
 
 GENERATE, COUNT = "agenerate_content", "agemini_count_tokens"
 """Types of calls that Google's own clients make."""
-
-KEPT_BYTES_MAX = 4 * 1024 * 1024
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -94,23 +93,20 @@ def _object(text: bytes, name: str) -> dict[str, Any]:
     return fields
 
 
-class GenerateAnswer(OwnForm):
+class GenerateAnswer(NativeAnswer):
     """An `AnswerReader`. A stream's end is the end of its body: there is no event that says so."""
 
     stream_type = "text/event-stream"
     cut_as = "generate"
+    end_named = "a finishReason"
 
     def __init__(self, *, bills_queries: bool) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._bills_queries = bills_queries
-        self._events = EventBlocks()
         self._texts: list[str] = []
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         if isinstance(answer.get("error"), dict):
             raise reported(answer["error"])
         if "candidates" not in answer and "promptFeedback" not in answer:
@@ -118,37 +114,21 @@ class GenerateAnswer(OwnForm):
         self._note(answer)
         return Whole(body, self.usage, self.response_id, self.finish_reason)
 
-    def feed(self, data: bytes) -> bytes:
-        block = self._events.feed(data)
-        return self._block(block) if block else b""
+    def event(self, event: bytes) -> bytes:
+        data = event_of(event)[1]
+        if not data:
+            return b""
+        answer = json_object(data)
+        if isinstance(answer.get("error"), dict):
+            raise reported(answer["error"])
+        self._note(answer)
+        return event
 
-    def end(self) -> bytes:
-        rest = self._events.rest()
-        out = self._block(rest + b"\n\n") if rest.strip() else b""
-        if not self.finish_reason:
-            broken = UnreadableAnswer("the stream ended before a finishReason")
-            broken.before = out
-            raise broken
-        return out
+    def is_over(self) -> bool:
+        return bool(self.finish_reason)
 
     def text_so_far(self) -> str:
         return "".join(self._texts)
-
-    def _block(self, block: bytes) -> bytes:
-        out: list[bytes] = []
-        try:
-            for event in block.split(b"\n\n"):
-                data = event_of(event.strip())[1]
-                if data:
-                    answer = json_object(data, orjson.loads)
-                    if isinstance(answer.get("error"), dict):
-                        raise reported(answer["error"])
-                    self._note(answer)
-                    out.append(event.strip() + b"\n\n")
-        except BrokenAnswer as broken:
-            broken.before = b"".join(out)
-            raise
-        return b"".join(out)
 
     def _note(self, answer: dict[str, Any]) -> None:
         candidates = [one for one in answer.get("candidates") or () if isinstance(one, dict)]

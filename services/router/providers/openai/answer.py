@@ -51,7 +51,7 @@ class OpenAIAnswer:
         try:
             fields: dict[str, Any] = _decode_raw(body)
             if "choices" not in fields:
-                raise_reported(json_object(body, orjson.loads))
+                raise_reported(json_object(body))
                 raise UnreadableAnswer("an answer without choices")
             if "usage" in fields:
                 tier = _text(fields["service_tier"]) if "service_tier" in fields else None
@@ -77,7 +77,7 @@ class OpenAIAnswer:
     def end(self) -> bytes:
         rest = self._events.rest()
         if self._first and rest.lstrip().startswith(b"{"):
-            raise_reported(json_object(rest, orjson.loads))
+            raise_reported(json_object(rest))
             raise UnreadableAnswer("not a stream of events")
         out = self._block(rest + b"\n\n") if rest.strip() else b""
         if not self.done and not self.finish_reason:
@@ -123,7 +123,7 @@ class OpenAIAnswer:
         if data.strip() == _DONE:
             self.done = True
             return False
-        chunk = json_object(data, orjson.loads)
+        chunk = json_object(data)
         raise_reported(chunk if name != "error" else {"error": chunk.get("error") or chunk})
         if self._first:
             self._begin(data, chunk)

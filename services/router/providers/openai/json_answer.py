@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.whole_only import WholeOnly
@@ -32,7 +31,7 @@ class JsonAnswer(WholeOnly):
         try:
             fields: dict[str, Any] = _decode_raw(body)
             if self._field not in fields:
-                raise_reported(json_object(body, orjson.loads))
+                raise_reported(json_object(body))
                 raise UnreadableAnswer(f"an answer without {self._field}")
             self.usage = usage_from_openai(_decode(fields["usage"])) if "usage" in fields else None
             answer_id = _decode(fields["id"]) if "id" in fields else ""

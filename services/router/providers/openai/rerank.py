@@ -22,7 +22,7 @@ class RerankAnswer(WholeOnly):
         self._model = model
 
     def whole(self, body: bytes) -> Whole:
-        answer = json_object(body, orjson.loads)
+        answer = json_object(body)
         if not isinstance(answer.get("results"), list):
             raise_reported(answer)
             raise UnreadableAnswer("an answer without results")

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import orjson
-
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
@@ -24,7 +22,7 @@ class ResponsesListener:
         self._deltas: list[bytes] = []
 
     def whole(self, body: bytes) -> Whole:
-        self._note(json_object(body, orjson.loads))
+        self._note(json_object(body))
         return Whole(body, self.usage, self.response_id, self.finish_reason)
 
     def feed(self, data: bytes) -> bytes:
@@ -32,7 +30,7 @@ class ResponsesListener:
             if name.endswith(".delta"):
                 self._deltas.append(event)
             elif name in _ENDS:
-                response = json_object(event, orjson.loads).get("response")
+                response = json_object(event).get("response")
                 self._note(response if isinstance(response, dict) else {})
         return b""
 
@@ -42,7 +40,7 @@ class ResponsesListener:
         return b""
 
     def text_so_far(self) -> str:
-        texts = [json_object(event, orjson.loads).get("delta") for event in self._deltas]
+        texts = [json_object(event).get("delta") for event in self._deltas]
         return "".join(text for text in texts if isinstance(text, str))
 
     def _note(self, response: dict[str, Any]) -> None:

@@ -3,8 +3,6 @@
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 """
 
-import orjson
-
 from services.router.providers.answers.headers import Header, ReadsHeaders, count_in
 from services.router.providers.base import Whole, json_object
 from services.router.providers.bedrock.invoke.chunks import InvokeChunks
@@ -35,7 +33,7 @@ class InvokeListener(ReadsHeaders):
     def feed(self, data: bytes) -> bytes:
         for _, payload in self._chunks.feed(data):
             if METRICS.encode() in payload:
-                told = json_object(payload, orjson.loads).get(METRICS)
+                told = json_object(payload).get(METRICS)
                 self.usage = usage_from_bedrock_metrics(told) or self.usage
                 self.done = True
         return b""
