@@ -99,6 +99,17 @@ def test_a_whole_answer_passes_with_the_model_that_was_asked_for() -> None:
     assert ResponsesAnswer("m").whole(raw).body == raw
 
 
+def test_what_a_whole_answer_says_can_be_counted_where_it_tells_no_usage() -> None:
+    output = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm "}]},
+        {"type": "message", "content": [{"type": "output_text", "text": "Hi "}, {"type": "refusal", "refusal": "no "}]},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+    ]
+    reader = ResponsesAnswer("m")
+    reader.whole(orjson.dumps({**RESPONSE, "output": output, "usage": None}))
+    assert (reader.usage, reader.text_so_far()) == (None, "hm Hi no {}")
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"error":{"message":"no","code":"x"}}'])
 def test_what_is_no_response_is_broken(body: bytes) -> None:
     with pytest.raises(BrokenAnswer):

@@ -21,6 +21,7 @@ _DEFAULTS = frozenset({"temperature", "top_p", "parallel_tool_calls", "service_t
 """The call parameters of a deployment that have the same name and form here."""
 
 _ENDS = ("response.completed", "response.incomplete")
+_WRITTEN = ("text", "refusal", "arguments", "input")
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 
@@ -88,6 +89,8 @@ class ResponsesAnswer(ForwardedAnswer):
     def texts(self, event: dict[str, Any]) -> Iterator[str]:
         if isinstance(event.get("delta"), str):
             yield event["delta"]
+        for item in event.get("output") or ():  # of a whole answer
+            yield from _written(item)
 
     def _note(self, response: dict[str, Any]) -> None:
         self.response_id = str(response.get("id") or "")
@@ -98,3 +101,10 @@ class ResponsesAnswer(ForwardedAnswer):
         written = _MODEL.search(event)
         if isinstance(model, str) and model != self.model and written is not None:
             self._stamp = (written[0], b'"model":' + orjson.dumps(self.model))
+
+
+def _written(item: Any) -> Iterator[str]:
+    if isinstance(item, dict):
+        for part in (item, *(item.get("summary") or ()), *(item.get("content") or ())):
+            if isinstance(part, dict):
+                yield from [part[name] for name in _WRITTEN if isinstance(part.get(name), str)]
