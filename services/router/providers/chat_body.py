@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-import orjson
-
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.base import ProviderCall
+from services.router.providers.json_body import json_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, refuse_credentials
 from shared.serving.deployments import Deployment
 
@@ -17,7 +16,7 @@ def chat_body(call: ProviderCall, deployment: Deployment, *, keep: Collection[st
     Raises:
         InvalidField: it is not JSON that can be translated, or brings credentials.
     """
-    fields = _loaded(call.body)
+    fields = json_body(call.body)
     refuse_credentials(fields.keys())
     body = {name: value for name, value in fields.items() if name not in OURS or name in keep}
     defaults = deployment.defaults
@@ -78,13 +77,3 @@ def texts_in(body: dict[str, Any], name: str) -> list[str]:
         if not isinstance(text, str):
             raise InvalidField(f"{name}[{index}]", "must be a string.")
     return texts
-
-
-def _loaded(body: bytes) -> dict[str, Any]:
-    try:
-        loaded = orjson.loads(body)
-    except orjson.JSONDecodeError as error:  # stricter than edge: no lone surrogates, no infinite numbers
-        raise InvalidField("request_body", f"is not JSON that can be translated: {error}") from error
-    if not isinstance(loaded, dict):
-        raise InvalidField("request_body", "must be a JSON object.")
-    return loaded

@@ -14,7 +14,7 @@ from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import ProviderCall, Whole, json_object
-from services.router.providers.openai.body import OURS
+from services.router.providers.json_call import json_call
 from shared.serving.deployments import Deployment
 from shared.usage import Usage
 
@@ -28,18 +28,9 @@ def embedding_body(call: ProviderCall, deployment: Deployment) -> dict[str, Any]
     """Return the client's fields over the deployment's, without those that speak to the gateway.
 
     Raises:
-        InvalidField: it is not JSON that can be translated.
+        InvalidField: it is not JSON that can be translated, or brings credentials.
     """
-    try:
-        body = orjson.loads(call.body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidField("request_body", f"is not JSON that can be translated: {error}") from error
-    if not isinstance(body, dict):
-        raise InvalidField("request_body", "must be a JSON object.")
-    defaults = {name: value for name, value in deployment.defaults.items() if name in ("dimensions", "encoding_format")}
-    fields = {**defaults, **{name: value for name, value in body.items() if name not in OURS}}
-    for name in deployment.drop_always:
-        fields.pop(name, None)
+    fields = json_call(call, deployment, defaults=("dimensions", "encoding_format"))
     if fields.get("encoding_format") not in (None, "float", "base64"):
         raise InvalidField("encoding_format", "must be float or base64.")
     return fields

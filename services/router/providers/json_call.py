@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-import orjson
-
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
+from services.router.providers.json_body import json_body
 from services.router.providers.openai.body import OURS, refuse_credentials
 from shared.serving.deployments import Deployment
 
@@ -17,12 +16,7 @@ def json_call(call: ProviderCall, deployment: Deployment, *, defaults: Collectio
     Raises:
         InvalidField: it is not JSON that can be translated, or brings credentials.
     """
-    try:
-        fields = orjson.loads(call.body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidField("request_body", f"is not JSON that can be translated: {error}") from error
-    if not isinstance(fields, dict):
-        raise InvalidField("request_body", "must be a JSON object.")
+    fields = json_body(call.body)
     refuse_credentials(fields.keys())
     own = {name: value for name, value in deployment.defaults.items() if name in defaults}
     body = {**own, **{name: value for name, value in fields.items() if name not in OURS and value is not None}}
