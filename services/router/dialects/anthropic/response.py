@@ -7,9 +7,8 @@ https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from services.router.dialects.anthropic.citations import text_blocks
+from services.router.dialects.chat_pieces import arguments_of
 from shared.usage import Usage
 
 _STOP_REASONS = {
@@ -67,19 +66,8 @@ def tool_use(call: dict[str, Any]) -> dict[str, Any]:
         "type": "tool_use",
         "id": call.get("id") or "",
         "name": function.get("name") or "",
-        "input": _input(function.get("arguments")),
+        "input": arguments_of(function.get("arguments")),
     }
-
-
-def _input(arguments: object) -> dict[str, Any]:
-    """Return the arguments as an object; what a model wrote that is none stands in one."""
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        given = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return {"arguments": arguments}
-    return given if isinstance(given, dict) else {"arguments": given}
 
 
 def stop_of(choice: dict[str, Any], *, calls_tools: bool, stop_sequences: Sequence[str]) -> tuple[str, str | None]:

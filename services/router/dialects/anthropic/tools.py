@@ -6,6 +6,7 @@ https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
 
 from typing import Any
 
+from services.router.dialects.tools_given import location_of, tools_given
 from services.router.providers.answers.rejection import InvalidField
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples", "cache_control")
@@ -15,16 +16,9 @@ _SIZES = ((1, "low"), (5, "medium"))
 
 def tools_of(given: object, unsupported: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Return the functions, and the options of a web search where one is among the tools."""
-    if given is None:
-        return [], None
-    if not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
     tools: list[dict[str, Any]] = []
     search: dict[str, Any] | None = None
-    for index, tool in enumerate(given):
-        path = f"tools[{index}]"
-        if not isinstance(tool, dict):
-            raise InvalidField(path, "must be an object.")
+    for path, tool in tools_given(given):
         kind = tool.get("type")
         if kind in (None, "custom"):
             tools.append(_function(tool, path))
@@ -68,11 +62,7 @@ def _function(tool: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def _search(tool: dict[str, Any]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    uses, place = tool.get("max_uses"), tool.get("user_location")
-    if isinstance(uses, int):
-        options["search_context_size"] = next((size for most, size in _SIZES if uses <= most), "high")
-    if isinstance(place, dict):
-        approximate = {name: value for name, value in place.items() if name != "type" and value is not None}
-        options["user_location"] = {"type": "approximate", "approximate": approximate}
-    return options
+    uses = tool.get("max_uses")
+    if not isinstance(uses, int):
+        return location_of(tool)
+    return {"search_context_size": next((size for most, size in _SIZES if uses <= most), "high"), **location_of(tool)}

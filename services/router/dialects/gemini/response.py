@@ -5,8 +5,7 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentRespons
 
 from typing import Any
 
-import orjson
-
+from services.router.dialects.chat_pieces import arguments_of
 from services.router.dialects.gemini.grounding import grounding_of
 from services.router.dialects.gemini.thoughts import sealed
 from shared.usage import Usage
@@ -68,21 +67,10 @@ def call_parts(calls: Any) -> list[dict[str, Any]]:
         shown = {
             "id": call.get("id") or "",
             "name": function.get("name") or "",
-            "args": _args(function.get("arguments")),
+            "args": arguments_of(function.get("arguments")),
         }
         parts.append({"functionCall": shown})
     return parts
-
-
-def _args(arguments: object) -> dict[str, Any]:
-    """Return the arguments as an object; what a model wrote that is none stands in one."""
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        given = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return {"arguments": arguments}
-    return given if isinstance(given, dict) else {"arguments": given}
 
 
 def usage_shown(usage: Usage) -> dict[str, Any]:

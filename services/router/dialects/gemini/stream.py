@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.chat_pieces import join_thoughts
 from services.router.dialects.gemini.grounding import grounding_of
 from services.router.dialects.gemini.response import answer, call_parts, candidate, text_parts, thought_parts, to_answer
 from services.router.dialects.outlet import chunks_in
@@ -75,15 +76,7 @@ class _Choice:
             call["function"]["arguments"] += function.get("arguments") or ""
 
     def think(self, pieces: Any) -> None:
-        """Join the pieces of one block: its signature is the last of them."""
-        for piece in pieces:
-            last = self._blocks[-1] if self._blocks else None
-            if last is None or last.get("signature") or last.get("type") != piece.get("type") or piece.get("data"):
-                self._blocks.append({name: value for name, value in piece.items() if name != "index"})
-            else:
-                last["thinking"] = last.get("thinking", "") + piece.get("thinking", "")
-                if piece.get("signature"):
-                    last["signature"] = piece["signature"]
+        join_thoughts(self._blocks, pieces)
 
     def last(self, index: int) -> dict[str, Any]:
         """Return the candidate with what was kept until the end: calls, and what the text cites."""

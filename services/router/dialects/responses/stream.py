@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.chat_pieces import join_thoughts
 from services.router.dialects.outlet import chunks_in
 from services.router.dialects.responses.response import (
     annotations_of,
@@ -186,15 +187,7 @@ class _Thought(_Item):
         self._blocks: list[dict[str, Any]] = []
 
     def add(self, pieces: list[dict[str, Any]]) -> None:
-        """Join the pieces of one block: its signature is the last of them."""
-        for piece in pieces:
-            last = self._blocks[-1] if self._blocks else None
-            if last is None or last.get("signature") or last.get("type") != piece.get("type") or piece.get("data"):
-                self._blocks.append({name: value for name, value in piece.items() if name != "index"})
-            else:
-                last["thinking"] = last.get("thinking", "") + piece.get("thinking", "")
-                if piece.get("signature"):
-                    last["signature"] = piece["signature"]
+        join_thoughts(self._blocks, pieces)
 
     def shown(self, status: str) -> dict[str, Any]:
         return reasoning_item(f"rs_{self.ids}", self.text, self._blocks if status == "completed" else [])

@@ -5,21 +5,15 @@ Source: https://platform.openai.com/docs/guides/migrate-to-responses
 
 from typing import Any
 
+from services.router.dialects.tools_given import location_of, tools_given
 from services.router.providers.answers.rejection import InvalidField
 
 
 def tools_of(given: object, unsupported: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Return the functions and custom tools, and the options of a web search where one is among the tools."""
-    if given is None:
-        return [], None
-    if not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
     tools: list[dict[str, Any]] = []
     search: dict[str, Any] | None = None
-    for index, tool in enumerate(given):
-        path = f"tools[{index}]"
-        if not isinstance(tool, dict):
-            raise InvalidField(path, "must be an object.")
+    for path, tool in tools_given(given):
         kind = tool.get("type")
         if kind in ("function", "custom"):
             if not isinstance(tool.get("name"), str):
@@ -27,11 +21,8 @@ def tools_of(given: object, unsupported: dict[str, str]) -> tuple[list[dict[str,
             inner = {name: value for name, value in tool.items() if name != "type" and value is not None}
             tools.append({"type": kind, kind: inner})
         elif str(kind).startswith("web_search"):
-            search = {name: tool[name] for name in ("search_context_size",) if tool.get(name) is not None}
-            place = tool.get("user_location")
-            if isinstance(place, dict):
-                near = {name: value for name, value in place.items() if name != "type" and value is not None}
-                search["user_location"] = {"type": "approximate", "approximate": near}
+            size = tool.get("search_context_size")
+            search = {**({} if size is None else {"search_context_size": size}), **location_of(tool)}
         else:
             unsupported[path] = f"tools of the type {kind}"
     return tools, search
