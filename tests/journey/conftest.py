@@ -68,7 +68,11 @@ def _config(
             *paused.deployments(PRICED),
             *speakers.deployments(),
         ],
-        "general_settings": {"meterhouse": {"batch_poll_s": 0.5, "batch_hold_s": 0.5}},
+        "general_settings": {
+            "max_file_size_mb": 64,
+            "max_batch_file_size_mb": 4,
+            "meterhouse": {"batch_poll_s": 0.5, "batch_hold_s": 0.5},
+        },
         "environment_variables": {"OPENAI_API_BASE": provider.url, **speakers.variables()},
         "router_settings": {"num_retries": 0, "model_group_alias": {"nickname": "demo"}},
         "guardrails": [

@@ -3,7 +3,8 @@
 import http.client
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from tests.running_gateway import RunningGateway
 
 SdkWith = Callable[[str], openai.OpenAI]
 Eventually = Callable[..., Any]
+MB = 1_048_576
 
 
 def line(number: int, model: str = "batch", text: str = "hello", url: str = "/v1/chat/completions") -> dict[str, Any]:
@@ -142,19 +144,74 @@ def test_a_provider_that_is_not_configured_is_named(client: openai.OpenAI) -> No
 def test_a_large_file_passes_and_a_larger_one_is_refused(
     client: openai.OpenAI, gateway: RunningGateway, batch_provider: BatchProvider, new_key: Callable[..., str]
 ) -> None:
+    """No process has it in memory as a whole while it is uploaded."""
     content = bytes(range(256)) * 4 * 40 * 1024  # 40 MB: more than any request's body may have
+    processes = [Path(f"/proc/{pid}") for pid in gateway.children().values()]
+    before = [peak_kb(process, anew=True) for process in processes]
     file = upload(client, content, "user_data", extra_body={"target_model_names": "batch"})
     assert batch_provider.files[file.id][1] == content
+    assert max(peak_kb(process) - kb for process, kb in zip(processes, before, strict=True)) < 24 * 1024
     assert client.files.content(file.id).content == content
     announced = http.client.HTTPConnection(gateway.url.removeprefix("http://"), timeout=10)
     announced.putrequest("POST", "/v1/files")
     announced.putheader("authorization", f"Bearer {new_key()}")
     announced.putheader("content-type", "multipart/form-data; boundary=b")
-    announced.putheader("content-length", str(600 * 1024 * 1024))
+    announced.putheader("content-length", str(600 * MB))
     announced.endheaders()
     answer = announced.getresponse()
     assert (answer.status, b"max_file_size_mb" in answer.read()) == (413, True)
     announced.close()
+
+
+@pytest.mark.parametrize(
+    ("purpose", "size_mb", "bound_mb", "setting"),
+    [("user_data", 80, 64, "max_file_size_mb"), ("batch", 40, 4, "max_batch_file_size_mb")],
+)
+def test_a_file_that_turns_out_too_large_is_refused_while_it_comes_and_is_never_in_memory(
+    gateway: RunningGateway,
+    new_key: Callable[..., str],
+    batch_provider: BatchProvider,
+    purpose: str,
+    size_mb: int,
+    bound_mb: int,
+    setting: str,
+) -> None:
+    """The journeys' gateway takes 64 MB, and 4 MB of a batch's input. Nothing announces how large this one is."""
+
+    def form() -> Iterator[bytes]:
+        head = '--b\r\ncontent-disposition: form-data; name="{}"{}\r\n\r\n'
+        yield (head.format("purpose", "") + f"{purpose}\r\n" + head.format("file", '; filename="f"')).encode()
+        for _ in range(size_mb):
+            yield bytes(MB)
+        yield b"\r\n--b--\r\n"
+
+    headers = {"authorization": f"Bearer {new_key()}", "content-type": "multipart/form-data; boundary=b"}
+    edge = Path(f"/proc/{gateway.children()['services.edge']}")
+    before, asked = len(batch_provider.asked), peak_kb(edge, anew=True)
+    answer = httpx.post(f"{gateway.url}/v1/files", headers=headers, content=form(), timeout=30)
+    assert answer.status_code == 413
+    assert answer.json()["error"] == {
+        "message": f"The file is larger than {bound_mb} MB. Send less, or raise general_settings.{setting}",
+        "type": "request_too_large",
+        "param": "file",
+        "code": "413",
+    }
+    assert peak_kb(edge) - asked < 24 * 1024
+    assert [each for each in batch_provider.asked[before:] if each[0] == "POST"] == []
+
+
+def peak_kb(process: Path, *, anew: bool = False) -> int:
+    """Return the most memory a process has had since it was last looked at `anew`."""
+    if anew:
+        (process / "clear_refs").write_text("5")
+    (line,) = [line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1])
+
+
+def test_an_sdk_is_told_that_its_file_is_too_large(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.APIStatusError, match="larger than 64 MB") as refused:
+        upload(client, bytes(70 * MB), "user_data")
+    assert (refused.value.status_code, refused.value.param) == (413, "file")
 
 
 def test_forms_that_lack_something_are_told_what(gateway: RunningGateway, new_key: Callable[..., str]) -> None:

@@ -55,7 +55,7 @@ async def read_upload(receive: Receive, headers: Mapping[bytes, bytes], limits: 
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced[:20]) > limits.file_bytes + FIELD_BYTES_MAX:
         raise _too_large(limits.file_bytes, "max_file_size_mb")
-    reading = _Reading(boundary, limits.file_bytes)
+    reading = _Reading(boundary, limits)
     try:
         more = True
         while more:
@@ -65,8 +65,6 @@ async def read_upload(receive: Receive, headers: Mapping[bytes, bytes], limits: 
             reading.feed(message.get("body", b""))
             more = message.get("more_body", False)
         upload = reading.end()
-        if upload.text("purpose") == BATCH and len(upload.spool) > limits.batch_bytes:
-            raise _too_large(limits.batch_bytes, "max_batch_file_size_mb")
     except BaseException:
         reading.spool.close()
         raise
@@ -74,7 +72,7 @@ async def read_upload(receive: Receive, headers: Mapping[bytes, bytes], limits: 
 
 
 class _Reading:
-    def __init__(self, boundary: str, most: int) -> None:
+    def __init__(self, boundary: str, limits: FileLimits) -> None:
         try:
             self._parser = PushMultipartParser(
                 boundary, max_header_size=HEADER_BYTES_MAX, max_segment_count=FIELDS_MAX, strict=True
@@ -82,7 +80,8 @@ class _Reading:
         except MultipartError as error:
             raise _unreadable(error) from error
         self.spool = Spool()
-        self._most = most
+        self._limits = limits
+        self._is_batch = False
         self._segment: MultipartSegment | None = None
         self._value = b""
         self._field_bytes = 0
@@ -128,8 +127,7 @@ class _Reading:
     def _add(self, data: bytes) -> None:
         if self._segment is not None and self._segment.filename is not None:
             self.spool.append(data)
-            if len(self.spool) > self._most:
-                raise _too_large(self._most, "max_file_size_mb")
+            self._check_size()
             return
         self._field_bytes += len(data)
         if self._field_bytes > FIELD_BYTES_MAX:
@@ -142,7 +140,17 @@ class _Reading:
         assert self._segment is not None
         if self._segment.filename is None and self._segment.name is not None:
             self._fields.append((self._segment.name, self._value.decode()))
+            if self._segment.name == "purpose":  # before the file, as OpenAI's SDKs send it, or behind it
+                self._is_batch = self._fields[-1][1] == BATCH
+                self._check_size()
         self._segment = None
+
+    def _check_size(self) -> None:
+        size, limits = len(self.spool), self._limits
+        if self._is_batch and size > limits.batch_bytes:
+            raise _too_large(limits.batch_bytes, "max_batch_file_size_mb")
+        if size > limits.file_bytes:
+            raise _too_large(limits.file_bytes, "max_file_size_mb")
 
 
 def _unreadable(error: Exception) -> InvalidRequest:
