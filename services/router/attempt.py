@@ -31,6 +31,7 @@ from services.router.providers.passing import PassedAnswer
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.stepping import TakesSteps
 from services.router.streaming.money_line import MoneyLine
+from services.router.streaming.passed_whole import read_passed
 from services.router.streaming.pump import Reading, forward, forward_passed, read_whole
 from services.router.transport.provider_answer import ProviderAnswer
 from services.router.transport.stepped_answer import SteppedAnswer
@@ -116,6 +117,8 @@ class Attempts:
                 answer = await self._transports.open(request, timeout_s)
                 if isinstance(reader, PassedAnswer):
                     reader.begin(answer.status_code, answer.header)
+                    if reader.is_whole:
+                        return await read_passed(job, answer, reading, limit, self._router)
                     return await forward_passed(job, answer, reading, limit, self._router, line)
                 if isinstance(provider, TakesSteps):
                     steps, opened = provider.steps(call, deployment), self._transports

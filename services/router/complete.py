@@ -14,6 +14,7 @@ from services.router.objects.keep import keep_object, keep_passed
 from services.router.objects.lists import listed
 from services.router.price_call import NOT_BILLED, Priced, price_call
 from services.router.providers.base import OwnForm, Provider
+from services.router.providers.passing import PassedAnswer
 from services.router.realtime.sessions import Sessions
 from services.router.responses import RESPONSES, keep
 from services.router.settle_usage import settle_usage
@@ -153,14 +154,15 @@ class Completer:
             if job.tap is not None and job.tap.held and answer.begun:
                 answer.data(job.tap.held)
             answer.failure(ending.failure)
-        elif job.call.request.stream:
+        elif job.call.request.stream and (answer.begun or not isinstance(ending.reader, PassedAnswer)):
             closing = ending.closing if ending.outlet is not None else form.closing if form else _DONE
             answer.data(closing if job.tap is None else closing_with_cost(job, ending, priced, closing), last=True)
         elif ending.deployment is not None:
             if job.call.request.tells_cost:
                 ending.body = body_with_cost(job, ending, priced)
-            content_type = form.content_type if form else OwnForm.content_type
-            headers = (("content-type", content_type), ("content-length", str(len(ending.body))))
+            told = form or OwnForm
+            headers = (("content-type", told.content_type), ("content-length", str(len(ending.body))))
             lines = served_by_lines(job, ending.deployment) + cost_lines(priced)
             provider_us = (ending.finished_ms - ending.started_ms) * 1_000
-            answer.head(Head(200, headers, False, self._bus.process, provider_us, lines), ending.body, last=True)
+            head = Head(told.status, headers + told.more_headers, False, self._bus.process, provider_us, lines)
+            answer.head(head, ending.body, last=True)

@@ -1,6 +1,7 @@
 """Calls that go to a provider as they are, through a whole gateway, by its own SDK."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import anthropic
@@ -16,6 +17,7 @@ from tests.journey.strict_providers import StrictProviders
 from tests.running_gateway import RunningGateway
 
 Eventually = Callable[..., Any]
+HELLO = [{"role": "user", "content": "hello"}]
 ASKED: dict[str, Any] = {"model": "claude-haiku-4-5", "max_tokens": 50}
 
 
@@ -50,6 +52,41 @@ def test_a_provider_is_asked_by_its_own_sdk_under_our_key(
     )
     usage = message.usage
     assert row["spend"] >= (usage.input_tokens + 5 * usage.output_tokens) / 1e6
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/anthropic/v1/messages", {"max_tokens": 50, "messages": HELLO, "model": "claude-haiku-4-5"}),
+        ("/openai/chat/completions", {"messages": HELLO, "model": "gpt-4o-mini"}),
+        ("/openai/responses", {"input": "hello", "model": "gpt-4o-mini"}),
+        ("/openai/embeddings", {"input": "hello", "model": "text-embedding-3-small"}),
+        (
+            "/gemini/v1beta/models/gemini-2.5-flash:generateContent",
+            {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]},
+        ),
+    ],
+)
+def test_an_answer_that_passes_tells_its_cost_in_its_headers(
+    master: httpx.Client, eventually: Eventually, path: str, body: dict[str, Any]
+) -> None:
+    answer = master.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.content) == int(answer.headers["content-length"]) > 0
+    told = Decimal(answer.headers["x-litellm-response-cost"])
+    row = row_of(master, eventually, answer.headers["x-litellm-call-id"])
+    assert told == Decimal(str(row["spend"])) > 0
+    sides = [Decimal(answer.headers[f"x-litellm-response-cost-{side}"]) for side in ("input", "output")]
+    assert sum(sides) == told
+
+
+def test_a_stream_that_passes_and_what_costs_nothing_have_no_such_header(master: httpx.Client) -> None:
+    asked = {"model": "gpt-4o-mini", "messages": HELLO, "stream": True}
+    stream = master.post("/openai/chat/completions", json=asked)
+    looked_up = master.get("/openai/v1/unheard-of")
+    for answer in (stream, looked_up):
+        assert answer.status_code == 200
+        assert not [name for name in answer.headers if name.startswith("x-litellm-response-cost")]
 
 
 def test_a_stream_is_passed_on_and_counted(

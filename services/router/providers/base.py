@@ -117,8 +117,8 @@ class OwnForm:
     """The base of readers whose answers are neither OpenAI's JSON nor a stream that ends with [DONE].
 
     `closing` is what ends a stream for the client, kept back until its fact is stored. `is_events` is False for a
-    stream of other bytes: it goes out as it comes, and an error cannot be told in it. `status` and `more_headers` are a
-    stream's. `cut_as` names how a stream of text is cut at the money line (services.router.cuts.registry).
+    stream of other bytes: it goes out as it comes, and an error cannot be told in it. `cut_as` names
+    how a stream of text is cut at the money line (services.router.cuts.registry).
     """
 
     closing: bytes = b""

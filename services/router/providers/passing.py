@@ -12,7 +12,7 @@ from services.router.providers.answers.broken_answer import BrokenAnswer
 from services.router.providers.answers.headers import ReadsHeaders
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
-from services.router.providers.passed_kinds import SSE, Listening, listening
+from services.router.providers.passed_kinds import JSON, SSE, Listening, listening
 from shared.kept.passed_objects import id_of_made, object_in
 from shared.serving.deployments import Deployment
 from shared.serving.pass_through import NO_MODEL
@@ -165,10 +165,17 @@ class PassedAnswer(OwnForm):
     def is_billed(self) -> bool:
         return self._costs and self.status < 300
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is no stream, and tells what it used."""
+        return (
+            self.is_billed and self._listener is not None and not self.is_stream and self.stream_type.startswith(JSON)
+        )
+
     def begin(self, status: int, header: Callable[[str], str | None]) -> None:
         """Say what is coming; an error is nothing to listen to. `header` gives the answer's, by their names."""
         self.status = status
-        self.stream_type = header("content-type") or "application/octet-stream"
+        self.stream_type = self.content_type = header("content-type") or "application/octet-stream"
         self.more_headers = tuple((name, value) for name in _PASSED_BACK if (value := header(name)) is not None)
         self.is_events = self.stream_type.startswith(SSE)
         self.is_stream = self.is_events
