@@ -26,7 +26,9 @@ def usage_from_gemini(metadata: object, *, searches: int = 0) -> Usage | None:
     total = count(metadata, "totalTokenCount")
     if prompt is None and written is None and total is None:
         return None
-    prompt, written = prompt or 0, written or 0
+    if prompt is None and written is None:  # of a cache that was made, where nothing came out
+        prompt = (total or 0) - count_or_0(metadata, "thoughtsTokenCount")
+    prompt, written = max(0, prompt or 0), written or 0
     tools, thoughts = count_or_0(metadata, "toolUsePromptTokenCount"), count_or_0(metadata, "thoughtsTokenCount")
     came_out, problem = written + thoughts, ""
     more = 0 if total is None else total - prompt - tools - came_out

@@ -69,6 +69,8 @@ def _with_details(usage: dict[str, Any], prompt: int, completion: int, total: in
     )  # fmt: skip
     cache = went_in.cached + went_in.written + went_in.written_1h
     audio_ms = milliseconds(usage, "prompt_audio_seconds")
+    if audio_ms:  # Mistral's: its tokens of sound stand beside prompt_tokens, and are paid by the second
+        went_in = went_in._replace(audio=0)
     more = 0 if total is None or audio_ms else total - prompt - completion
     problem = ""
     if more and reasoning and more == reasoning:

@@ -7,6 +7,7 @@ https://platform.openai.com/docs/api-reference/realtime_server_events/response/d
 
 from shared.usage.classes import Usage, usage_of
 from shared.usage.reading import count, count_or_0, milliseconds
+from shared.usage.reported_cost import reported_cost
 from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 
 
@@ -18,7 +19,8 @@ def usage_from_images(usage: object, *, images: int, pixels: int = 0) -> Usage:
     """
     went, came = count(usage, "input_tokens"), count(usage, "output_tokens")
     if not isinstance(usage, dict) or (went is None and came is None):
-        return Usage(images=images, pixels=pixels)
+        said = reported_cost(usage) if isinstance(usage, dict) else None  # xAI's have nothing but their cost
+        return Usage(images=images, pixels=pixels, reported_cost_pico=said)
     read, wrote = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     went, came = went or 0, came or 0
     more, problem = _unexplained(usage, went + came)
@@ -49,6 +51,9 @@ def usage_from_transcription(answer: object) -> Usage | None:
         return Usage(audio_input_ms=duration_ms) if duration_ms else None
     if usage.get("type") == "duration":
         return Usage(audio_input_ms=milliseconds(usage, "seconds"))
+    heard_ms = milliseconds(usage, "prompt_audio_seconds")
+    if heard_ms:
+        return Usage(audio_input_ms=heard_ms)  # Mistral's, which bills nothing but the sound
     return _by_modality(usage)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.usage.classes import Usage
 from shared.usage.reading import count, count_or_0, first_count, milliseconds
+from shared.usage.reported_cost import reported_cost
 
 
 def usage_from_total(usage: object) -> Usage | None:
@@ -14,8 +15,17 @@ def usage_from_total(usage: object) -> Usage | None:
     total, prompt = count(usage, "total_tokens"), count(usage, "prompt_tokens")
     if total is None or prompt is None or total == prompt:
         read = prompt if total is None else total
-        return None if read is None else Usage(input=read)
-    return Usage(input=max(total, prompt), mismatch=f"total_tokens is {total}, prompt_tokens {prompt}")
+        return None if read is None else Usage(input=read, reported_cost_pico=_said(usage))
+    return Usage(
+        input=max(total, prompt),
+        reported_cost_pico=_said(usage),
+        mismatch=f"total_tokens is {total}, prompt_tokens {prompt}",
+    )
+
+
+def _said(usage: object) -> int | None:
+    """OpenRouter says of a reranker's call what it cost."""
+    return reported_cost(usage) if isinstance(usage, dict) else None
 
 
 def usage_from_pages(answer: object) -> Usage | None:
