@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.anthropic.provider import AnthropicAnswer
-from services.router.providers.anthropic.request import to_messages
+from services.router.providers.anthropic.requests.request import to_messages
 from shared.usage import Usage
 
 START = {

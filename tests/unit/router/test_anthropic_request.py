@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from services.router.providers.answers.rejection import InvalidField, Rejected, UnsupportedParameter
-from services.router.providers.anthropic.request import to_messages
-from services.router.providers.anthropic.response import to_completion
+from services.router.providers.anthropic.answers.response import to_completion
+from services.router.providers.anthropic.requests.request import to_messages
 from tests.golden_files import golden, golden_names
 
 HELLO = [{"role": "user", "content": "Hello"}]

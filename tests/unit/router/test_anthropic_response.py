@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from services.router.providers.anthropic.response import openai_usage, to_completion, usage_of
+from services.router.providers.anthropic.answers.response import openai_usage, to_completion, usage_of
 from shared.usage import Usage, usage_from_openai
 from tests.golden_files import golden, golden_names
 

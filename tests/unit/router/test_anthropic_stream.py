@@ -11,9 +11,9 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import TypeAdapter
 
 from services.router.providers.answers.broken_answer import ProviderStreamError
-from services.router.providers.anthropic.request import to_messages
-from services.router.providers.anthropic.response import to_completion
-from services.router.providers.anthropic.stream import StreamTranslator
+from services.router.providers.anthropic.answers.response import to_completion
+from services.router.providers.anthropic.answers.stream import StreamTranslator
+from services.router.providers.anthropic.requests.request import to_messages
 from shared.usage import Usage
 from tests.golden_files import golden, golden_names
 

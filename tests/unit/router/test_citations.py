@@ -13,8 +13,8 @@ from services.router.dialects.gemini.stream import CandidatesOutlet
 from services.router.dialects.responses.response import annotations_of
 from services.router.dialects.responses.stream import ResponseOutlet
 from services.router.providers.answers.annotations import cited_in, segments, url_citation
-from services.router.providers.anthropic.response import to_completion
-from services.router.providers.anthropic.stream import StreamTranslator
+from services.router.providers.anthropic.answers.response import to_completion
+from services.router.providers.anthropic.answers.stream import StreamTranslator
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
 from services.router.providers.gemini.response import to_completion as of_gemini
 from shared.usage import Usage

@@ -12,9 +12,9 @@ from services.router.dialects.anthropic.request import to_chat
 from services.router.dialects.anthropic.response import to_message
 from services.router.dialects.anthropic.stream import MessageOutlet
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
-from services.router.providers.anthropic.request import to_messages
-from services.router.providers.anthropic.response import to_completion
-from services.router.providers.anthropic.stream import StreamTranslator
+from services.router.providers.anthropic.answers.response import to_completion
+from services.router.providers.anthropic.answers.stream import StreamTranslator
+from services.router.providers.anthropic.requests.request import to_messages
 from services.router.providers.openai.plain_chat import plain_chat
 from shared.usage import Usage, usage_from_anthropic, usage_from_openai
 from tests.dialect_files import as_stream, dialect_files, events_in

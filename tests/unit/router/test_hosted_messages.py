@@ -9,8 +9,8 @@ import pytest
 from services.router.prepare import prepared
 from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.hosted_native import bedrock_message, vertex_count, vertex_message, with_betas
-from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.native.hosted import bedrock_message, vertex_count, vertex_message, with_betas
+from services.router.providers.anthropic.native.message_answer import MessageAnswer
 from services.router.providers.bedrock.invoke.chunks import InvokedMessages
 from services.router.providers.gemini.native import vertex_body
 from services.router.providers.registry import load_providers

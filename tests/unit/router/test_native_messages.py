@@ -8,7 +8,7 @@ import pytest
 from services.router.prepare import prepared
 from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.native.message_answer import MessageAnswer
 from services.router.providers.base import HttpCall
 from services.router.providers.registry import load_providers
 from tests.dialect_files import events_in

@@ -1,5 +1,5 @@
-"""OpenAI chat completions to and from Anthropic's Messages API: translation only, no I/O.
+"""Anthropic's Messages API, its own and as clouds host it: translation only, no I/O.
 
-`request.to_messages` goes there; `response.to_completion` and `stream.StreamTranslator` come back.
-Format: https://platform.claude.com/docs/en/api/messages
+`requests/` makes messages of OpenAI chat completions, `answers/` comes back; `native/` is for clients that speak it
+themselves. Format: https://platform.claude.com/docs/en/api/messages
 """

@@ -9,10 +9,10 @@ from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.answers.translated_answer import Framing, TranslatedAnswer
-from services.router.providers.anthropic.message_answer import MessageAnswer
-from services.router.providers.anthropic.messages import outgoing_count, outgoing_message, with_client_headers
-from services.router.providers.anthropic.request import to_messages
-from services.router.providers.anthropic.translator import MessageTranslator
+from services.router.providers.anthropic.answers.translator import MessageTranslator
+from services.router.providers.anthropic.native.message_answer import MessageAnswer
+from services.router.providers.anthropic.native.messages import outgoing_count, outgoing_message, with_client_headers
+from services.router.providers.anthropic.requests.request import to_messages
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat_body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing

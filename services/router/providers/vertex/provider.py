@@ -8,8 +8,8 @@ import orjson
 
 from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
-from services.router.providers.anthropic.hosted_native import vertex_count, vertex_message, with_betas
-from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.native.hosted import vertex_count, vertex_message, with_betas
+from services.router.providers.anthropic.native.message_answer import MessageAnswer
 from services.router.providers.anthropic.provider import COUNT, MESSAGES
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing

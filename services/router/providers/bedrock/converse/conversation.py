@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Mess
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.conversation import signed_thoughts
-from services.router.providers.anthropic.tool_calls import tool_use_blocks, wire_id
+from services.router.providers.anthropic.requests.conversation import signed_thoughts
+from services.router.providers.anthropic.requests.tool_calls import tool_use_blocks, wire_id
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.converse.content import Blocks, blocks_of, cache_point
 

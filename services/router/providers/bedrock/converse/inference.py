@@ -11,9 +11,9 @@ import orjson
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import abilities_of as claude_abilities
-from services.router.providers.anthropic.json_schema import supported_schema
-from services.router.providers.anthropic.sampling import sampling_of
-from services.router.providers.anthropic.thinking import is_thinking, thinking_of
+from services.router.providers.anthropic.requests.json_schema import supported_schema
+from services.router.providers.anthropic.requests.sampling import sampling_of
+from services.router.providers.anthropic.requests.thinking import is_thinking, thinking_of
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
-from services.router.providers.anthropic.output_format import ANSWER_TOOL
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
 from services.router.providers.bedrock.converse.abilities import Abilities, abilities_of
 from services.router.providers.bedrock.converse.conversation import split_conversation, tool_names_in
 from services.router.providers.bedrock.converse.inference import (

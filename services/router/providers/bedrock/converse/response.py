@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.anthropic.output_format import ANSWER_TOOL
-from services.router.providers.anthropic.usage import openai_usage
+from services.router.providers.anthropic.answers.usage import openai_usage
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
 from services.router.providers.bedrock.converse.citations import annotations_of
 from shared.usage import Usage
 

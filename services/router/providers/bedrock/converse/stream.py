@@ -7,8 +7,8 @@ from typing import Any
 
 from services.router.providers.answers.annotations import StreamedCitations
 from services.router.providers.answers.broken_answer import UnreadableAnswer
-from services.router.providers.anthropic.output_format import ANSWER_TOOL
-from services.router.providers.anthropic.usage import openai_usage
+from services.router.providers.anthropic.answers.usage import openai_usage
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
 from services.router.providers.aws.event_stream import EXCEPTION
 from services.router.providers.bedrock.converse.citations import annotations_of
 from services.router.providers.bedrock.converse.response import end_fields, finish_reason_of, image_of, to_completion

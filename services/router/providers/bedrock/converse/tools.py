@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Tool
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.json_schema import supported_schema
-from services.router.providers.anthropic.output_format import ANSWER_TOOL
+from services.router.providers.anthropic.requests.json_schema import supported_schema
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.converse.content import cache_point
 from services.router.providers.chat.functions import function_of

@@ -8,8 +8,8 @@ import orjson
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.anthropic.hosted import hosted_answer, hosted_messages
-from services.router.providers.anthropic.hosted_native import bedrock_message
-from services.router.providers.anthropic.message_answer import MessageAnswer
+from services.router.providers.anthropic.native.hosted import bedrock_message
+from services.router.providers.anthropic.native.message_answer import MessageAnswer
 from services.router.providers.anthropic.provider import MESSAGES
 from services.router.providers.base import AnswerReader, ProviderCall
 from services.router.providers.bedrock.converse.request import to_converse

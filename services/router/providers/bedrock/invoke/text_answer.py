@@ -10,7 +10,7 @@ from typing import Any
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.headers import Header, ReadsHeaders
 from services.router.providers.answers.translated_answer import Framing, TranslatedAnswer
-from services.router.providers.anthropic.usage import openai_usage
+from services.router.providers.anthropic.answers.usage import openai_usage
 from services.router.providers.bedrock.counts import usage_in
 from shared.usage import Usage, usage_from_bedrock_metrics
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.content import with_cache_control
+from services.router.providers.anthropic.requests.content import with_cache_control
 from services.router.providers.chat.functions import call_of
 from services.router.providers.thought_ids import split_thought
 

@@ -9,10 +9,10 @@ import orjson
 
 from services.router.providers.answers.annotations import StreamedCitations
 from services.router.providers.answers.broken_answer import ProviderStreamError
-from services.router.providers.anthropic.citations import annotations_of
-from services.router.providers.anthropic.output_format import ANSWER_TOOL
-from services.router.providers.anthropic.response import finish_reason_of, refusal_of, result_field
-from services.router.providers.anthropic.usage import openai_usage
+from services.router.providers.anthropic.answers.citations import annotations_of
+from services.router.providers.anthropic.answers.response import finish_reason_of, refusal_of, result_field
+from services.router.providers.anthropic.answers.usage import openai_usage
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
 from shared.usage import Usage, usage_from_anthropic
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
-from services.router.providers.anthropic.json_schema import supported_schema
+from services.router.providers.anthropic.requests.json_schema import supported_schema
 
 ANSWER_TOOL = "json_tool_call"
 """The tool that carries a JSON answer, under LiteLLM's name; response and stream turn its calls back into content."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.anthropic.citations import annotations_of
-from services.router.providers.anthropic.output_format import ANSWER_TOOL
-from services.router.providers.anthropic.tool_calls import tool_call
-from services.router.providers.anthropic.usage import openai_usage, usage_of
+from services.router.providers.anthropic.answers.citations import annotations_of
+from services.router.providers.anthropic.answers.usage import openai_usage, usage_of
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
+from services.router.providers.anthropic.requests.tool_calls import tool_call
 
 __all__ = ["finish_reason_of", "openai_usage", "result_field", "to_completion", "usage_of"]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.anthropic.abilities import Abilities, abilities_of
-from services.router.providers.anthropic.conversation import split_conversation, tool_names_in
-from services.router.providers.anthropic.output_format import ANSWER_TOOL, answer_tool, format_of
-from services.router.providers.anthropic.sampling import sampling_of, stop_sequences_of
-from services.router.providers.anthropic.thinking import budget_of, is_thinking, thinking_of
-from services.router.providers.anthropic.tools import choice_of, tools_of
+from services.router.providers.anthropic.requests.conversation import split_conversation, tool_names_in
+from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL, answer_tool, format_of
+from services.router.providers.anthropic.requests.sampling import sampling_of, stop_sequences_of
+from services.router.providers.anthropic.requests.thinking import budget_of, is_thinking, thinking_of
+from services.router.providers.anthropic.requests.tools import choice_of, tools_of
 from services.router.providers.chat.neutral import asked_for, foreign, lacking
 
 _WITHOUT_COUNTERPART = lacking(

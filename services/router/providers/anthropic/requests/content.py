@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.media import file_block, image_block
+from services.router.providers.anthropic.requests.media import file_block, image_block
 
 _OWN_BLOCKS = frozenset(
     {

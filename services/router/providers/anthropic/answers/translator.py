@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
-from services.router.providers.anthropic.response import to_completion
-from services.router.providers.anthropic.stream import StreamTranslator
+from services.router.providers.anthropic.answers.response import to_completion
+from services.router.providers.anthropic.answers.stream import StreamTranslator
 from shared.usage import Usage, usage_from_anthropic
 
 

@@ -8,8 +8,8 @@ https://platform.claude.com/docs/en/build-with-claude/thinking (thinking blocks 
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.content import blocks_of, with_cache_control
-from services.router.providers.anthropic.tool_calls import tool_use_blocks, wire_id
+from services.router.providers.anthropic.requests.content import blocks_of, with_cache_control
+from services.router.providers.anthropic.requests.tool_calls import tool_use_blocks, wire_id
 
 Blocks = list[dict[str, Any]]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
-from services.router.providers.anthropic.content import with_cache_control
-from services.router.providers.anthropic.json_schema import supported_schema
+from services.router.providers.anthropic.requests.content import with_cache_control
+from services.router.providers.anthropic.requests.json_schema import supported_schema
 from services.router.providers.chat.functions import function_of
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.anthropic.messages import count_fields, message_fields
+from services.router.providers.anthropic.native.messages import count_fields, message_fields
 from services.router.providers.base import ProviderCall
 from shared.serving.deployments import Deployment
 

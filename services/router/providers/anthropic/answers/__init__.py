@@ -1,0 +1,1 @@
+"""Answers of the Messages API as chat's: `translator.MessageTranslator` reads them whole or event by event."""
