@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.policy.budgets.ceilings import MARGIN
+from services.policy.budgets.group_ceiling import MARGIN
 from shared import tokens
 
 FOLDER = Path(__file__).with_name("tokenizers")

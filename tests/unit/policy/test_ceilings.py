@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
 from services.policy.budgets.admission import Ask, Placed, Stand, place
-from services.policy.budgets.ceilings import IMAGE_TOKENS, IMAGE_TOKENS_MAX, TEMPLATE_TOKENS, TOOL_TOKENS, Ceilings
+from services.policy.budgets.ceilings import TEMPLATE_TOKENS, Ceilings
 from services.policy.budgets.count_input import NO_TEXT, TextTokens
+from services.policy.budgets.group_ceiling import IMAGE_TOKENS, IMAGE_TOKENS_MAX, TOOL_TOKENS
 from shared.calls import REALTIME_SESSION, Admit, Caller
 from shared.config.sections.price_names import VARIED
 from shared.kept.object_calls import Lines, ObjectCall
