@@ -12,7 +12,7 @@ import pytest
 
 from services.policy.control import attempts
 from services.policy.control.endpoints import serve_control
-from services.policy.control.keys import commands
+from services.policy.control.keys import stored_keys
 from services.policy.control.keys.commands import KeyCommands
 from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.mirror import Mirror
@@ -360,7 +360,7 @@ async def test_a_deleted_key_is_gone_for_good(bus: Bus, plane: KeyCommands) -> N
 
 async def test_an_entry_that_is_late_cannot_bring_a_deleted_key_back(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
-    aggregates = plane._aggregates
+    aggregates = plane._stored.aggregates
     late = await aggregates.load(VirtualKey, VirtualKey.id_of(made.answer.entry.token))
     assert late is not None
     await plane.delete([made.key], [], by=ADMIN)
@@ -370,7 +370,7 @@ async def test_an_entry_that_is_late_cannot_bring_a_deleted_key_back(bus: Bus, p
 
 async def test_an_older_entry_does_not_replace_a_newer_one(bus: Bus, plane: KeyCommands) -> None:
     made = await plane.generate({}, by=ADMIN)
-    older = await plane._aggregates.load(VirtualKey, VirtualKey.id_of(made.answer.entry.token))
+    older = await plane._stored.aggregates.load(VirtualKey, VirtualKey.id_of(made.answer.entry.token))
     assert older is not None
     await plane.update({"key": made.key, "rpm_limit": 1}, by=ADMIN)
     await key_projection.show(bus, older)
@@ -382,7 +382,7 @@ async def test_entries_written_at_once_in_any_order_end_at_the_newest(bus: Bus, 
     key_id = VirtualKey.id_of(made.answer.entry.token)
     for limit in range(1, 8):
         await plane.update({"key": made.key, "rpm_limit": limit}, by=ADMIN)
-    versions = [await plane._aggregates.load(VirtualKey, key_id, version=number) for number in range(1, 9)]
+    versions = [await plane._stored.aggregates.load(VirtualKey, key_id, version=number) for number in range(1, 9)]
     await put(bus, subjects.KEYS_BUCKET, made.answer.entry.token, b"{}")  # not a key: replaced as well
     random.shuffle(versions)
     await asyncio.gather(*(key_projection.show(bus, one) for one in versions if one is not None))
@@ -398,7 +398,7 @@ async def test_a_crash_between_event_and_entry_heals(
     async def crash(_bus: Bus, _key: VirtualKey) -> None:
         raise NotStored("the process died here")
 
-    monkeypatch.setattr(commands, "show", crash)
+    monkeypatch.setattr(stored_keys, "show", crash)
     lost = await plane.generate({"key_alias": "lost"}, by=ADMIN)
     await plane.update({"key": kept.key, "rpm_limit": 9}, by=ADMIN)
     await plane.block(kept.key, by=ADMIN)
@@ -825,6 +825,6 @@ async def test_a_key_too_many_fight_over_is_refused_in_the_end(
     async def always_late(*_: Any) -> None:
         raise attempts.IntegrityError("taken")
 
-    monkeypatch.setattr(plane._aggregates, "save", always_late)
+    monkeypatch.setattr(plane._stored.aggregates, "save", always_late)
     with pytest.raises(GatewayError, match="Too many"):
         await plane.block(made.key, by=ADMIN)

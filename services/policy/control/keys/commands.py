@@ -5,41 +5,31 @@ dies in between, the projector does it.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import structlog
-from eventsourcing.domain import BaseAggregate
-
-from services.policy.control.attempts import moment, until_alone
+from services.policy.control.attempts import moment
 from services.policy.control.corrections import count_correction, spend_to_reset
 from services.policy.control.figures import figures_of_accounts
-from services.policy.control.holders.kinds import SharedBudget, Team
 from services.policy.control.keys.alias_changes import alias_changes
-from services.policy.control.keys.key_alias import KeyAlias
 from services.policy.control.keys.key_answer import accounts_of, answer_of
 from services.policy.control.keys.key_entry import entry_of
 from services.policy.control.keys.key_list import in_order, matching, page_of
 from services.policy.control.keys.key_secret import check_is_a_key, new_key, shown_name
 from services.policy.control.keys.key_secret_use import KeySecretUse
 from services.policy.control.keys.key_terms import changes_of, terms_of
+from services.policy.control.keys.stored_keys import StoredKeys
 from services.policy.control.keys.virtual_key import VirtualKey
 from services.policy.control.mirror import Mirror
-from services.policy.control.projection.key_projection import show
-from services.policy.control.refusals import already_there, as_client_errors, no_such_key
-from services.policy.control.store.aggregates import Aggregates
-from services.policy.control.store.recorder import EventRecorder
+from services.policy.control.refusals import already_there, as_client_errors
 from services.policy.control.terms.amounts import expiry_of
 from shared import subjects
-from shared.bus import Bus, BusError
+from shared.bus import Bus
 from shared.config import Config
 from shared.control import AccountFigures, DeletedKey, GeneratedKey, KeyAnswer, KeyPage, KeyQuery, SpendWasReset
 from shared.errors import NotFound, Unavailable
 from shared.identity.keys import Key, as_token, decode_key, entry_names, token_of
-
-log = structlog.get_logger()
 
 _NOTHING_SPENT = AccountFigures(0, 0)
 
@@ -62,7 +52,7 @@ class KeyCommands:
         self._clock = clock
         self._timezone = config.litellm_settings.timezone
         self._partitions = config.general_settings.meterhouse.partitions
-        self._aggregates = Aggregates(EventRecorder(bus))
+        self._stored = StoredKeys(bus)
 
     async def generate(self, fields: Mapping[str, Any], *, by: str) -> GeneratedKey:
         """Make a key, or take the one in `fields["key"]`; it is told once, and only its SHA-256 is stored."""
@@ -82,10 +72,10 @@ class KeyCommands:
 
         async def attempt() -> VirtualKey:
             if own is not None:
-                await self._check_is_new(token)
-            await self._check_budget(terms.get("budget_id"))
+                await self._stored.check_is_new(token)
+            await self._stored.check_budget(terms.get("budget_id"))
             if terms.get("organization_id") is None:
-                terms["organization_id"] = await self._organization_of_team(terms.get("team_id"))
+                terms["organization_id"] = await self._stored.organization_of_team(terms.get("team_id"))
             made = VirtualKey.generate(
                 token=token,
                 tenant=terms.get("organization_id") or terms.get("team_id") or token,
@@ -94,12 +84,12 @@ class KeyCommands:
                 by=by,
                 at=moment(now),
             )
-            others = await alias_changes(self._aggregates, made, None, made.alias, moment(now))
+            others = await alias_changes(self._stored.aggregates, made, None, made.alias, moment(now))
             used = [] if own is None else [KeySecretUse.issue(token, token, at=moment(now))]
-            await self._save(made, *others, *used)
+            await self._stored.save(made, *others, *used)
             return made
 
-        made = await self._until_alone(attempt)
+        made = await self._stored.until_alone(attempt)
         return GeneratedKey(key, self._newborn(entry_of(made), now))
 
     async def update(self, fields: Mapping[str, Any], *, by: str) -> KeyAnswer:
@@ -107,18 +97,19 @@ class KeyCommands:
         now = self._clock()
 
         async def attempt() -> VirtualKey:
-            key, others = await self._named(fields)
+            key, others = await self._stored.named(fields)
             changes, alias = changes_of(others, key.terms, now=now), key.alias
-            await self._check_budget(changes.get("budget_id"))
+            await self._stored.check_budget(changes.get("budget_id"))
             blocked = changes.pop("blocked") if isinstance(changes.get("blocked"), bool) else None
             if changes:
                 key.update(changes, by=by, at=moment(now))
             if blocked is not None:
                 (key.block if blocked else key.unblock)(by=by, at=moment(now))
-            await self._save(key, *await alias_changes(self._aggregates, key, alias, key.alias, moment(now)))
+            changed = await alias_changes(self._stored.aggregates, key, alias, key.alias, moment(now))
+            await self._stored.save(key, *changed)
             return key
 
-        return await self._told(entry_of(await self._until_alone(attempt)))
+        return await self._told(entry_of(await self._stored.until_alone(attempt)))
 
     async def regenerate(self, fields: Mapping[str, Any], *, by: str) -> GeneratedKey:
         """Give the key that `fields` name another secret, which is told once; and change what else they say.
@@ -134,11 +125,11 @@ class KeyCommands:
         grace_until = expiry_of("grace_period", grace, now) if grace else 0.0
 
         async def attempt() -> VirtualKey:
-            key, others = await self._named(given)
+            key, others = await self._stored.named(given)
             if own is not None:
-                await self._check_is_new(token, field="new_key")
+                await self._stored.check_is_new(token, field="new_key")
             changes, alias = changes_of(others, key.terms, now=now), key.alias
-            await self._check_budget(changes.get("budget_id"))
+            await self._stored.check_budget(changes.get("budget_id"))
             key.regenerate(
                 secret=token,
                 key_name=shown_name(secret),
@@ -147,11 +138,11 @@ class KeyCommands:
                 by=by,
                 at=moment(now),
             )
-            changed = await alias_changes(self._aggregates, key, alias, key.alias, moment(now))
-            await self._save(key, KeySecretUse.issue(token, key.token, at=moment(now)), *changed)
+            changed = await alias_changes(self._stored.aggregates, key, alias, key.alias, moment(now))
+            await self._stored.save(key, KeySecretUse.issue(token, key.token, at=moment(now)), *changed)
             return key
 
-        changed = await self._until_alone(attempt)
+        changed = await self._stored.until_alone(attempt)
         return GeneratedKey(secret, await self._told(entry_of(changed)))
 
     async def reset_spend(self, key: str, reset_to: Any, *, by: str) -> SpendWasReset:
@@ -164,12 +155,12 @@ class KeyCommands:
         now = self._clock()
 
         async def attempt() -> VirtualKey:
-            found = await self._existing(as_token(key))
+            found = await self._stored.existing(as_token(key))
             found.reset_spend(spend, previous_pico=previous, by=by, at=moment(now))
-            await self._save(found)
+            await self._stored.save(found)
             return found
 
-        entry = entry_of(await self._until_alone(attempt))
+        entry = entry_of(await self._stored.until_alone(attempt))
         assert entry.correction is not None
         if not await count_correction(self._bus, entry.tenant, entry.token, entry.correction, self._partitions):
             raise Unavailable(
@@ -199,7 +190,7 @@ class KeyCommands:
 
     async def info(self, key: str) -> KeyAnswer:
         with as_client_errors():
-            return await self._told(entry_of(await self._existing(as_token(key))))
+            return await self._told(entry_of(await self._stored.existing(as_token(key))))
 
     async def find(self, keys: Sequence[str], aliases: Sequence[str]) -> list[KeyAnswer]:
         """Return those that exist, in the order asked for; NotFound when none does."""
@@ -207,7 +198,7 @@ class KeyCommands:
         for named in [*({"key": key} for key in keys), *({"key_alias": alias} for alias in aliases)]:
             try:
                 with as_client_errors():
-                    key, _ = await self._named(named)
+                    key, _ = await self._stored.named(named)
             except NotFound:
                 continue
             found[key.token] = entry_of(key)
@@ -245,81 +236,24 @@ class KeyCommands:
         now, token = self._clock(), as_token(key)
 
         async def attempt() -> VirtualKey:
-            found = await self._existing(token)
+            found = await self._stored.existing(token)
             change(found, moment(now))
-            await self._save(found)
+            await self._stored.save(found)
             return found
 
-        return await self._told(entry_of(await self._until_alone(attempt)))
+        return await self._told(entry_of(await self._stored.until_alone(attempt)))
 
     async def _delete(self, named: Mapping[str, str], by: str) -> VirtualKey:
         now = self._clock()
 
         async def attempt() -> VirtualKey:
-            key, _ = await self._named(named)
+            key, _ = await self._stored.named(named)
             key.delete(by=by, at=moment(now))
-            await self._save(key, *await alias_changes(self._aggregates, key, key.alias, None, moment(now)))
+            freed = await alias_changes(self._stored.aggregates, key, key.alias, None, moment(now))
+            await self._stored.save(key, *freed)
             return key
 
-        return await self._until_alone(attempt)
-
-    async def _until_alone(self, attempt: Callable[[], Awaitable[VirtualKey]]) -> VirtualKey:
-        """Try until nobody else changed the same aggregates in between; then show the key as it became."""
-        with as_client_errors():
-            key = await until_alone(attempt)
-            await self._show(key)
-            return key
-
-    async def _show(self, key: VirtualKey) -> None:
-        try:
-            await show(self._bus, key)
-        except BusError as error:
-            log.warning("an entry is left to the projector", token=key.token, error=str(error))
-
-    async def _save(self, key: VirtualKey, *others: BaseAggregate[UUID]) -> None:
-        entry_of(key)  # what cannot be shown must not be stored
-        await self._aggregates.save(key, *others)
-
-    async def _existing(self, token: str) -> VirtualKey:
-        key = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
-        if key is None:
-            used = await self._aggregates.load(KeySecretUse, KeySecretUse.id_of(token))
-            key = await self._aggregates.load(VirtualKey, VirtualKey.id_of(used.token)) if used else None
-        if key is None or key.is_deleted:
-            raise no_such_key()
-        return key
-
-    async def _named(self, fields: Mapping[str, Any]) -> tuple[VirtualKey, dict[str, Any]]:
-        """Return the key that `fields` name, and the fields that did not serve to name it."""
-        others = dict(fields)
-        key, alias = others.pop("key", None), None
-        if key is None:
-            alias = await self._aggregates.load(KeyAlias, KeyAlias.id_of(str(others.pop("key_alias", None))))
-            if alias is None or alias.token is None:
-                raise no_such_key()
-        return await self._existing(alias.token if alias and alias.token else as_token(str(key))), others
-
-    async def _organization_of_team(self, team_id: str | None) -> str | None:
-        """A key belongs to the organisation of its team, where it does not say otherwise."""
-        if team_id is None:
-            return None
-        team = await self._aggregates.load(Team, Team.id_of(team_id))
-        return None if team is None or team.is_deleted else team.terms.get("organization_id")
-
-    async def _check_budget(self, budget_id: str | None) -> None:
-        """A key that names a budget that is not there would have none."""
-        if budget_id is None:
-            return
-        found = await self._aggregates.load(SharedBudget, SharedBudget.id_of(budget_id))
-        if found is None or found.is_deleted:
-            raise NotFound(f"Budget not found: {budget_id}", param="budget_id")
-
-    async def _check_is_new(self, token: str, field: str = "key") -> None:
-        known = await self._aggregates.load(VirtualKey, VirtualKey.id_of(token))
-        if known is not None:
-            raise already_there(deleted=known.is_deleted, field=field)
-        if await self._aggregates.load(KeySecretUse, KeySecretUse.id_of(token)) is not None:
-            raise already_there(deleted=False, field=field)
+        return await self._stored.until_alone(attempt)
 
     async def _told(self, entry: Key) -> KeyAnswer:
         return (await self._all_told([entry]))[0]
