@@ -15,17 +15,9 @@ from services.policy.budgets.account import Account
 from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Standing
 from services.policy.budgets.charges import Charge
-from services.policy.budgets.loans import AHEAD_REQUESTS, Borrowed, LoanEntry, Returned, idle, is_current, usable
-from services.policy.partitions.journal.journal_writer import Then
-from services.policy.partitions.loans.loan_messages import (
-    Ask,
-    Granted,
-    Refusal,
-    Report,
-    decode_answer,
-    decode_recall,
-    encode,
-)
+from services.policy.budgets.loans import AHEAD_REQUESTS, Borrowed, idle, is_current, usable
+from services.policy.partitions.loans.loan_messages import Ask, Granted, Refusal, decode_answer, decode_recall, encode
+from services.policy.partitions.loans.reports import ANSWER_S, Reports, Write
 from shared import subjects
 from shared.bus import Bus, BusError, Message
 
@@ -33,9 +25,6 @@ log = structlog.get_logger()
 
 AGAIN_S = 0.2
 """How long after a question that nobody answered it is asked again."""
-
-ANSWER_S = 1.0
-"""How long an answer may take beyond the time the home may wait itself."""
 
 REFUSED_MS = 100
 REFUSED_PROVIDER_MS = 1_000
@@ -50,9 +39,6 @@ account, and two that gave back at once would take turns for ever. Not while an 
 of two that each have what the other waits for, one gives way."""
 
 IDLE_MS = 2_000
-NEWS_EVERY_MS = 10_000
-
-Write = Callable[[LoanEntry, Then | None], None]
 
 
 class Need(NamedTuple):
@@ -110,9 +96,7 @@ class Borrower:
         self._recalled_ms: dict[str, int] = {}  # until when
         self._kept: dict[str, _Kept] = {}
         self._touched_ms: dict[str, int] = {}  # of accounts home does not know all of
-        self._told_ms: dict[str, int] = {}
-        self._untold: dict[str, Report] = {}
-        self._telling: set[asyncio.Task[None]] = set()
+        self._reports = Reports(bus, number, books, write=write)
 
     @property
     def is_pressed(self) -> bool:
@@ -127,7 +111,8 @@ class Borrower:
 
     def close(self) -> None:
         self._open = False
-        for task in [*self._asking.values(), *self._telling]:
+        self._reports.close()
+        for task in self._asking.values():
             task.cancel()
 
     def room(self, charge: Charge, now_ms: int) -> int:
@@ -175,8 +160,9 @@ class Borrower:
 
     def forget(self, account: str) -> None:
         """Nothing counts in it any more, here or at home."""
-        for known in (self._touched_ms, self._told_ms, self._untold, self._standings, self._recalled_ms, self._kept):
+        for known in (self._touched_ms, self._standings, self._recalled_ms, self._kept):
             known.pop(account, None)
+        self._reports.forget(account)
 
     def ask(self, need: Need) -> None:
         """See that there is more, or that it is known that there is none; one question at a time for an account."""
@@ -205,8 +191,7 @@ class Borrower:
         for name, refused in list(self._refused.items()):
             if now_ms >= refused.until_ms:
                 del self._refused[name]
-        for name, report in list(self._untold.items()):
-            self._tell(self._books.credits[name].home, report)
+        self._reports.say_again()
         for name, touched_ms in list(self._touched_ms.items()):
             self._look_after(name, touched_ms, now_ms)
 
@@ -215,16 +200,16 @@ class Borrower:
         if now_ms >= touched_ms + IDLE_MS and not self._waiting_for(name):
             if idle(account, credit) or credit.told != account.spent:
                 self._give_back(name, now_ms)
-            elif not account.held and name not in self._untold:
+            elif not account.held and not self._reports.is_unheard(name):
                 del self._touched_ms[name]
-                self._told_ms.pop(name, None)
+                self._reports.rest(name)
                 self._standings.pop(name, None)
             else:
-                self._say_still_here(name, now_ms)
+                self._reports.say_still_here(name, now_ms)
         elif credit.told != account.spent:
-            self._report(name, credit.returned, now_ms)
+            self._reports.report(name, credit.returned, now_ms)
         else:
-            self._say_still_here(name, now_ms)
+            self._reports.say_still_here(name, now_ms)
 
     async def _ask(self, need: Need) -> None:
         name = need.charge.account
@@ -307,43 +292,7 @@ class Borrower:
         kept = None if any(other < name for other in self._asking) else self._kept.get(name)
         unneeded = max(0, idle(account, credit) - (kept.amount if kept else 0))
         if unneeded or credit.told != account.spent or news:
-            self._report(name, credit.returned + unneeded, now_ms)
-
-    def _report(self, name: str, returned: int, now_ms: int) -> None:
-        """Write down what is returned, and tell it when that is stored."""
-        credit, spent = self._books.credits[name], self._books.account(name).spent
-        report = Report(self._number, name, credit.window, credit.version + 1, returned, spent)
-
-        def then(stored: bool) -> None:
-            if stored and self._open:
-                self._untold[name] = report
-                self._tell(credit.home, report)
-
-        self._told_ms[name] = now_ms
-        self._write(Returned(name, credit.window, report.version, returned, spent), then)
-
-    def _say_still_here(self, name: str, now_ms: int) -> None:
-        """Home forgets who says nothing."""
-        if now_ms >= self._told_ms.get(name, 0) + NEWS_EVERY_MS:
-            self._told_ms[name] = now_ms
-            credit = self._books.credits[name]
-            report = Report(self._number, name, credit.window, credit.version, credit.returned, credit.told)
-            self._untold.setdefault(name, report)
-            self._tell(credit.home, self._untold[name])
-
-    def _tell(self, home: int, report: Report) -> None:
-        async def tell() -> None:
-            try:
-                await self._bus.request(subjects.repay(home), encode(report), timeout_s=ANSWER_S)
-            except (BusError, TimeoutError) as error:
-                log.debug("a loan's home does not hear", account=report.account, partition=home, error=repr(error))
-                return
-            if self._untold.get(report.account) == report:
-                del self._untold[report.account]
-
-        task = asyncio.get_running_loop().create_task(tell())
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+            self._reports.report(name, credit.returned + unneeded, now_ms)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
