@@ -4,7 +4,6 @@ A body larger than BODY_INLINE_MAX stays with whoever holds it; `body_ref` says 
 """
 
 import struct
-from typing import Any
 
 import msgspec
 
@@ -125,25 +124,6 @@ class Complete(msgspec.Struct, array_like=True, frozen=True):
     reserved: bool = False  # it takes part of limits: their owner must hear that somebody works on it
     homes: tuple[int, ...] = ()  # further partitions whose limits it takes part of
     answer_lines: str = ""  # headers that the client gets beside its answer, each a line
-
-
-class AskStored(msgspec.Struct, array_like=True, frozen=True):
-    """Ask a provider for a response that it keeps: get, delete, cancel or items. The query is the client's."""
-
-    verb: str
-    response_id: str
-    group: str
-    deployment: str
-    query: str
-
-
-class StoredAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """What the provider said, or GatewayError.to_dict()."""
-
-    status: int
-    body: bytes
-    failure: dict[str, Any] | None = None
-    content_type: str = "application/json"
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):

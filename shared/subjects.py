@@ -40,7 +40,6 @@ POLICIES = "policy"
 
 COMPLETE = "cmd.complete"
 EXAMINE = "cmd.examine"  # asks a policy process to examine what is said in a realtime session
-RESPONSE = "cmd.response"  # asks a router for a response that its provider keeps
 CONTROL_COMMANDS = "cmd.control.*"
 QUERIES = "cmd.query.*"
 

@@ -31,7 +31,6 @@ from services.edge.model_details.token_counter import token_counter_routes
 from services.edge.objects.paths import ENDPOINTS as OBJECTS
 from services.edge.realtime.client_secrets import client_secret_routes
 from services.edge.realtime.secret import Secrets
-from services.edge.stored_responses import stored_response_routes
 from shared.bus import Bus
 from shared.errors import GatewayError
 from shared.heartbeat import Pulse
@@ -99,7 +98,6 @@ def build_app(
         return JSONResponse(openai_error(GatewayError(f"the gateway failed: {type(error).__name__}")), 500)
 
     app.include_router(health_routes(bus, pulse))
-    app.include_router(stored_response_routes(bus, key_of))
     app.include_router(client_secret_routes(secrets, names, key_of))
     app.include_router(model_routes(names, facts, key_of))
     app.include_router(model_info_routes(facts, names, key_of))

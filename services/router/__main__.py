@@ -19,7 +19,6 @@ from services.router.outcome import no_adapter
 from services.router.providers.registry import load_providers
 from services.router.realtime.sessions import Sessions
 from services.router.settings import RouterSettings
-from services.router.stored_responses import StoredResponses
 from services.router.transport.transports import Transports
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
@@ -78,7 +77,6 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         )
         endpoints = Endpoints(bus, completer, interrupted=interrupted)
         await endpoints.start()
-        await StoredResponses(bus, transports, providers, _groups(config, models)).start()
         at_provider = AtProvider(transports, providers)
         batches = BatchWatch(
             bus,

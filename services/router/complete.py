@@ -12,6 +12,7 @@ from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed
 from services.router.objects.keep import keep_object, keep_passed
 from services.router.objects.lists import listed
+from services.router.objects.stored import StoredResponses
 from services.router.price_call import NOT_BILLED, Priced, price_call
 from services.router.providers.base import OwnForm, Provider
 from services.router.providers.passing import PassedAnswer
@@ -26,7 +27,7 @@ from shared.bus import Bus, MessageTooBig, Outbox
 from shared.errors import GatewayError, Unavailable
 from shared.facts import encode_fact
 from shared.frames import Head
-from shared.kept.object_calls import LISTS
+from shared.kept.object_calls import LISTS, STORED
 from shared.prices import PriceBook
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class Completer:
         self._outbox = outbox
         self._prices = prices
         self._sessions = sessions
+        self._stored = StoredResponses(bus, transports, providers, groups.deployments)
         self._tries = Tries(
             bus,
             transports,
@@ -125,6 +127,8 @@ class Completer:
                 ending = await self._sessions.respond(job)
             elif job.call.request.call_type in LISTS:
                 return await listed(self._bus, job)
+            elif job.call.request.call_type in STORED:
+                return await self._stored.ending_of(job)
             else:
                 ending = await self._tries.ending_of(job)
             await settle_usage(job, ending)

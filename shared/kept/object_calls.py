@@ -1,4 +1,4 @@
-"""Calls that concern what a provider keeps for a client: files and batches, in OpenAI's form.
+"""Calls that concern what is kept for a client: files, batches and responses, in OpenAI's form.
 
 They take the journey of all calls; what `Admit.object` says of them is here.
 """
@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["file", "batch"]
+Kind = Literal["file", "batch", "response"]
 
 CREATE_FILE = "acreate_file"
 CREATE_BATCH = "acreate_batch"
@@ -15,6 +15,10 @@ FILE_CONTENT = "afile_content"
 DELETE_FILE = "afile_delete"
 RETRIEVE_BATCH = "aretrieve_batch"
 CANCEL_BATCH = "acancel_batch"
+GET_RESPONSE = "aget_responses"
+DELETE_RESPONSE = "adelete_responses"
+CANCEL_RESPONSE = "acancel_responses"
+INPUT_ITEMS = "alist_input_items"
 
 PATHS = {
     CREATE_FILE: ("POST", "/files"),
@@ -26,11 +30,18 @@ PATHS = {
     "alist_batches": ("GET", "/batches"),
     RETRIEVE_BATCH: ("GET", "/batches/{id}"),
     CANCEL_BATCH: ("POST", "/batches/{id}/cancel"),
+    GET_RESPONSE: ("GET", "/responses/{id}"),
+    DELETE_RESPONSE: ("DELETE", "/responses/{id}"),
+    CANCEL_RESPONSE: ("POST", "/responses/{id}/cancel"),
+    INPUT_ITEMS: ("GET", "/responses/{id}/input_items"),
 }
 """LiteLLM's name of each call: its method, and its path behind the version."""
 
 LISTS = frozenset(("afile_list", "alist_batches"))
 """Answered from what the gateway knows: a provider would list what all keys put there. They concern no model."""
+
+STORED = frozenset((GET_RESPONSE, DELETE_RESPONSE, CANCEL_RESPONSE, INPUT_ITEMS))
+"""Of a response, where it is kept: at a provider or here."""
 
 UNBILLED = frozenset(PATHS) - {CREATE_BATCH}
 
@@ -79,3 +90,4 @@ class ObjectCall(msgspec.Struct, array_like=True, frozen=True):
     renames: bool = False  # lines name a model of the configuration: the provider gets its own name for it
     lines: Lines | None = None  # of the file that is uploaded, or that a batch is made of
     page: Page | None = None  # of a list
+    query: str = ""  # the client's, of a response

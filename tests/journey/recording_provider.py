@@ -34,6 +34,9 @@ class RecordingProvider:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
+                if not raw:
+                    self.do_GET()  # the cancelling of a response
+                    return
                 content_type = self.headers["content-type"]
                 body = _form(raw, content_type) if is_form(content_type) else json.loads(raw)
                 provider.requests.append(body)

@@ -1,4 +1,4 @@
-"""No way around files and batches either: every route is identified, admitted, kept to its owner and told of."""
+"""No way around files, batches and stored responses: every route is identified, admitted, its owner's, and told of."""
 
 import json
 import time
@@ -35,6 +35,19 @@ class Walker:
         self.file_id = made.json()["id"]
         asked = {"input_file_id": self.file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         self.batch_id = httpx.post(f"{self._url}/v1/batches", headers=self._owner, json=asked).json()["id"]
+        self._response_of = {owner: self.respond(owner)}
+        self._owner_key = owner
+
+    def respond(self, key: str) -> str:
+        """Have a response made and kept here, which is this key's alone; return its id."""
+        asked = {"model": "recorded", "input": "keep it", "store": True}
+        headers = {"authorization": f"Bearer {key}"}
+        return str(httpx.post(f"{self._url}/v1/responses", headers=headers, json=asked, timeout=30).json()["id"])
+
+    def own(self, key: str, response_id: str) -> str:
+        """From now on, `key` is asked with for its own response."""
+        self._response_of[key] = response_id
+        return key
 
     def ask(self, endpoint: Endpoint, path: str, key: str) -> httpx.Response:
         headers = {"authorization": f"Bearer {key}"} if key else {}
@@ -43,7 +56,10 @@ class Walker:
             sent = {"files": {"file": ("a.jsonl", CONTENT)}, "data": {"purpose": "batch"}}
         elif endpoint.call_type == "acreate_batch":
             sent = {"json": {"input_file_id": self.file_id, "endpoint": "/v1/chat/completions"}}
-        path = path.replace("{id}", self.file_id if "/files" in path else self.batch_id)
+        response_id = self._response_of.get(key, self._response_of[self._owner_key])
+        path = path.replace(
+            "{id}", self.file_id if "/files" in path else self.batch_id if "/batches" in path else response_id
+        )
         return httpx.request(endpoint.method, self._url + path, headers=headers, timeout=30, **sent)
 
     def refused(self, endpoint: Endpoint, path: str, key: str) -> httpx.Response:
@@ -56,7 +72,7 @@ class Walker:
 
     def _heard(self) -> int:
         """What the provider was asked but for the gateway's own questions about the open batches of other tests."""
-        ours = (self.file_id, self.batch_id)
+        ours = (self.file_id, self.batch_id, *self._response_of.values())
         asked = [(method, path) for method, path, _ in self._batches.asked]
         return sum(method == "POST" or any(part in ours for part in path.split("/")) for method, path in asked)
 
@@ -79,11 +95,14 @@ def walker(gateway: RunningGateway, batch_provider: BatchProvider, owner: str, m
 
 
 @pytest.fixture(scope="module")
-def keys(master: httpx.Client) -> dict[str, str]:
-    """Keys of the same user that may not call."""
+def keys(walker: Walker, master: httpx.Client) -> dict[str, str]:
+    """Keys of the same user that may not call any more; each has made a response before."""
     asked = {"expired": {"duration": "1s"}, "empty": {"max_budget": 0}, "elsewhere": {"models": ["demo"]}}
-    user = {"user_id": "walks-objects"}
-    made = {name: master.post("/key/generate", json={**user, **fields}).json()["key"] for name, fields in asked.items()}
+    made: dict[str, str] = {}
+    for name, fields in asked.items():
+        key = str(master.post("/key/generate", json={"user_id": "walks-objects"}).json()["key"])
+        made[name] = walker.own(key, walker.respond(key))
+        assert master.post("/key/update", json={"key": key, **fields}).status_code == 200
     time.sleep(1.1)
     return made
 
@@ -142,7 +161,10 @@ def test_every_reading_call_is_told_of_and_counts_in_its_keys_limit(
     walker: Walker, endpoint: Endpoint, new_key: Callable[..., str], master: httpx.Client, eventually: Eventually
 ) -> None:
     """What is made and deleted is told of in the tests of files and batches."""
-    key = new_key(user_id="walks-objects", rpm_limit=1)
+    has_response = "/responses" in endpoint.name
+    key = new_key(user_id="walks-objects", rpm_limit=2 if has_response else 1)
+    if has_response:
+        walker.own(key, walker.respond(key))
     answer = walker.ask(endpoint, endpoint.paths[0], key)
     assert (answer.status_code, answer.headers["x-ratelimit-remaining-requests"]) == (200, "0")
     asked = {"request_id": answer.headers["x-litellm-call-id"]}

@@ -121,6 +121,25 @@ def test_what_openai_keeps_is_asked_for_there(sdk: openai.OpenAI, provider: Reco
     assert "DELETE /v1/responses/resp_recorded" in provider.paths
 
 
+def test_what_is_asked_of_a_stored_response_is_told_of_and_costs_nothing(
+    sdk_with: SdkWith, new_key: Callable[..., str], master: httpx.Client, eventually: Callable[..., Any]
+) -> None:
+    client = sdk_with(new_key(max_budget=1))
+    made = client.responses.create(model="gpt", input="told of").id
+    for ask, call_type in (
+        (client.responses.with_raw_response.retrieve, "aget_responses"),
+        (client.responses.input_items.with_raw_response.list, "alist_input_items"),
+        (client.responses.with_raw_response.cancel, "acancel_responses"),
+        (client.responses.with_raw_response.delete, "adelete_responses"),
+    ):
+        answer = ask(made)
+        assert answer.headers["x-litellm-model-group"] == "gpt"
+        asked = {"request_id": answer.headers["x-litellm-call-id"]}
+        (row,) = eventually(lambda asked=asked: master.get("/spend/logs", params=asked).json(), 5.0)
+        assert (row["call_type"], row["status"], row["spend"]) == (call_type, "success", 0)
+        assert (row["model_group"], row["custom_llm_provider"]) == ("gpt", "openai")
+
+
 def test_the_stream_of_a_response_that_openai_keeps_goes_on_where_it_broke_off(
     sdk: openai.OpenAI, provider: RecordingProvider
 ) -> None:

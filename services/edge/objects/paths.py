@@ -1,4 +1,4 @@
-"""Which call of files and batches a request is: by its method and path."""
+"""Which call of files, batches and stored responses a request is: by its method and path."""
 
 import re
 from collections.abc import Collection
@@ -9,7 +9,8 @@ from services.edge.objects.lists import PARAMETERS
 from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, KEEPERS, LISTS, PATHS
 
 _PATH = re.compile(
-    r"(?:/(?P<provider>[^/]+)/v1|/v1)?/(?P<collection>files|batches)(?:/(?P<id>[^/]+)(?:/(?P<part>content|cancel))?)?/?"
+    r"(?:/(?P<provider>[^/]+)/v1|/v1)?/(?P<collection>files|batches|responses)"
+    r"(?:/(?P<id>[^/]+)(?:/(?P<part>content|cancel|input_items))?)?/?"
 )
 _SUMMARIES = {
     "acreate_file": "Upload a file, a batch's input for example: it is kept by a provider, and is the caller's alone",
@@ -21,6 +22,10 @@ _SUMMARIES = {
     "alist_batches": "The caller's batches, the newest first",
     "aretrieve_batch": "One of the caller's batches",
     "acancel_batch": "Stop one of the caller's batches; what is done by then is charged",
+    "aget_responses": "A response that this key made, and that was stored",
+    "adelete_responses": "Forget a response",
+    "acancel_responses": "Cancel a response that is made in the background",
+    "alist_input_items": "The items that led to a response",
 }
 _BODIES: dict[str, Any] = {
     CREATE_FILE: {
@@ -46,7 +51,16 @@ _BODIES: dict[str, Any] = {
         },
     },
 }
-_QUERIES = {"afile_list": PARAMETERS["file"], "alist_batches": PARAMETERS["batch"]}
+_QUERIES: dict[str, dict[str, dict[str, Any]]] = {
+    "afile_list": PARAMETERS["file"],
+    "alist_batches": PARAMETERS["batch"],
+    "aget_responses": {"stream": {"type": "boolean"}, "starting_after": {"type": "integer"}},
+    "alist_input_items": {
+        "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+        "after": {"type": "string"},
+        "order": {"type": "string", "enum": ["asc", "desc"], "default": "desc"},
+    },
+}
 ENDPOINTS = {
     call_type: Endpoint(
         name=f"{method} /v1{path}",
@@ -80,7 +94,7 @@ class ObjectPaths:
         self._providers = frozenset(providers) & frozenset(KEEPERS)
 
     def find(self, method: str, path: str) -> Found | None:
-        """Return None for a path that is none of files or batches, as OpenAI has them."""
+        """Return None for a path that is none of these, as OpenAI has them."""
         match = _PATH.fullmatch(path)
         if match is None:
             return None

@@ -1,4 +1,4 @@
-"""Requests for files and batches, read: whose object it is, by which model name and deployment it is reached."""
+"""Requests for files, batches and responses, read: whose each is, by which model name and deployment it is reached."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from services.edge.calls.endpoint import ObjectRequest
+from services.edge.calls.previous_response import owned_response
 from services.edge.calls.table import Table
 from services.edge.http.asgi import Receive
 from services.edge.http.request_body import read_request_body
@@ -25,7 +26,7 @@ from shared.bus import Bus, BusError
 from shared.errors import InvalidRequest, NotFound, Unavailable
 from shared.identity.access import refusal_of_key
 from shared.identity.keys import Key
-from shared.kept.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, Kind, ObjectCall
+from shared.kept.object_calls import BATCH, CREATE_BATCH, CREATE_FILE, FILE_CONTENT, PATHS, STORED, Kind, ObjectCall
 from shared.kept.owned import ANYBODY, Owned, find_owned
 from shared.payloads.line_reader import LineReader, LineTooLong
 
@@ -35,6 +36,7 @@ _OURS = frozenset(
 """Fields that speak to the gateway: the provider does not get them."""
 
 _ROUTE = "POST /v1/batches"
+_KINDS: dict[str, Kind] = {"files": "file", "batches": "batch", "responses": "response"}
 
 
 class _NewBatch(Ours, kw_only=True):
@@ -75,7 +77,7 @@ class ObjectRequests:
             NotFound: there is no such object, or it is another's: who asks is told the same.
             InvalidRequest, TooLarge, Unavailable, ClientLeft
         """
-        kind: Kind = "file" if PATHS[found.call_type][1].startswith("/files") else "batch"
+        kind = _KINDS[PATHS[found.call_type][1].split("/")[1]]
         if self._is_refused(key, path):
             return ObjectRequest(b"", Peek(None, 0), "", "", "", ObjectCall(kind, ""))
         if found.lists:
@@ -85,6 +87,10 @@ class ObjectRequests:
             return await self._upload(found, query, key, headers, receive)
         if found.call_type == CREATE_BATCH:
             return await self._new_batch(key, headers, receive)
+        if found.call_type in STORED:
+            stored = await owned_response(self._bus, found.id, key, param="response_id")
+            call = ObjectCall(kind, stored.owner, found.id, query=query.decode("latin-1"))
+            return ObjectRequest(b"", Peek(None, 0), stored.group, stored.group, stored.deployment, call)
         owned = await self._owned(kind, key, found.id, f"{kind}_id")
         peek = Peek(None, 0, stream=found.call_type == FILE_CONTENT)
         return _of(owned, b"", peek, ObjectCall(kind, owned.owner, owned.id))
