@@ -98,6 +98,7 @@ SAID = {
     "snapshot_of_resets": journal.Snapshot(
         OWNER, AT_MS, Books(facts_seq=48213, resets={f"4:{KEY}": Reset(KEY, CLOSED)})
     ),
+    "group_of_set_spend": journal.Group(OWNER, AT_MS, [Adjusted("team:team-frontend", 4, 18, -7, (f"{REQUEST}a",))]),
     "group_of_corrections": journal.Group(OWNER, AT_MS, [Adjusted("team:team-frontend", 4, 17, -2000000000001)]),
     "snapshot_of_corrections": journal.Snapshot(
         OWNER, AT_MS, Books({"team:team-frontend": Account(spent=7, corrected=17)}, facts_seq=48213)
@@ -162,7 +163,8 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f"group_of_{what}" for what in ("many_accounts", "loans", "sessions", "corrections", "resets")]
+    "name",
+    [f"group_of_{what}" for what in ("many_accounts", "loans", "sessions", "corrections", "set_spend", "resets")],
 )
 def test_a_group_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from services.policy.budgets.accounts import Books, Expired, Held, Settled
+from services.policy.budgets.accounts import Books, Expired, Held
 from services.policy.budgets.loans import Lent
+from services.policy.budgets.settled import Settled
 from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, BusError, Reader, Stored, kv, read

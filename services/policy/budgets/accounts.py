@@ -5,8 +5,7 @@ before the facts gives the books of the owner that folded them as they came: a c
 was admitted in, which a hold names and which an unheld request's time of admission tells.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -23,6 +22,7 @@ from services.policy.budgets.loans import (
     fold_at_borrower,
     fold_at_home,
 )
+from services.policy.budgets.settled import Settled
 from services.policy.limits import counters as limit_counters
 from services.policy.limits.counters import Counter, Stopped, Taken
 
@@ -30,6 +30,9 @@ DAY_MS = 24 * 3_600_000
 LOST_KEPT_MS = 7 * DAY_MS
 """How long after a loss a fact of its request may be stored and still correct it."""
 
+
+NO_WINDOW = 0
+"""Of an account that a hold does not count in any more; windows are numbered from 1."""
 
 PROVIDER = "provider:"
 """What the name of a provider's account begins with."""
@@ -106,13 +109,18 @@ class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True, forb
     closed: Closed | None = None
 
 
-class Adjusted(msgspec.Struct, tag="adjusted", frozen=True, forbid_unknown_fields=True):
-    """Journal: the control plane has said what was spent. `by` is what that comes to: sums fold in any order."""
+class Adjusted(msgspec.Struct, tag="adjusted", frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Journal: the control plane has said what was spent. `by` is what that comes to: sums fold in any order.
+
+    `settles`: requests that had expired by then. What they were assumed to cost is in what was said; their ends, should
+    they come, correct nothing any more in this account, which is the key's.
+    """
 
     account: str
     window: int
     serial: int
     by: int
+    settles: tuple[str, ...] = ()
 
 
 class ResetTold(msgspec.Struct, tag="reset_told", frozen=True, forbid_unknown_fields=True):
@@ -141,24 +149,6 @@ class Released(msgspec.Struct, tag="released", frozen=True, forbid_unknown_field
 
 
 Entry = Held | Opened | Adjusted | ResetTold | Forgotten | Expired | Released | LoanEntry | Taken | Stopped
-
-
-class Settled(NamedTuple):
-    """From the fact of a finished request: what it cost in truth. `stored_ms` is when the stream got the fact.
-
-    `account` is the key's; `also` are those that count what was spent without a hold, too. `provider` is who was paid.
-    """
-
-    request: str
-    account: str
-    held: bool
-    cost: int
-    admitted_ms: int
-    stored_ms: int
-    also: tuple[str, ...] = ()
-    provider: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
 
 
 class Lost(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -207,11 +197,13 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
                         self.resets[f"{closed.window}:{name}"] = Reset(name, closed)
                 account.window, account.starts_ms, account.ends_ms = window, starts_ms, ends_ms
                 account.duration = duration
-            case Adjusted(name, window, serial, by):
+            case Adjusted(name, window, serial, by, settles):
                 account = self.account(name)
                 if serial > account.corrected:
                     account.corrected = serial
-                    account.spent += by if window == account.window else 0
+                    if window == account.window:
+                        account.spent += by
+                        self._settle_losses(settles)
             case ResetTold(reset):
                 self.resets.pop(reset, None)
             case Forgotten(name):
@@ -312,6 +304,13 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
         """Drop what no fact can correct any more; a day later than that, so that every owner has read those facts."""
         for request in [name for name, lost in self.lost.items() if lost.at_ms < now_ms - LOST_KEPT_MS - DAY_MS]:
             del self.lost[request]
+
+    def _settle_losses(self, requests: Iterable[str]) -> None:
+        for request in requests:
+            lost = self.lost.get(request)
+            if lost is not None:
+                hold = msgspec.structs.replace(lost.hold, window=NO_WINDOW)
+                self.lost[request] = msgspec.structs.replace(lost, hold=hold)
 
     def _place(self, hold: Hold) -> None:
         account = self.account(hold.account)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from services.policy.budgets.accounts import Books, Settled
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.settled import Settled
 from services.policy.partitions.limited import Limited
 
 log = structlog.get_logger()

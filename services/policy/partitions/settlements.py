@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import structlog
 
-from services.policy.budgets.accounts import Settled
+from services.policy.budgets.settled import Settled
 from services.policy.budgets.tree import counted_without_hold
 from services.policy.partitions.partition import Partition
 from shared import subjects

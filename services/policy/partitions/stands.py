@@ -93,11 +93,15 @@ class Stands:
         """Count what the control plane has said of an account at home here. One that counts already is left."""
         account = self._books.account(name)
         by = correction.pico - account.spent
+        settles: tuple[str, ...] = ()
         if correction.at_least:
             by = max(0, by)
+        else:
+            holds = {request: lost.hold for request, lost in self._books.lost.items()}
+            settles = tuple(one for one, hold in holds.items() if (hold.account, hold.window) == (name, account.window))
         if not account.starts_ms <= correction.at_ms or 0 < account.ends_ms <= correction.at_ms:
-            by = 0  # it was said of another window than this one
-        self._write(Adjusted(name, account.window, correction.serial, by), then)
+            by, settles = 0, ()  # it was said of another window than this one
+        self._write(Adjusted(name, account.window, correction.serial, by, settles), then)
         return account
 
     def held(self, wanted: Wanted, charges: Charges, placed: Placed, now_ms: int) -> Held:

@@ -21,10 +21,10 @@ from services.policy.budgets.accounts import (
     Opened,
     Released,
     ResetTold,
-    Settled,
     Share,
 )
 from services.policy.budgets.resets import due, is_forgettable
+from services.policy.budgets.settled import Settled
 from services.policy.partitions.journal import journal
 
 HOUR_MS = 3_600_000
@@ -193,6 +193,31 @@ OTHERS = {
 """The accounts besides the key's that each request is counted in, and how their windows follow each other."""
 
 
+@pytest.mark.parametrize("late", ["before", "after", "never"])
+def test_an_end_that_comes_after_spend_was_set_gives_nothing_back_of_what_was_set(late: str) -> None:
+    """Else what was set to 0 would be less than nothing, and more could be spent than the limit."""
+    end = settled("a", 5)
+    held = Hold("a", "key", 1, 30, NOON + 60_000, NOON, "tenant", "model", (Share("team:t", 1),))
+    entries: list[Any] = [Held(held), Expired("a", NOON)]
+    books = Books()
+    for entry in entries:
+        books.apply(entry)
+    if late == "before":
+        books.settle(end)
+    entries.append(Adjusted("key", 1, 7, -books.account("key").spent, tuple(books.lost)))
+    books.apply(entries[-1])
+    if late == "after":
+        books.settle(end)
+    assert books.account("key").spent == 0
+    assert books.account("team:t").spent == (30 if late == "never" else 5)
+    replayed = Books()
+    for entry in entries:
+        replayed.apply(entry)
+    if late != "never":
+        replayed.settle(end)
+    assert replayed.accounts == books.accounts
+
+
 class Life:
     """An owner as it lives, and beside it what the journal and the stream of facts have of that.
 
@@ -255,8 +280,11 @@ class Life:
     def correct(self, to: int) -> None:
         """Set what the key has spent, as far as it is known by now."""
         account = self.books.account("key")
-        made = Adjusted("key", account.window, len(self.corrections) + 1, to - account.spent)
+        settles = tuple(name for name, lost in self.books.lost.items() if lost.hold.window == account.window)
+        made = Adjusted("key", account.window, len(self.corrections) + 1, to - account.spent, settles)
         self.corrections.append(made)
+        for name in settles:
+            self.requests[name]["settled_at_its_hold"] = True
         self.write(made)
 
     def sweep(self) -> None:
@@ -320,7 +348,9 @@ class Life:
                 continue
             if not request["held"] and account not in COUNTED:
                 continue
-            if request["state"] == "finished":
+            if account == "key" and request.get("settled_at_its_hold"):
+                spent += request["amount"]
+            elif request["state"] == "finished":
                 unpaid = account.startswith("provider:") and not account.endswith(request["provider"])
                 spent += 0 if unpaid else request["cost"]
             elif request.get("expired"):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Held, Hold, Opened, Released, Settled, Share
+from services.policy.budgets.accounts import Books, Held, Hold, Opened, Released, Share
 from services.policy.budgets.loans import (
     Assumed,
     Borrowed,
@@ -18,6 +18,7 @@ from services.policy.budgets.loans import (
     idle,
     usable,
 )
+from services.policy.budgets.settled import Settled
 
 LIMIT = 1_000
 
