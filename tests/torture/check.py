@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tests.torture.fold import Fold
 from tests.torture.history import PROVIDER, Crossed, Limit, Place, Refusal, Row, Step, Throttled, costs
 from tests.torture.limit_check import LimitVerdict, check_limits
+from tests.torture.set_spend import Attempt, Said
 
 FALSE_REFUSALS_MAX = 0.01
 ENOUGH_TO_SAY = 1_000
@@ -28,6 +29,8 @@ class Observed:
     totals: Mapping[str, int] = field(default_factory=dict)  # ClickHouse's cost by request
     answers: Mapping[str, int] = field(default_factory=dict)  # what each whole answer told a client it used
     sums: Mapping[str, int] = field(default_factory=dict)  # ClickHouse's cost by account, of all windows
+    said: Said = field(default_factory=dict)
+    attempts: Sequence[Attempt] = ()
     refusals: Sequence[Refusal] = ()
     percents: Sequence[int] = ()  # that are told of each budget
     passing: Collection[str] = ()  # accounts whose window may have ended before the last cent was settled
@@ -66,10 +69,11 @@ class Verdict:
 
 def check(observed: Observed) -> Verdict:
     steps = list(observed.steps)
-    fold = Fold(observed.limits)
+    fold = Fold(observed.limits, observed.said)
     for step in steps:
         fold.add(step)
     fold.at_the_end()
+    fold.sets.missing(observed.attempts)
     violations = {kind: list(sentences) for kind, sentences in fold.violations.items()}
 
     def wrong(kind: str, sentence: str) -> None:
@@ -88,6 +92,7 @@ def check(observed: Observed) -> Verdict:
         counted = sum(spent for place, spent in fold.spent.items() if place.account == account)
         if account.startswith(PROVIDER):
             counted -= fold.assumed(account)  # nobody knows whom it was paid to
+        counted -= fold.sets.beyond[account]
         if counted != cost:
             wrong("disagreement", f"{account}: {cost} in ClickHouse, journal and facts come to {counted}")
     _look_at_thresholds(fold, observed, wrong)
@@ -129,6 +134,8 @@ def _in_clickhouse(fold: Fold, rows: Sequence[Row], wrong: Wrong) -> int:
             counts = row.cost if row.is_loss else costs(place, row.cost, row.provider)
             spent[place] += counts - (before.cost if before else 0)
             limit = fold.limits.get(place.account)
+            if limit is not None:
+                limit += max(0, -fold.sets.by[place])  # what was taken off is in no row
             if limit is not None and spent[place] > limit:
                 if over == 0:
                     wrong("overshoot", f"{place.account} passed its limit {limit} in ClickHouse")

@@ -1,7 +1,7 @@
 """Budgets added up from the steps of a history, independently of policy's own books; every step is looked at. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tests.torture.history import (
@@ -17,11 +17,13 @@ from tests.torture.history import (
     Place,
     Released,
     Reset,
+    Set,
     Snapshot,
     Step,
     Took,
     costs,
 )
+from tests.torture.set_spend import Said, SetSpends
 
 
 class Ended(NamedTuple):
@@ -35,8 +37,8 @@ class Ended(NamedTuple):
 class Fold:
     """`violations` has a sentence for every step that must never happen."""
 
-    def __init__(self, limits: Mapping[str, int]) -> None:
-        """`limits` in pico-dollars, by account; those that are not in it have none."""
+    def __init__(self, limits: Mapping[str, int], said: Said | None = None) -> None:
+        """`limits` in pico-dollars, by account; those that are not in it have none. `said`: what spend was set to."""
         self.limits = limits
         self.open: dict[str, Held] = {}
         self.ended: dict[str, Ended] = {}
@@ -56,6 +58,7 @@ class Fold:
         self.closed: set[Place] = set()
         self.resets: dict[Place, Reset] = {}
         self.took: set[tuple[str, int]] = set()  # requests that have part of limits, with the partition that gave it
+        self.sets = SetSpends(said or {}, self.spent, self._wrong)
         self.late_ends = 0
         self.steps = 0
 
@@ -80,6 +83,10 @@ class Fold:
                     self._release(request)
             case Took(request, partition):
                 self.took.add((request, partition))
+            case Set(place, _, _, settles):
+                self._settle(place, settles)
+                self.sets.set(step)
+                self._look_at(place)
             case Snapshot():
                 self._compare(step)
             case Admitted(request, amount):
@@ -178,14 +185,19 @@ class Fold:
         hold = self.open.pop(request, None)
         if hold is not None:
             self._was_it_held_for(hold, end)
-            self._end(hold, cost, end.provider, assumed=False)
+            self._end(hold, cost, end.provider, assumed=False, seq=end.seq)
             return
         before = self.ended.get(request)
         if before is not None:
             self.late_ends += 1
             self._was_it_held_for(before.hold, end)
             for place in before.hold.places:
-                self.spent[place] += costs(place, cost, end.provider) - before.cost
+                if (request, place.account) in self.sets.settled:
+                    self.sets.late(place.account, before.cost, cost)
+                    continue
+                by = costs(place, cost, end.provider) - before.cost
+                self.spent[place] += by
+                self.sets.ended(place, end.seq, request, by)
                 self._look_at(place)
             self.ended[request] = Ended(before.hold, cost, False)
         elif request in self.released:
@@ -193,12 +205,23 @@ class Fold:
         else:
             self._wrong("lost", f"{request} cost {cost}, and was never held")
 
-    def _end(self, hold: Held, cost: int, provider: str | None, *, assumed: bool) -> None:
+    def _end(self, hold: Held, cost: int, provider: str | None, *, assumed: bool, seq: int = 0) -> None:
         for place in hold.places:
             self.held[place] -= hold.amount
-            self.spent[place] += cost if provider is None else costs(place, cost, provider)
+            by = cost if provider is None else costs(place, cost, provider)
+            self.spent[place] += by
+            if not assumed:
+                self.sets.ended(place, seq, hold.request, by)
             self._look_at(place)
         self.ended[hold.request] = Ended(hold, cost, assumed)
+
+    def _settle(self, place: Place, requests: Iterable[str]) -> None:
+        for request in requests:
+            hold = self._hold_of(request)
+            if hold is None:
+                self._wrong("disagreement", f"{request} is in what was said of {place.account}, and was never held")
+            elif (request, place.account) not in self.sets.settled:
+                self.sets.settle(place.account, request, place.window, hold.amount, self.finished.get(request))
 
     def _was_it_held_for(self, hold: Held, end: Finished) -> None:
         providers = [place.account for place in hold.places if place.account.startswith(PROVIDER)]
@@ -230,10 +253,17 @@ class Fold:
             known = self._hold_of(request)
             if known is None:
                 self._hold(hold)
-            elif known != hold:
+            elif known != _placed_as(hold, known):
                 self._wrong("disagreement", f"{request}: a snapshot says {hold}, the journal {known}")
             if request in snapshot.lost and request in self.open:
                 self._expire(request)
+        for request in snapshot.settled:
+            known = self._hold_of(request)
+            if known is not None:
+                self._settle(known.places[0], (request,))
+        for place, stood in snapshot.stood.items():
+            self.sets.stood(place, stood)
+            self._look_at(place)
 
     def _hold_of(self, request: str) -> Held | None:
         if request in self.open:
@@ -255,3 +285,10 @@ class Fold:
 
     def _wrong(self, kind: str, sentence: str) -> None:
         self.violations[kind].append(sentence)
+
+
+def _placed_as(hold: Held, known: Held) -> Held:
+    """Return `hold` as it was placed: one that was settled has no window in its key's account any more."""
+    if hold.places[0] == Place(known.places[0].account, "0"):
+        return hold._replace(places=(known.places[0], *hold.places[1:]))
+    return hold

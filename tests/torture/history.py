@@ -75,10 +75,31 @@ class Stopped(NamedTuple):
     at_ms: int = 0
 
 
+class Set(NamedTuple):
+    """What is spent of a key's budget was set, and changed `by` that. `serial` tells what is said of one key apart.
+
+    What the requests `settles` were assumed to cost is in what was said: their ends correct nothing there any more.
+    """
+
+    place: Place
+    serial: int
+    by: int
+    settles: tuple[str, ...] = ()
+
+
+class Stood(NamedTuple):
+    """How an account stood in a snapshot: the last that was said of its spend, and what was spent by then."""
+
+    serial: int
+    spent: int
+    facts_seq: int
+
+
 class Snapshot(NamedTuple):
     """A partition as its owner wrote it down: open holds, those that expired, and who has taken part of limits.
 
-    `stopped` are those of `taken` that have no slot any more.
+    `stopped` are those of `taken` that have no slot any more; `stood` has the accounts of whose spend something was
+    said, and `settled` those of `lost` that are in what was said.
     """
 
     partition: int
@@ -87,6 +108,8 @@ class Snapshot(NamedTuple):
     taken: Mapping[str, Took] = {}
     stopped: Collection[str] = ()
     at_ms: int = 0
+    stood: Mapping[Place, Stood] = {}
+    settled: Collection[str] = ()
 
 
 class Admitted(NamedTuple):
@@ -104,6 +127,7 @@ class Finished(NamedTuple):
     provider: str = ""
     tokens: int = 0
     at_ms: int = 0
+    seq: int = 0
 
 
 class Lost(NamedTuple):
@@ -129,6 +153,7 @@ Step = (
     | Released
     | Took
     | Stopped
+    | Set
     | Snapshot
     | Admitted
     | Finished

@@ -26,6 +26,7 @@ _COLUMNS: dict[AccountKind, str] = {
     "member": "team_id || ' ' || user_id",
 }
 _CROSSED = subjects.facts_of_kind("budget.threshold_crossed").removesuffix(">")
+_SET = subjects.facts_of_kind("key.spend_reset").removesuffix(">")
 _SUM = "toString(sum(toInt128(cost * 1000000000000)))"
 _COST = "toString(toInt128(cost * 1000000000000))"
 
@@ -59,9 +60,9 @@ class JournalWatch:
 
 
 async def facts_of(bus: Bus) -> list[Stored]:
-    """Return the facts of admitted, finished and lost requests, of thresholds and of windows that ended."""
+    """Return the facts of admitted, finished and lost requests, of thresholds, of windows that ended, of spend set."""
     ends = await read(bus, subjects.FACTS, subject=subjects.facts_of_kind("completion"), at_most=None)
-    for kind in ("request.admitted", "budget.threshold_crossed", "budget.reset"):
+    for kind in ("request.admitted", "budget.threshold_crossed", "budget.reset", "key.spend_reset"):
         ends += await read(bus, subjects.FACTS, subject=subjects.facts_of_kind(kind), at_most=None)
     return ends
 
@@ -70,6 +71,12 @@ def crossing_ids(facts: Iterable[Stored]) -> list[str]:
     """Return the ids of those facts that say that a threshold was reached."""
     crossings = (fact for fact in facts if fact.subject.startswith(_CROSSED))
     return [json.loads(fact.data)["id"] for fact in crossings]
+
+
+def said_of(facts: Iterable[Stored]) -> dict[tuple[str, int], int]:
+    """Return what the spend of keys was set to, by key and the version of its event."""
+    said = [json.loads(fact.data) for fact in facts if fact.subject.startswith(_SET)]
+    return {(fact["key"], fact["key_version"]): fact["spend_pico"] for fact in said}
 
 
 class Figure(NamedTuple):

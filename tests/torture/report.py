@@ -34,6 +34,8 @@ def lines_of(outcome: Outcome) -> list[str]:
         f"soft budgets                {len(outcome.world.soft)}, {soft} windows passed them",
         f"windows that ended          {len(fold.resets)} told",
         f"keys given another secret   {outcome.world.rotations}",
+        f"spend of keys that was set  {sum(one.confirmed for one in outcome.world.attempts)} times, "
+        f"{sum(not one.confirmed for one in outcome.world.attempts)} more without an answer",
         f"limits                      {len(limited)} of {_some(requests=rpm, tokens=tpm, **{'at a time': parallel})}, "
         f"{verdict.limits.full} reached, {verdict.limits.took} parts taken",
         f"overshoot, any budget, any step, by journal and facts    {verdict.overshoot_pico}",

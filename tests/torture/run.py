@@ -30,18 +30,21 @@ from tests.torture.records import (
     facts_of,
     ledger_has_all,
     rows_of,
+    said_of,
     settled_figures,
     sums_of,
     totals_of,
     until,
 )
 from tests.torture.rotating import keep_rotating
+from tests.torture.setting import keep_setting
 from tests.torture.steps import Translator
 from tests.torture.world import World, configured_budgets, look_up
 
 GRACE_S = 1.0
 BOUNDARY_MS = 200
-ROTATIONS = 40
+ROTATIONS, SET_SPENDS = 40, 40
+SET_SPEND_PAUSE_S = 0.2
 TOLD_WITHIN_S, FIGURES_WITHIN_S = 10.0, 5.0
 PERCENTS = (50, 80, 100)
 
@@ -177,6 +180,7 @@ async def _observed(
         found.current = {name: translator.window_of(name, figure.starts_ms) for name, figure in told.items()}
         found.soft, found.rates = world.soft, world.rates
         found.percents, found.passing = PERCENTS, translator.windows.keys()
+        found.said, found.attempts = said_of(facts), world.attempts
         found.crossings = crossing_ids(facts)
         found.hooked = Counter(delivery.body["id"] for delivery in hook.deliveries)
         return not {"untold", "stranded", "disagreement"} & check(found).violations.keys()
@@ -199,6 +203,10 @@ async def _clients(gateway: Gateway, world: World, seen: Seen, plan: Plan) -> As
             asking.create_task(clients.keep_asking(session, gateway.ports, world, seen, chance, enough, plan.timeout_s))
         rotating = random.Random(plan.seed + 2)
         asking.create_task(keep_rotating(session, gateway.ports, world, rotating, enough, plan.seconds / ROTATIONS))
+        setting = random.Random(plan.seed + 3)
+        asking.create_task(
+            keep_setting(session, gateway.ports, world, setting, enough, max(0.2, plan.seconds / SET_SPENDS))
+        )
         try:
             yield
         finally:
@@ -216,7 +224,12 @@ async def _hooks_are_called(bus: Bus) -> None:
 
 
 def _refusals(seen: Seen, translator: Translator, world: World) -> list[Refusal]:
-    """Leave out those that came so near to the end of a window that nobody can say in which they were decided."""
+    """Leave out those that came so near to the end of a window that nobody can say in which they were decided, and
+    those of keys whose spend was set afterwards, perhaps: what was left in the end was not left then.
+    """
+    set_ms: dict[str, float] = {}
+    for attempt in world.attempts:
+        set_ms[attempt.key] = attempt.answered_ms if attempt.confirmed else float("inf")
 
     def places_of(accounts: tuple[str, ...], at_ms: int) -> list[Place] | None:
         windows = [translator.window_at(account, at_ms, BOUNDARY_MS) for account in accounts]
@@ -227,6 +240,8 @@ def _refusals(seen: Seen, translator: Translator, world: World) -> list[Refusal]
     for refused in sorted(seen.refused, key=lambda one: one.at_ms):
         places = places_of(refused.accounts, refused.at_ms)
         providers = places_of(world.providers, refused.at_ms)
+        if any(refused.at_ms <= set_ms.get(account, 0) for account in refused.accounts):
+            continue
         if places is not None and providers is not None:
             found.append(Refusal(tuple(places), refused.least, refused.most, tuple(providers)))
     return found

@@ -20,8 +20,10 @@ from tests.torture.history import (
     Place,
     Released,
     Reset,
+    Set,
     Snapshot,
     Step,
+    Stood,
     Stopped,
     Took,
 )
@@ -98,6 +100,8 @@ class Translator:
                 yield from self._opened(account, Window(str(window), starts_ms, ends_ms))
                 if entry.closed is not None:
                     yield Closed(Place(account, str(entry.closed.window)))
+            case accounts.Adjusted(account, number, serial, by, settles):
+                yield Set(Place(account, str(number)), serial, by, settles)
             case accounts.Expired(request):
                 yield Expired(request)
             case accounts.Released(request):
@@ -111,10 +115,16 @@ class Translator:
         open_holds: dict[str, Held] = {}
         lost: dict[str, Held] = {}
         taken: dict[str, counters.Taken] = {}
+        stood: dict[Place, Stood] = {}
+        settled: list[str] = []
         for part in parts:
             open_holds |= {request: _held(partition, hold) for request, hold in part.books.holds.items()}
             lost |= {request: _held(partition, loss.hold) for request, loss in part.books.lost.items()}
+            settled += [name for name, loss in part.books.lost.items() if loss.hold.window == accounts.NO_WINDOW]
             for name, account in part.books.accounts.items():
+                if account.corrected:
+                    place = Place(name, str(account.window))
+                    stood[place] = Stood(account.corrected, account.spent, part.books.facts_seq)
                 if account.ends_ms:
                     yield from self._opened(name, Window(str(account.window), account.starts_ms, account.ends_ms))
             taken |= part.books.taken
@@ -127,6 +137,8 @@ class Translator:
             {request: _took(partition, entry) for request, entry in taken.items()},
             [request for request, entry in taken.items() if not entry.reservation.running],
             at_ms,
+            stood,
+            settled,
         )
 
     def _opened(self, account: str, window: Window) -> Iterator[Opened]:
@@ -159,7 +171,7 @@ def _fact(message: Stored) -> Iterator[Step]:
         case "completion.finished":
             tokens = fact["prompt_tokens"] + fact["completion_tokens"]
             stored_ms = message.time_ns // 1_000_000
-            yield Finished(fact["request_id"], fact["cost_pico"], fact["provider"], tokens, stored_ms)
+            yield Finished(fact["request_id"], fact["cost_pico"], fact["provider"], tokens, stored_ms, message.seq)
         case "completion.lost":
             yield Lost(fact["request_id"], fact["cost_pico"])
         case "budget.reset":

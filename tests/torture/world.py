@@ -21,6 +21,7 @@ from shared.identity.holders import (
 )
 from shared.identity.keys import Key, decode_key
 from tests.torture.history import Limit
+from tests.torture.set_spend import Attempt
 
 MICRO_PICO = 10**6
 COST_MICRO_USD = 90  # of a request, on average
@@ -59,6 +60,7 @@ class World:
     tags: list[str] = field(default_factory=list)
     providers: tuple[str, ...] = ()
     rotations: int = 0  # how often a key got another secret
+    attempts: list[Attempt] = field(default_factory=list)  # to set what a key has spent
 
     def caller(self, chance: random.Random) -> Caller:
         key = self.keys[chance.choice(list(self.keys))]
