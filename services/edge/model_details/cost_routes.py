@@ -13,6 +13,7 @@ from services.edge.admin.validation import PlainFaults
 from services.edge.model_details.cost_quote import Quote, quote, usage_of_answer
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
+from services.edge.model_details.needs_key import needs_key
 from shared import tokens
 from shared.errors import GatewayError, InvalidRequest
 from shared.identity.keys import Key
@@ -59,7 +60,7 @@ def cost_routes(
     facts: ModelFacts, names: ModelNames, key_of: Callable[[Mapping[bytes, bytes], str], Key | None]
 ) -> APIRouter:
     """`key_of(headers, route)` returns the caller's key, None for the master, or raises."""
-    router = APIRouter(route_class=PlainFaults, tags=["spend"])
+    router = APIRouter(route_class=PlainFaults, tags=["spend"], dependencies=[needs_key(key_of)])
     prices = PriceBook()
 
     def priced(request: Request, model: str, usage: Usage) -> Quote:

@@ -7,8 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.edge.admin.validation import PlainFaults
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
+from services.edge.model_details.needs_key import needs_key
 from shared import tokens
 from shared.identity.keys import Key
 
@@ -34,7 +36,7 @@ def token_counter_routes(
     facts: ModelFacts, names: ModelNames, key_of: Callable[[Mapping[bytes, bytes], str], Key | None]
 ) -> APIRouter:
     """`key_of(headers, route)` returns the caller's key, None for the master, or raises."""
-    router = APIRouter(tags=["models"])
+    router = APIRouter(route_class=PlainFaults, tags=["models"], dependencies=[needs_key(key_of)])
 
     @router.post("/utils/token_counter", summary="How many tokens a request has, as OpenAI's tokenizer counts")
     async def count(asked: TokenCountRequest, request: Request) -> dict[str, Any]:

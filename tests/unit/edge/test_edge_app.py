@@ -1,7 +1,8 @@
 """Everything but the hot routes, as HTTP: documentation, models, health, and errors in one shape."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -200,3 +201,37 @@ def _references(part: Any) -> list[str]:
         return []
     own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
     return own + [found for entry in part.values() for found in _references(entry)]
+
+
+FOR_ANYONE = {
+    *("/", "/docs", "/docs/assets", "/openapi.json", "/metrics"),  # the last leads to /metrics/
+    *("/health/liveliness", "/health/liveness", "/livez", "/health/readiness", "/readyz"),
+}
+
+
+async def test_every_route_besides_the_calls_of_models_wants_a_key_but_those_of_documentation_and_health(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    """Calls of models are walked through in tests/journey/test_every_endpoint.py and test_every_object_route.py."""
+    walked = [(method, path) for method, path in _routes(app.routes) if path not in FOR_ANYONE]
+    for method, path in walked:
+        asked = re.sub(r"\{[^}]*\}", "x", path)
+        answer = await client.request(method, asked, json={} if method in ("POST", "PATCH", "PUT") else None)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401"), (method, path)
+    assert {"/key/generate", "/spend/logs", "/v1/models", "/v1/realtime/client_secrets"} <= {path for _, path in walked}
+
+
+def test_only_policy_gives_routers_work() -> None:
+    """Whatever a route does in edge, no provider is called for it that policy has not admitted."""
+    sending = re.compile(r"subjects\.(?:COMPLETE\b|complete_at\()")
+    named = {str(path) for path in Path("services").rglob("*.py") if sending.search(path.read_text(encoding="utf-8"))}
+    assert named == {"services/policy/dispatch.py", "services/router/endpoints.py"}, "the second one takes it"
+
+
+def _routes(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for route in routes:
+        if hasattr(route, "original_router"):  # FastAPI keeps an included router as one
+            yield from _routes(route.original_router.routes)
+        else:
+            for method in sorted(set(getattr(route, "methods", None) or ()) - {"HEAD", "OPTIONS"}):
+                yield method, route.path
