@@ -18,6 +18,7 @@ from shared.usage.classes import (
 )
 from shared.usage.cohere import usage_from_cohere
 from shared.usage.gemini import usage_from_gemini
+from shared.usage.gemini_interactions import usage_from_interactions
 from shared.usage.ollama import usage_from_ollama
 from shared.usage.openai_chat import usage_from_openai
 from shared.usage.openai_media import usage_from_images, usage_from_realtime, usage_from_transcription, usage_of_speech
@@ -47,6 +48,7 @@ __all__ = [
     "usage_from_deepgram",
     "usage_from_gemini",
     "usage_from_images",
+    "usage_from_interactions",
     "usage_from_ollama",
     "usage_from_openai",
     "usage_from_pages",

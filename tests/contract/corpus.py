@@ -86,6 +86,11 @@ def peek_of(case: dict[str, Any]) -> Peek | None:
             parts = [{"text": text}, *[data] * bool(_media(usage))]
             config = {"maxOutputTokens": usage.completion_tokens}
             return peek_generate(_json({"contents": [{"parts": parts}], "generationConfig": config, **more}))
+        case "interactions":
+            config = {"max_output_tokens": max(1, usage.completion_tokens)}
+            picture = {"type": "image", "mime_type": "image/png", "data": "A" * _PICTURE_BYTES}
+            parts = [{"type": "text", "text": text}, *[picture] * bool(_media(usage))]
+            return peek_anything(_json({"model": "m", "input": parts, "generation_config": config, **more}))
         case "embeddings":
             inputs = ["data:image/png;base64,AA"] * usage.input_images or [text]
             return peek_embeddings(_json({"model": "m", "input": inputs, **more}))
@@ -124,6 +129,7 @@ _ENDPOINTS = {
     "usage_from_responses": "responses",
     "usage_from_gemini": "generate_content",
     "usage_from_images": "images",
+    "usage_from_interactions": "interactions",
     "usage_from_transcription": "transcription",
     "usage_from_deepgram": "transcription",
     "usage_of_speech": "speech",
@@ -140,8 +146,11 @@ _CALL_TYPES = {
     "images": "aimage_generation",
     "speech": "aspeech",
     "transcription": "atranscription",
+    "interactions": "pass_through_endpoint",
     "pages": "pass_through_endpoint",
 }
+_PICTURE_BYTES = 1_000
+"""Of one that is sent with the request: the smallest."""
 _HEARD_TOKENS_PER_S = 10
 """The least that a second of audio has: OpenAI's realtime models."""
 

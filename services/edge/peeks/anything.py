@@ -25,6 +25,12 @@ class _Nested(msgspec.Struct, rename="camel"):
     max_tokens: int | None = None
 
 
+class _OfInteractions(msgspec.Struct):
+    """Gemini's."""
+
+    max_output_tokens: int | None = None
+
+
 class _Anything(msgspec.Struct):
     """Maxima of OpenAI, Anthropic, OpenAI's responses, Gemini, Bedrock. Fields of other types say nothing."""
 
@@ -35,6 +41,7 @@ class _Anything(msgspec.Struct):
     max_completion_tokens: int | None = None
     max_output_tokens: int | None = None
     generation_config: _Nested | None = msgspec.field(default=None, name="generationConfig")
+    config: _OfInteractions | None = msgspec.field(default=None, name="generation_config")
     inference_config: _Nested | None = msgspec.field(default=None, name="inferenceConfig")
     user: str | None = None
     tools: Any = None
@@ -119,6 +126,8 @@ def _units(asked: _Anything, body: bytes) -> Units:
 
 def _most(asked: _Anything) -> int | None:
     found = [asked.max_tokens, asked.max_completion_tokens, asked.max_output_tokens]
+    if asked.config is not None:
+        found.append(asked.config.max_output_tokens)
     for nested in (asked.generation_config, asked.inference_config):
         if nested is not None:
             found += [nested.max_output_tokens, nested.max_tokens]

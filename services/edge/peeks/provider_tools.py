@@ -54,6 +54,9 @@ _KINDS = (  # by what a tool's type begins with; the longer name stands first
     ("web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("x_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("openrouter:web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
+    ("google_search", _Kind("web_searches", SEARCHES_MAX)),  # of Gemini's interactions; its finds are read for nothing
+    ("google_maps", _Kind("web_searches", SEARCHES_MAX)),
+    ("url_context", _Kind("", RUNS_MAX, PAGE_TOKENS)),
     ("browser_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("web_fetch", _Kind("", RUNS_MAX, PAGE_TOKENS)),
     ("fetch_url", _Kind("", RUNS_MAX, PAGE_TOKENS)),

@@ -15,6 +15,7 @@ from services.router.providers.base import AnswerReader
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
 from services.router.providers.bedrock.invoke.chunks import InvokeChunks
 from services.router.providers.bedrock.invoke.listener import InvokeListener
+from services.router.providers.gemini.interactions import InteractionsListener
 from services.router.providers.gemini.provider import listener_for
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.images import ImagesAnswer
@@ -88,6 +89,7 @@ _KINDS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
     ),
     (re.compile(r":(streamR|r)awPredict$"), lambda _: OpenAIAnswer("", include_usage=True), "chat-to-its-end"),
     (re.compile(r":(stream)?[gG]enerateContent$"), lambda model: listener_for(model, SseParser()), "generate"),
+    (re.compile(r"/interactions$"), InteractionsListener, ""),
     (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read), ""),
     (re.compile(r"/listen$"), lambda _: FiguresListener(usage_from_deepgram), ""),
     (re.compile(r"/v2/chat$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("usage"))), ""),

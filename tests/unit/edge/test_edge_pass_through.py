@@ -50,6 +50,7 @@ def test_errors_are_in_the_words_of_the_providers_api() -> None:
         ({"max_completion_tokens": 6}, 6),
         ({"max_output_tokens": 7, "max_tokens": 3}, 7),
         ({"generationConfig": {"maxOutputTokens": 8}}, 8),
+        ({"generation_config": {"max_output_tokens": 8}}, 8),
         ({"inferenceConfig": {"maxTokens": 9}}, 9),
         ({}, None),
     ],

@@ -40,6 +40,7 @@ from shared.payloads.forms import Field
             {"file_searches": RUNS_MAX, "code_sessions": RUNS_MAX},
         ),
         ({"google_search": {}}, {"web_searches": SEARCHES_MAX}),
+        ([{"type": "google_search"}, {"type": "url_context"}], {"web_searches": SEARCHES_MAX}),
         ([{"type": "web_fetch_20250910", "name": "web_fetch"}, {"type": "mcp"}, {"url_context": {}}], {}),
         ([{"type": "image_generation"}], {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS}),
         (

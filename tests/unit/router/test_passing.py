@@ -7,6 +7,8 @@ import orjson
 import pytest
 
 from services.router.prepare import prepared
+from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.gemini.interactions import InteractionsListener
 from services.router.providers.passing import CannotPass, PassedAnswer, joined
 from services.router.providers.registry import load_providers
 from shared.usage import Usage
@@ -81,6 +83,7 @@ GEMINI_USAGE = {"promptTokenCount": 4, "candidatesTokenCount": 2, "totalTokenCou
         ("/v1/chat/completions", {"id": "c1", "choices": [], "usage": USAGE}),
         ("/v1/messages", {"id": "c1", "content": [], "usage": {"input_tokens": 4, "output_tokens": 2}}),
         ("/v1/responses", {"id": "c1", "usage": {"input_tokens": 4, "output_tokens": 2, "total_tokens": 6}}),
+        ("/v1beta/interactions", {"usage": {"total_input_tokens": 4, "total_output_tokens": 2, "total_tokens": 6}}),
         (
             "/v1beta/models/gemini-2.5-flash:generateContent",
             {"candidates": [{"content": {"parts": [{"text": "hi"}]}}], "usageMetadata": GEMINI_USAGE},
@@ -119,8 +122,46 @@ def test_the_usage_of_a_stream_is_heard() -> None:
         ("/v1/messages", messages),
         ("/v1/chat/completions", chunks + b"data: [DONE]\n\n"),
         ("/v1/responses", event("response.created") + event("response.completed", response=response)),
+        ("/v1beta/interactions", interaction_events(INTERACTION)),
     ):
         assert heard(target, stream, "text/event-stream").usage == Usage(input=4, output=2), target
+
+
+def interaction_events(*completed: dict[str, Any], **steps: Any) -> bytes:
+    """Return a stream of Gemini's interactions."""
+    events = [
+        {"event_type": "interaction.created", "metadata": {"usage": {"total_input_tokens": 4}}, "interaction": {}},
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "hi"}, **steps},
+        *[{"event_type": "interaction.completed", "interaction": interaction} for interaction in completed],
+    ]
+    return b"".join(b"data: " + orjson.dumps(each) + b"\n\n" for each in events) + b"event: done\ndata: [DONE]\n\n"
+
+
+INTERACTION = {"id": "v1", "status": "completed", "usage": {"total_input_tokens": 4, "total_output_tokens": 2}}
+SEARCHING = {"type": "google_search_call", "arguments": {"queries": ["a", "b"]}}
+
+
+@pytest.mark.parametrize(("model", "searches"), [("gemini-3-pro", 2), ("gemini-2.5-flash", 1)])
+def test_the_searches_of_an_interaction_are_heard_as_its_model_bills_them(model: str, searches: int) -> None:
+    whole, streamed = InteractionsListener(model), InteractionsListener(model)
+    assert whole.whole(orjson.dumps({**INTERACTION, "steps": [SEARCHING]})).usage == streamed_usage(
+        streamed, interaction_events(INTERACTION, delta=SEARCHING)
+    )
+    assert whole.usage == Usage(input=4, output=2, web_searches=searches)
+    assert (whole.response_id, whole.finish_reason, streamed.done) == ("v1", "completed", True)
+
+
+def streamed_usage(listener: InteractionsListener, stream: bytes) -> Usage | None:
+    assert listener.feed(stream) == b"" == listener.end()
+    return listener.usage
+
+
+def test_an_interaction_that_breaks_off_tells_what_it_had_used_by_then() -> None:
+    listener = InteractionsListener("gemini-3-pro")
+    listener.feed(interaction_events(metadata={"usage": {"total_input_tokens": 4, "total_output_tokens": 1}}))
+    assert (listener.usage, listener.text_so_far()) == (Usage(input=4, output=1), "hi")
+    with pytest.raises(UnreadableAnswer, match="before its interaction was complete"):
+        listener.end()
 
 
 def test_a_stream_without_figures_tells_its_text() -> None:

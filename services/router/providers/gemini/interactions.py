@@ -1,0 +1,79 @@
+"""What an interaction of Gemini's used, whole or streamed. https://ai.google.dev/api/interactions-api"""
+
+from typing import Any
+
+from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.sse import SseParser
+from services.router.providers.base import Whole, json_object
+from services.router.providers.gemini.abilities import abilities_of
+from shared.usage import Usage, usage_from_interactions
+
+_SEARCHES = ("google_search_call", "google_maps_call")
+
+
+class InteractionsListener:
+    """An `AnswerReader` that only listens: what it returns is nothing for a client."""
+
+    def __init__(self, model: str) -> None:
+        self.usage: Usage | None = None
+        self.response_id = ""
+        self.finish_reason = ""
+        self.done = False
+        self._bills_queries = abilities_of(model).bills_queries
+        self._parser = SseParser()
+        self._queries = 0
+        self._texts: list[str] = []
+
+    def whole(self, body: bytes) -> Whole:
+        interaction = json_object(body)
+        steps = interaction.get("steps")
+        for step in steps if isinstance(steps, list) else ():
+            self._count(step)
+        self._note(interaction)
+        return Whole(body, self.usage, self.response_id, self.finish_reason)
+
+    def feed(self, data: bytes) -> bytes:
+        for _, data_of_event in self._parser.feed(data):
+            if not data_of_event.startswith(b"{"):
+                continue  # [DONE]
+            event = json_object(data_of_event)
+            interaction = event.get("interaction")
+            if event.get("event_type") == "interaction.completed":
+                self._note(interaction if isinstance(interaction, dict) else {})
+                continue
+            if event.get("event_type") == "step.delta":
+                self._listen(event.get("delta"))
+            so_far = event.get("metadata")
+            if isinstance(so_far, dict) and "usage" in so_far:
+                self.usage = self._read(so_far["usage"])
+        return b""
+
+    def end(self) -> bytes:
+        if not self.done:
+            raise UnreadableAnswer("the stream ended before its interaction was complete")
+        return b""
+
+    def text_so_far(self) -> str:
+        return "".join(self._texts)
+
+    def _listen(self, delta: Any) -> None:
+        self._count(delta)
+        text = delta.get("text") if isinstance(delta, dict) else None
+        if isinstance(text, str):
+            self._texts.append(text)
+
+    def _count(self, step: Any) -> None:
+        """`step` is a whole one, or the delta that has its arguments."""
+        if isinstance(step, dict) and step.get("type") in _SEARCHES:
+            arguments = step.get("arguments")
+            queries = arguments.get("queries") if isinstance(arguments, dict) else None
+            self._queries += len(queries) if isinstance(queries, list) else 0
+
+    def _note(self, interaction: dict[str, Any]) -> None:
+        self.usage = self._read(interaction.get("usage"), interaction.get("service_tier"))
+        self.response_id = str(interaction.get("id") or "")
+        self.finish_reason = str(interaction.get("status") or "")
+        self.done = True
+
+    def _read(self, usage: Any, tier: Any = None) -> Usage | None:
+        return usage_from_interactions(usage, queries=self._queries, bills_queries=self._bills_queries, tier=tier)

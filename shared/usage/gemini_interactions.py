@@ -1,0 +1,53 @@
+"""The `usage` of Gemini's Interactions API. https://ai.google.dev/api/interactions-api"""
+
+from typing import Any
+
+from shared.usage.classes import Usage
+from shared.usage.gemini import usage_from_gemini
+from shared.usage.reading import first_count
+
+_COUNTS = {
+    "total_input_tokens": "promptTokenCount",
+    "total_output_tokens": "candidatesTokenCount",
+    "total_thought_tokens": "thoughtsTokenCount",
+    "total_cached_tokens": "cachedContentTokenCount",
+    "total_tool_use_tokens": "toolUsePromptTokenCount",
+    "total_tokens": "totalTokenCount",
+}
+_BY_MODALITY = {
+    "input_tokens_by_modality": "promptTokensDetails",
+    "output_tokens_by_modality": "candidatesTokensDetails",
+    "cached_tokens_by_modality": "cacheTokensDetails",
+    "tool_use_tokens_by_modality": "toolUsePromptTokensDetails",
+}
+_SEARCHES = ("google_search", "google_maps")
+
+
+def usage_from_interactions(
+    usage: object, *, queries: int = 0, bills_queries: bool = True, tier: object = None
+) -> Usage | None:
+    """Return the disjoint form of an interaction's `usage`, None if it is none. Its parts are those of `usageMetadata`.
+
+    `queries` are those that its steps show, for a usage without `grounding_tool_count`; unless the model bills queries,
+    an interaction that searched is one search. `tier` is the interaction's `service_tier`.
+    """
+    if not isinstance(usage, dict):
+        return None
+    metadata: dict[str, Any] = {theirs: usage[ours] for ours, theirs in _COUNTS.items() if ours in usage}
+    for ours, theirs in _BY_MODALITY.items():
+        if isinstance(usage.get(ours), list):
+            metadata[theirs] = [_detail(entry) for entry in usage[ours]]
+    counted = usage.get("grounding_tool_count")
+    if isinstance(counted, list):
+        queries = sum(
+            first_count((entry, "count"))
+            for entry in counted
+            if isinstance(entry, dict) and entry.get("type") in _SEARCHES
+        )
+    searches = queries if bills_queries else min(1, queries)
+    return usage_from_gemini({**metadata, "serviceTier": tier}, searches=searches)
+
+
+def _detail(entry: Any) -> dict[str, Any]:
+    fields = entry if isinstance(entry, dict) else {}
+    return {"modality": str(fields.get("modality")).upper(), "tokenCount": fields.get("tokens")}
