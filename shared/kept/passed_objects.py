@@ -82,6 +82,11 @@ def _plain(target: str) -> str:
     return posixpath.normpath("/" + unquote(target.partition("?")[0])).strip("/")
 
 
+def makes_response(method: str, target: str) -> bool:
+    """Whether the call makes a response of OpenAI's, which others could go on from by its id."""
+    return method == "POST" and re.search(r"(?:^|/)responses$", _plain(target), re.IGNORECASE) is not None
+
+
 def is_untold(method: str, target: str) -> bool:
     """Whether the call has work done whose cost no answer tells."""
     return method == "POST" and _UNTOLD.search(_plain(target)) is not None

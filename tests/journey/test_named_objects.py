@@ -98,6 +98,24 @@ def test_a_response_is_gone_on_from_by_its_owner_alone_by_pass_through_too(
     assert (refused.status_code, refused.json()["error"]["param"]) == (404, "previous_response_id")
 
 
+def test_a_response_that_was_made_by_pass_through_is_its_makers_alone(
+    master: httpx.Client, maker: str, new_key: Callable[..., str]
+) -> None:
+    mine, other = ({"authorization": f"Bearer {key}"} for key in (maker, new_key()))
+    made = master.post("/openai/responses", json={"model": "gpt-4o", "input": "hi"}, headers=mine).json()["id"]
+    asked = {"model": "gpt-4o", "input": "go on", "previous_response_id": made}
+    assert master.post("/openai/responses", json=asked, headers=mine).status_code == 200
+    assert master.get(f"/v1/responses/{made}", headers=mine).json()["id"] == made
+    for refused in (
+        master.post("/openai/responses", json=asked, headers=other),
+        master.get(f"/v1/responses/{made}", headers=other),
+    ):
+        assert refused.status_code == 404, refused.text
+    unstored = {**asked, "store": False, "previous_response_id": None}
+    assert master.post("/openai/responses", json=unstored, headers=other).status_code == 200
+    assert master.get(f"/v1/responses/{made}", headers=mine).status_code == 200  # nothing was kept of the other's
+
+
 def test_a_file_of_anthropics_is_read_for_its_owner_alone(
     gateway: RunningGateway, master: httpx.Client, maker: str, new_key: Callable[..., str], sdk_with: SdkWith
 ) -> None:

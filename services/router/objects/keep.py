@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from services.router.job import Ending, Job, now_ms
+from services.router.responses import keep as keep_response
 from shared.bus import Bus, BusError
 from shared.errors import Unavailable
 from shared.facts import CompletionDeferred
@@ -15,7 +16,7 @@ from shared.identity.owner_names import owner_of
 from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, DELETE_FILE, FILE_CONTENT
 from shared.kept.open_batches import OpenBatch, open_batch
 from shared.kept.owned import Owned, find_owned, forget_owned, keep_owned
-from shared.kept.passed_objects import object_in
+from shared.kept.passed_objects import makes_response, object_in
 from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
@@ -108,6 +109,9 @@ async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
     request, reader, deployment = job.call.request, ending.reader, ending.deployment
     method, target = request.passed
     if deployment is None or reader is None or ending.status >= 300:
+        return
+    if makes_response(method, target):
+        await keep_response(bus, job, ending)
         return
     concerned = object_in(deployment.provider, method, target)
     if concerned is None or (not concerned.makes and method != "DELETE"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.kept.passed_objects import PassedObject, id_of_made, is_untold, object_in
+from shared.kept.passed_objects import PassedObject, id_of_made, is_untold, makes_response, object_in
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ def test_a_path_tells_what_is_concerned(provider: str, method: str, target: str,
 )
 def test_the_id_of_what_was_made_is_the_answers_own(kind: str, answer: bytes, made: str) -> None:
     assert id_of_made(kind, answer) == made
+
+
+def test_a_call_that_makes_a_response_is_known_however_its_path_is_written() -> None:
+    for target in ("/responses", "/openai/v1/Responses/?api-version=preview", "/v1/x/../responses"):
+        assert makes_response("POST", target), target
+        assert not makes_response("GET", target)
+    for target in ("/v1/responses/resp_1/cancel", "/v1/chat/completions", "/v1/my-responses"):
+        assert not makes_response("POST", target)
 
 
 def test_work_whose_cost_no_answer_tells_is_known() -> None:
