@@ -6,8 +6,8 @@ from typing import Any
 from services.router.providers.answers.rejection import InvalidField
 
 
-def tools_given(given: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the tools of a request, each behind its path.
+def tools_given(given: object, field: str = "tools") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tools that a request has in `field`, each behind its path.
 
     Raises:
         InvalidField
@@ -15,9 +15,9 @@ def tools_given(given: object) -> Iterator[tuple[str, dict[str, Any]]]:
     if given is None:
         return
     if not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
+        raise InvalidField(field, "must be a list of tools.")
     for index, tool in enumerate(given):
-        path = f"tools[{index}]"
+        path = f"{field}[{index}]"
         if not isinstance(tool, dict):
             raise InvalidField(path, "must be an object.")
         yield path, tool

@@ -87,7 +87,7 @@ def _thinking(body: dict[str, Any]) -> dict[str, Any]:
     """Return `thinking` as it came, for providers that know it, and the effort that says the same to others."""
     thinking, config = body.get("thinking"), body.get("output_config")
     effort = config.get("effort") if isinstance(config, dict) else None
-    if effort is not None and effort not in _EFFORTS:
+    if effort is not None and (not isinstance(effort, str) or effort not in _EFFORTS):
         raise InvalidField("output_config.effort", f"must be one of {', '.join(sorted(_EFFORTS))}.")
     if thinking is None:
         return {"reasoning_effort": effort} if effort else {}

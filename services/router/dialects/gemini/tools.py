@@ -33,6 +33,8 @@ def choice_of(config: dict[str, Any]) -> dict[str, Any]:
     mode, names = str(calling.get("mode") or "AUTO").upper(), field(calling, "allowedFunctionNames") or []
     if mode not in ("AUTO", "ANY", "NONE", "VALIDATED", "MODE_UNSPECIFIED"):
         raise InvalidField("toolConfig.functionCallingConfig.mode", "must be AUTO, ANY, NONE or VALIDATED.")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InvalidField("toolConfig.functionCallingConfig.allowedFunctionNames", "must be a list of names.")
     if mode == "NONE":
         return {"tool_choice": "none"}
     if names and mode in ("ANY", "VALIDATED"):

@@ -10,7 +10,7 @@ from shared.payloads.sealed_thoughts import unsealed
 
 Messages = list[dict[str, Any]]
 
-_LEFT_BY_TOOLS = {"web_search_call", "file_search_call", "code_interpreter_call", "item_reference", "compaction"}
+_LEFT_BY_TOOLS = ("web_search_call", "file_search_call", "code_interpreter_call", "item_reference", "compaction")
 """What tools that OpenAI itself ran have left behind: the answer's text says what came of it."""
 
 
@@ -117,12 +117,8 @@ def _output(item: dict[str, Any], path: str, unsupported: dict[str, str]) -> dic
 
 def _thoughts(item: dict[str, Any]) -> dict[str, Any]:
     """Return the thought in the fields of a message: blocks with signatures, where we gave them sealed."""
-    text = "".join(
-        part["text"]
-        for name in ("content", "summary")
-        for part in item.get(name) or ()
-        if isinstance(part, dict) and isinstance(part.get("text"), str)
-    )
+    parts = [part for name in ("content", "summary") if isinstance(item.get(name), list) for part in item[name]]
+    text = "".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
     said: dict[str, Any] = {"reasoning_content": text} if text else {}
     blocks = unsealed(item.get("encrypted_content"))
     return {**said, "thinking_blocks": blocks} if blocks else said

@@ -37,7 +37,8 @@ def choice_of(given: object, unsupported: dict[str, str]) -> dict[str, Any]:
     if isinstance(given, dict) and kind in ("function", "custom"):
         return {"tool_choice": {"type": kind, kind: {"name": given.get("name")}}}
     if isinstance(given, dict) and kind == "allowed_tools":
-        tools = [{"type": "function", "function": {"name": tool.get("name")}} for tool in given.get("tools") or ()]
+        named = [tool.get("name") for _, tool in tools_given(given.get("tools"), "tool_choice.tools")]
+        tools = [{"type": "function", "function": {"name": name}} for name in named]
         allowed = {"mode": given.get("mode", "auto"), "tools": tools}
         return {"tool_choice": {"type": "allowed_tools", "allowed_tools": allowed}}
     unsupported["tool_choice"] = "a choice of a tool that OpenAI runs"
