@@ -11,7 +11,7 @@ from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import Provider, ProviderCall
 from services.router.providers.signing_in import SignsIn
 from services.router.transport.transports import Transports
-from shared.errors import GatewayError, ProviderFailed
+from shared.errors import ProviderFailed
 from shared.kept.object_calls import FILE_CONTENT, RETRIEVE_BATCH, ObjectCall
 from shared.payloads.spool import Spool
 from shared.serving.deployments import Deployment
@@ -19,6 +19,7 @@ from shared.serving.deployments import Deployment
 TIMEOUT_S = 60.0
 FILE_TIMEOUT_S = 1_800.0
 BATCH_BYTES_MAX = 1024 * 1024
+ERROR_BYTES_MAX = 64 * 1024
 
 ENDED = frozenset(("completed", "failed", "expired", "cancelled"))
 
@@ -68,18 +69,25 @@ class AtProvider:
         provider = self._providers.get(deployment.provider)
         if provider is None:
             raise ProviderFailed(f"there is no adapter for '{deployment.provider}'")
-        call = ProviderCall(
-            body=b"",
-            model="",
-            stream=False,
-            include_usage=False,
-            max_tokens=None,
-            max_tokens_field="",
-            drop_params=True,
-            call_type=call_type,
-            object=asked,
-        )
+        call = ProviderCall(body=b"", drop_params=True, call_type=call_type, object=asked)
         spool = Spool()
+        try:
+            status = await self._read(provider, deployment, call, spool, timeout_s)
+            if status >= 300:
+                raise provider.failure(status, spool.read(0, ERROR_BYTES_MAX))
+        except BaseException:
+            spool.close()
+            raise
+        return spool
+
+    async def _read(
+        self, provider: Provider, deployment: Deployment, call: ProviderCall, spool: Spool, timeout_s: float
+    ) -> int:
+        """Read the answer into `spool`; return its status.
+
+        Raises:
+            GatewayError
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 if isinstance(provider, SignsIn):
@@ -91,15 +99,10 @@ class AtProvider:
                         spool.append(part)
                 finally:
                     await answer.aclose()
-            if answer.status_code >= 300:
-                raise provider.failure(answer.status_code, spool.read(0, 64 * 1024))
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, TimeoutError) as error:
-            spool.close()
             raise ProviderFailed(f"{provider.name} could not be asked: {str(error) or type(error).__name__}") from error
         except Rejected as reason:
-            spool.close()
             raise ProviderFailed(reason.message) from reason
-        except GatewayError:
-            spool.close()
-            raise
-        return spool
+        if isinstance(provider, SignsIn) and answer.status_code in (401, 403):
+            provider.sign_out(deployment)
+        return answer.status_code

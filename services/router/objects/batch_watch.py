@@ -65,7 +65,9 @@ class BatchWatch:
                     if len(self._working) >= AT_ONCE_MAX:
                         break
                     if entry.next_ms <= now_ms and name not in self._working:
-                        task = asyncio.get_running_loop().create_task(self._look_after(name, entry))
+                        task = asyncio.get_running_loop().create_task(
+                            self._look_after(name, entry, self._view.revisions[name])
+                        )
                         self._working[name] = task
                         task.add_done_callback(lambda _, name=name: self._working.pop(name, None))  # type: ignore[misc]
                 await asyncio.sleep(TURN_S)
@@ -74,8 +76,8 @@ class BatchWatch:
                 task.cancel()
             await self._view.stop()
 
-    async def _look_after(self, name: str, entry: OpenBatch) -> None:
-        claim = _Claim(self._bus, name, self._view.revisions[name])
+    async def _look_after(self, name: str, entry: OpenBatch, revision: int) -> None:
+        claim = _Claim(self._bus, name, revision)
         keeping: asyncio.Task[None] | None = None
         try:
             await claim.put(msgspec.structs.replace(entry, next_ms=_now_ms() + CLAIM_MS))

@@ -121,10 +121,18 @@ async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
     try:
         if concerned.makes and reader.response_id:
             shown = msgspec.json.encode({"id": reader.response_id, "object": concerned.kind})
-            made = Owned(concerned.kind, reader.response_id, owner, caller.key, request.group, request.model)
-            await keep_owned(
-                bus, msgspec.structs.replace(made, deployment=deployment.id, created_ms=now_ms(), shown=shown)
+            made = Owned(
+                concerned.kind,
+                reader.response_id,
+                owner,
+                caller.key,
+                request.group,
+                request.model,
+                deployment.id,
+                now_ms(),
+                shown,
             )
+            await keep_owned(bus, made)
         elif method == "DELETE" and _deletes_it(target, concerned.id):
             found = await find_owned(bus, concerned.kind, owner, concerned.id)
             if found is not None:

@@ -102,7 +102,7 @@ class LinePrices:
 
     def usage(self) -> Usage:
         if not self.counts:
-            return msgspec.structs.replace(NOTHING, tier=TIER)
+            return msgspec.structs.replace(NOTHING, tier=TIER, mismatch=self.problem())
         requests = self.counts.get("requests", 0)
         return usage_of({**self.counts, "requests": requests}, tier=TIER, mismatch=self.problem())
 

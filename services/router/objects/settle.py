@@ -22,7 +22,7 @@ from shared.payloads.line_reader import LineReader, LineTooLong
 from shared.payloads.spool import Spool
 from shared.prices import PriceBook
 from shared.serving.deployments import Deployment
-from shared.usage import Usage, UsageSource
+from shared.usage import UsageSource
 
 log = structlog.get_logger()
 
@@ -125,14 +125,11 @@ def _finished(
             status=200 if failure is None else failure.status,
         )
     )
-    usage: Usage = priced.usage()
-    if priced.unread:
-        usage = msgspec.structs.replace(usage, mismatch=priced.problem())
     ending = Ending(
         deployment=deployment,
         reader=reader,
         failure=failure,
-        usage=usage,
+        usage=priced.usage(),
         usage_source=source,
         started_ms=entry.started_ms,
         first_token_ms=ended_ms,

@@ -21,11 +21,11 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     """One call as the client wants it. `body` is in the form of its `call_type`: for CHAT, OpenAI's JSON."""
 
     body: bytes
-    model: str  # the name to show to the client
-    stream: bool
-    include_usage: bool
-    max_tokens: int | None  # the admitted maximum, None leaves the client's
-    max_tokens_field: str
+    model: str = ""  # the name to show to the client
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None  # the admitted maximum, None leaves the client's
+    max_tokens_field: str = ""
     drop_params: bool
     call_type: str = CHAT  # LiteLLM's name for what is asked
     dialect: str = "openai"  # whose API the client speaks
