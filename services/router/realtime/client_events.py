@@ -27,7 +27,7 @@ _AS_THEY_ARE = frozenset(
         "response.cancel",
     )
 )
-KNOWN = (*sorted(_AS_THEY_ARE), APPEND, COMMIT, CLEAR, CREATE_ITEM, CREATE_RESPONSE, UPDATE_SESSION)
+KNOWN = _AS_THEY_ARE | {APPEND, COMMIT, CLEAR, CREATE_ITEM, CREATE_RESPONSE, UPDATE_SESSION}
 """Others are refused: nobody could say what they cost."""
 
 

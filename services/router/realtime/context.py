@@ -24,7 +24,6 @@ https://platform.openai.com/docs/guides/realtime-costs"""
 _PCM_BYTES_PER_MS = 48  # 24 kHz, 16 bits
 _TELEPHONE_BYTES_PER_MS = 8  # G.711
 _PCM = (None, "audio/pcm", "pcm16")
-_TURN = TEMPLATE_TOKENS
 
 
 class Mark(NamedTuple):
@@ -88,12 +87,12 @@ class Context:
         return heard_ms
 
     @property
-    def mark(self) -> "Mark":
+    def mark(self) -> Mark:
         return Mark(self.tokens, self.images)
 
-    def responded(self, mark: "Mark", read: int, written: int) -> None:
+    def responded(self, mark: Mark, read: int, written: int) -> None:
         """A response of the conversation, asked for at `mark`, has read and written so many."""
-        self.tokens = max(0, self.tokens - mark.tokens) + read + written + _TURN
+        self.tokens = max(0, self.tokens - mark.tokens) + read + written + TEMPLATE_TOKENS
         self.images = max(0, self.images - mark.images)
 
 

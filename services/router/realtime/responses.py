@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import structlog
 
-from services.router.job import Ending, Job, now_ms
+from services.router.job import Ending, Job, failed, now_ms
 from services.router.realtime import client_events
 from services.router.realtime.admissions import Admissions
 from services.router.realtime.response import Response
@@ -48,13 +48,13 @@ class Responses:
         state = self._state
         asked = self._admissions.of(job.call.request.request_id)
         if asked is None or state.is_over:
-            return _never_sent(Unavailable("the session has ended", retry_after_s=1))
+            return failed(Unavailable("the session has ended", retry_after_s=1))
         if state.deployment.provider in job.call.excluded_providers:
             full = BudgetExceeded(
                 f"the budget of the provider '{state.deployment.provider}' has no room for the response"
             )
             asked.resolve(full)
-            return _never_sent(full)
+            return failed(full)
         state.guardrails = job.call.applied_guardrails
         response = self._admitted(job, asked.event_id or new_id("event"))
         self._waiting.append(response)
@@ -233,8 +233,3 @@ def _create_event(response: Response, terms: dict[str, Any], maximum_field: str)
 def _cancel_event(response_id: str) -> bytes:
     made = {"response_id": response_id} if response_id else {}
     return orjson.dumps({"type": "response.cancel", **made})
-
-
-def _never_sent(failure: GatewayError) -> Ending:
-    at = now_ms()
-    return Ending(failure=failure, status=failure.status, started_ms=at, first_token_ms=at, finished_ms=at)

@@ -3,7 +3,6 @@
 import time
 
 import httpx
-import structlog
 
 from services.router.attempt import sign_in
 from services.router.job import Ending, Job, failed
@@ -30,8 +29,6 @@ from shared.errors import CredentialMissing, GatewayError, Unavailable
 from shared.frames import Head
 from shared.serving.deployments import Deployment
 from shared.serving.model_groups import DeploymentsByName
-
-log = structlog.get_logger()
 
 OPEN_S = 30.0
 """How long a provider may take to open a session, however long its answers may take."""

@@ -6,10 +6,10 @@ transcript; when it is used up the next one is asked for, and nothing is heard t
 
 import asyncio
 
-from services.router.job import Ending, Job, now_ms
+from services.router.job import Ending, Job, failed, now_ms
 from services.router.realtime.admissions import Admissions
 from services.router.realtime.state import State
-from shared.errors import BudgetExceeded, GatewayError, InvalidRequest, Unavailable
+from shared.errors import BudgetExceeded, InvalidRequest, Unavailable
 from shared.facts import Attempt
 from shared.serving.deployments import Deployment
 from shared.serving.model_groups import DeploymentsByName
@@ -26,7 +26,7 @@ class _Stretch:
         self.deployment = deployment
         self.started_ms = now_ms()
         self.usage = NOTHING
-        self.source_counted = False
+        self.counted = False  # some of its usage is known only by the length of what was heard
         self.over = asyncio.Event()
 
 
@@ -76,30 +76,25 @@ class Transcripts:
     async def admitted(self, job: Job) -> Ending:
         """Cover a further stretch of sound, until it is used up and all of it was transcribed."""
         asked, deployment = self._admissions.of(job.call.request.request_id), self._deployment
-        refusal: GatewayError | None = None
         if asked is None or deployment is None or self._state.is_over:
-            refusal = Unavailable("the session has ended", retry_after_s=1)
-        elif deployment.provider in job.call.excluded_providers:
-            refusal = BudgetExceeded(
-                f"the budget of the provider '{deployment.provider}' has no room for transcription"
-            )
-        if refusal is not None or deployment is None:
+            over = Unavailable("the session has ended", retry_after_s=1)
             if asked is not None:
-                asked.resolve(refusal)
-            at = now_ms()
-            status = refusal.status if refusal is not None else 500
-            return Ending(failure=refusal, status=status, started_ms=at, first_token_ms=at, finished_ms=at)
+                asked.resolve(over)
+            return failed(over)
+        if deployment.provider in job.call.excluded_providers:
+            full = BudgetExceeded(f"the budget of the provider '{deployment.provider}' has no room for transcription")
+            asked.resolve(full)
+            return failed(full)
         job.answer.muted = True
         stretch = _Stretch(job, deployment)
         self._open.append(stretch)
         self._left_ms += STRETCH_MS
-        assert asked is not None, "it was looked at above"
         asked.resolve(None)
         try:
             async with job.limited(max(0.001, job.deadline_s)):
                 await stretch.over.wait()
         except TimeoutError:
-            self._close(stretch)
+            stretch.over.set()
         finally:
             job.unlimited()
         return self._ending(stretch)
@@ -122,7 +117,7 @@ class Transcripts:
             self._count(oldest, heard_ms)
         if not self._untold_ms:
             for stretch in self._open[:-1]:
-                self._close(stretch)
+                stretch.over.set()
             self._open = self._open[-1:]
 
     def cut_off(self) -> None:
@@ -132,18 +127,15 @@ class Transcripts:
                 self._count(self._open[0], heard_ms)
         self._untold_ms = []
         for stretch in self._open:
-            self._close(stretch)
+            stretch.over.set()
         self._open = []
 
     def _count(self, stretch: _Stretch, heard_ms: int) -> None:
-        stretch.source_counted = True
+        stretch.counted = True
         self._add(stretch, Usage(audio_input_ms=heard_ms, audio_input=-(-heard_ms // 1000) * 10))
 
     def _add(self, stretch: _Stretch, usage: Usage) -> None:
         stretch.usage = usage if stretch.usage is NOTHING else added(stretch.usage, usage)
-
-    def _close(self, stretch: _Stretch) -> None:
-        stretch.over.set()
 
     def _ending(self, stretch: _Stretch) -> Ending:
         at, deployment = now_ms(), stretch.deployment
@@ -158,11 +150,10 @@ class Transcripts:
                 status=200,
             )
         )
-        used = stretch.usage is not NOTHING
         return Ending(
             deployment=deployment,
             usage=stretch.usage,
-            usage_source="none" if not used else "counted" if stretch.source_counted else "provider",
+            usage_source="none" if stretch.usage is NOTHING else "counted" if stretch.counted else "provider",
             started_ms=stretch.started_ms,
             first_token_ms=at,
             finished_ms=at,
