@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 
-import structlog
-
 from services.edge.exchange import Exchange
 from services.edge.http.asgi import Receive, Send
 from shared import frames, subjects
@@ -12,8 +10,6 @@ from shared.bus import Bus, BusError
 from shared.errors import GatewayError, InvalidRequest, Unavailable
 from shared.frames import Close
 from shared.realtime import KEEP_ALIVE_S, WINDOW_BYTES, error_event
-
-log = structlog.get_logger()
 
 INTERNAL_ERROR = 1011
 _GONE = Close(1001, "the client is gone")

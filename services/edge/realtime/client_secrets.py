@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -14,6 +14,7 @@ from shared.errors import GatewayError, InvalidRequest
 from shared.identity.keys import Key
 from shared.ids import new_id
 
+_Read = TypeVar("_Read")
 KeyOf = Callable[[Mapping[bytes, bytes], str], Key | None]
 _PREFIXES = ("/v1/realtime", "/realtime", "/openai/v1/realtime")
 BODY_MAX_BYTES = 64 * 1024
@@ -25,14 +26,14 @@ class _After(msgspec.Struct):
 
 
 class _Asked(msgspec.Struct):
-    """OpenAI's present form; the first one has the session's fields on top, and `model` among them."""
+    """OpenAI's present form; the first one has the session's fields on top."""
 
     session: dict[str, Any] | None = None
     expires_after: _After | None = None
-    model: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Asked).decode
+_decode_all = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> APIRouter:
@@ -42,7 +43,7 @@ def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> 
     async def made(request: Request, session_of: Callable[[_Asked, bytes], dict[str, Any]]) -> tuple[Grant, Any, str]:
         key = key_of(dict(request.scope["headers"]), request.url.path)
         body = await request.body()
-        asked = _read(body)
+        asked = _read(_decode, body)
         session = session_of(asked, body)
         model = _checked(session, names, key)
         after = asked.expires_after or _After()
@@ -96,17 +97,17 @@ def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> 
     return router
 
 
-def _read(body: bytes) -> _Asked:
+def _read(decode: Callable[[bytes], _Read], body: bytes) -> _Read:
     if len(body) > BODY_MAX_BYTES:
         raise InvalidRequest(f"The body must have at most {BODY_MAX_BYTES} bytes.", param="request_body")
     try:
-        return _decode(body or b"{}")
+        return decode(body or b"{}")
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidRequest(f"The body cannot be read: {error}", param="request_body") from error
 
 
 def _fields(body: bytes) -> dict[str, Any]:
-    fields: dict[str, Any] = orjson.loads(body or b"{}")
+    fields = _read(_decode_all, body)
     return {name: value for name, value in fields.items() if name not in ("session", "expires_after")}
 
 

@@ -72,6 +72,8 @@ def test_openais_first_form_of_a_secret_is_made_too(master: httpx.Client, opened
     assert made["object"] == "realtime.session"
     session = opened(made["client_secret"]["value"], "/v1/realtime?model=talk")
     assert hear(session, "session.updated")["session"]["modalities"] == ["text"]
+    endless = master.post("/v1/realtime/sessions", content=b'{"model":"talk","temperature":1e999}')
+    assert (endless.status_code, "cannot be read" in endless.text) == (400, True)
 
 
 def test_a_secret_is_refused_for_what_its_key_may_not_open(master: httpx.Client, new_key: NewKey) -> None:
