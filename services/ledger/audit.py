@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import structlog
-
 from services.ledger.fact_rows import ENDS_OF_REQUESTS, cost_of
 from services.ledger.failures import CannotGoOn
 from services.ledger.manifest import START_OF_CHAIN, chain_hash
@@ -21,8 +19,6 @@ from services.ledger.spend_sums import usd
 from services.ledger.store import Address, Store, StoreError
 from shared.bus import Bus, BusError
 from shared.observe import set_up_logging
-
-log = structlog.get_logger()
 
 _MANIFESTS_AT_ONCE = 500
 _FACTS_AT_ONCE = 20_000
