@@ -88,7 +88,7 @@ def peek_of(case: dict[str, Any]) -> Peek | None:
             return peek_generate(_json({"contents": [{"parts": parts}], "generationConfig": config, **more}))
         case "interactions":
             config = {"max_output_tokens": max(1, usage.completion_tokens)}
-            picture = {"type": "image", "mime_type": "image/png", "data": "A" * _PICTURE_BYTES}
+            picture = {"type": "image", "mime_type": "image/png", "data": "A"}
             parts = [{"type": "text", "text": text}, *[picture] * bool(_media(usage))]
             return peek_anything(_json({"model": "m", "input": parts, "generation_config": config, **more}))
         case "embeddings":
@@ -149,8 +149,6 @@ _CALL_TYPES = {
     "interactions": "pass_through_endpoint",
     "pages": "pass_through_endpoint",
 }
-_PICTURE_BYTES = 1_000
-"""Of one that is sent with the request: the smallest."""
 _HEARD_TOKENS_PER_S = 10
 """The least that a second of audio has: OpenAI's realtime models."""
 

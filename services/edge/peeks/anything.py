@@ -6,7 +6,7 @@ import msgspec
 
 from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.form import count_of, text_of, texts_bytes
-from services.edge.peeks.media import text_and_media
+from services.edge.peeks.media import media_in_any_form
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
 from services.edge.peeks.rerank import search_units
@@ -82,7 +82,7 @@ def peek_anything(body: bytes) -> Peek:
         max_tokens_field="max_tokens",
         n=n,
         has_tools=bool(asked.tools),
-        images=_media_in(body),
+        images=media_in_any_form(body),
         units=(*_units(asked, body), ("images", n), ("pixels", n * (pixels_of(asked.size) or MOST))),
     )
 
@@ -132,11 +132,3 @@ def _most(asked: _Anything) -> int | None:
         if nested is not None:
             found += [nested.max_output_tokens, nested.max_tokens]
     return max((most for most in found if most is not None), default=None)
-
-
-def _media_in(body: bytes) -> int:
-    """Return how many pictures and other media a chat has in OpenAI's form; those of other forms count as text."""
-    try:
-        return text_and_media(body)[1]
-    except msgspec.DecodeError:
-        return 0

@@ -61,9 +61,22 @@ def test_the_largest_maximum_that_a_body_names_counts(body: dict[str, Any], most
     assert (found.max_tokens, found.model, found.text_bytes, found.stream) == (most, "m", len(raw), True)
 
 
-def test_pictures_of_a_chat_are_counted_by_the_piece() -> None:
-    content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
-    assert peek_anything(json.dumps({"messages": [{"role": "user", "content": content}]}).encode()).images == 1
+@pytest.mark.parametrize(
+    ("body", "pieces"),
+    [
+        ({"messages": [{"content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]}, 1),
+        ({"messages": [{"content": [{"image_url": "u"}, {"type": "file", "file": {"file_id": "f"}}]}]}, 1),
+        ({"messages": [{"content": [{"type": "document", "source": {"type": "url", "url": "u"}}]}]}, 1),
+        ({"input": [{"content": [{"type": "input_image", "image_url": "u"}, {"type": "input_file"}]}]}, 2),
+        ({"contents": [{"parts": [{"fileData": {"fileUri": "u"}}, {"inline_data": {"data": "AA"}}]}]}, 2),
+        ({"input": [{"type": "video", "uri": "u"}, {"type": "text", "text": 'the "type": "image"'}]}, 1),
+        ({"messages": [{"content": [{"image": {"format": "png", "source": {"bytes": "AA"}}}, {"text": "a"}]}]}, 1),
+        ({"messages": [{"content": "image_url"}]}, 0),
+    ],
+)
+def test_pictures_and_other_media_are_counted_in_any_form(body: dict[str, Any], pieces: int) -> None:
+    assert peek_anything(json.dumps(body, indent=1).encode()).images == pieces
+    assert peek_anything(json.dumps(body).replace("ima", "im\\u0061").encode()).images == pieces
 
 
 @pytest.mark.parametrize("body", [b"", b"plain", b"[1]", b"\xff\x00"])
