@@ -19,7 +19,10 @@ _OPENAI = (
 _MADE_ELSEWHERE = ("chat/completions",)
 """Kept by the provider where a client asks for it, and reached by nobody here: no answer says that it is kept."""
 
+_OF_COHERE = ("datasets", "embed-jobs", "connectors", "finetuning/finetuned-models")
 _COLLECTIONS = {
+    "cohere": _OF_COHERE,
+    "cohere_chat": _OF_COHERE,
     "anthropic": ("messages/batches", "files", "skills"),
     "gemini": ("files", "cachedContents", "batches", "tunedModels", "fileSearchStores", "corpora"),
     "vertex_ai": (
@@ -33,12 +36,18 @@ _COLLECTIONS = {
 }
 """By provider; all others speak OpenAI's API."""
 
+_OF_THE_SERVER = {
+    name: re.compile(r"^api/(?:pull|push|create|copy|delete|blobs)\b") for name in ("ollama", "ollama_chat")
+}
+"""What changes a server of one's own, for all who use it: nobody's but the master key's."""
+
 _CREATED_BY = {"threads": ("runs",)}
 """Words that stand in the place of an id and make an object: POST /threads/runs."""
 
 _UNTOLD = re.compile(
     r"(?:^|/)(?:batches|fine_tuning/jobs|evals/[^/]+/runs|runs|videos|videos/[^/]+/remix|containers|tuningJobs|tunedModels"
-    r"|batchPredictionJobs|customJobs)$|:batchGenerateContent$|:asyncBatchEmbedContent$|:predictLongRunning$"
+    r"|batchPredictionJobs|customJobs|embed-jobs|finetuned-models)$"
+    r"|:batchGenerateContent$|:asyncBatchEmbedContent$|:predictLongRunning$"
 )
 """Ends of paths whose POST has work done that no answer tells the cost of."""
 
@@ -61,6 +70,8 @@ def object_in(provider: str, method: str, target: str) -> PassedObject | None:
     What is deleted is somebody's, whatever it is.
     """
     path = _plain(target)
+    if provider in _OF_THE_SERVER and _OF_THE_SERVER[provider].search(path.lower()):
+        return PassedObject(f"{provider} models", "-", False)
     for collection in _COLLECTIONS.get(provider, _OPENAI):
         match = re.search(rf"(?:^|/){collection}(?:/(?P<id>[^/:]+)(?:[/:].*)?)?$", path, re.IGNORECASE)
         if match is None:

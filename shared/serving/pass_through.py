@@ -29,15 +29,27 @@ def asked_for(group: str) -> str:
 def pass_through_deployments(config: Config) -> tuple[Deployment, ...]:
     """Return one deployment for each provider of the configuration: the one marked for it, else its first.
 
-    Address, credential and terms are that deployment's; what it says of its own model holds for no other.
+    Address, credential and terms are that deployment's; what it says of its own model holds for no other. A model of
+    which a deployment says what it costs has one more, with those prices: the lender's word, else the first.
     """
     lenders: dict[str, Deployment] = {}
-    for entry, deployment in zip(config.model_list, deployments_of(config), strict=True):
+    every = deployments_of(config)
+    for entry, deployment in zip(config.model_list, every, strict=True):
         if "*" in deployment.provider:
             continue
         if deployment.provider not in lenders or entry.litellm_params.use_in_pass_through:
             lenders[deployment.provider] = deployment
-    return tuple(_passing(lender) for lender in lenders.values())
+    priced: dict[str, Deployment] = {}
+    for told in (*lenders.values(), *every):
+        lender = lenders.get(told.provider)
+        if lender is not None and "*" not in told.model and (told.prices or told.priced_as != told.model):
+            name = group_name(told.provider, told.model)
+            priced.setdefault(name, _for_model(_passing(lender), told, name))
+    return (*map(_passing, lenders.values()), *priced.values())
+
+
+def _for_model(passing: Deployment, told: Deployment, name: str) -> Deployment:
+    return replace(passing, id=name, group=name, model=told.model, priced_as=told.priced_as, prices=told.prices)
 
 
 def _passing(lender: Deployment) -> Deployment:

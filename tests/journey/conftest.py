@@ -46,6 +46,8 @@ def _config(
     unpriced = {"model": "openai/nobody-knows-it", "api_base": batches.url, "api_key": BATCH_KEY}
     azure = {"model": "azure/mini-deployment", "api_base": batches.origin, "api_key": BATCH_KEY, **BY_BATCH}
     aws = strict.bedrock.sign_in
+    cohere = {"model": "cohere/command-a-03-2025", "api_base": strict.cohere.origin, "api_key": strict.cohere.key}
+    ollama = {"model": "ollama/llama3.3", "api_base": strict.ollama.origin, "api_key": strict.ollama.key}
     return {
         "model_list": [
             {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},
@@ -65,6 +67,8 @@ def _config(
             {"model_name": "two-accounts", "litellm_params": {**recorded, "api_key": "sk-other-account"}},
             {"model_name": "two-accounts", "litellm_params": recorded},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
+            {"model_name": "cohere", "litellm_params": cohere},
+            {"model_name": "ollama", "litellm_params": {**ollama, **PRICED}},
             *paused.deployments(PRICED),
             *speakers.deployments(),
         ],

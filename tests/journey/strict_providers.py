@@ -1,11 +1,13 @@
-"""OpenAI, Gemini and Bedrock on loopback, in a thread, as strict as the real ones: an unknown field is refused."""
+"""Providers on loopback, in a thread, as strict as the real ones: an unknown field is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.provider_servers import BedrockServer, GeminiServer, OpenAIServer
+from tests.provider_servers.cohere import CohereServer
 from tests.provider_servers.in_thread import served_in_thread
+from tests.provider_servers.ollama import OllamaServer
 
 _BODY = {
     *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stream", "stream_options"),
@@ -38,8 +40,9 @@ class StrictProviders:
     def __init__(self) -> None:
         self.openai, self.gemini = StrictOpenAI(model="gpt-5"), GeminiServer()
         self.bedrock = BedrockServer()
+        self.cohere, self.ollama = CohereServer(), OllamaServer(key="ollama-key")
 
     @contextmanager
     def running(self) -> Iterator["StrictProviders"]:
-        with served_in_thread([self.openai, self.gemini, self.bedrock]):
+        with served_in_thread([self.openai, self.gemini, self.bedrock, self.cohere, self.ollama]):
             yield self

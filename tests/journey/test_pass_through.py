@@ -6,7 +6,9 @@ from typing import Any
 
 import anthropic
 import botocore.session
+import cohere
 import httpx
+import ollama
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -229,3 +231,43 @@ def test_awss_own_library_passes_with_our_key_and_the_call_is_signed_here(
     texts = [event["contentBlockDelta"]["delta"]["text"] for event in events if "contentBlockDelta" in event]
     assert "".join(texts) == "Hello there!"
     assert events[-1]["metadata"]["usage"]["outputTokens"] == 10
+
+
+def test_cohere_is_asked_by_its_own_sdk(
+    gateway: RunningGateway, new_key: Callable[..., str], master: httpx.Client, eventually: Eventually
+) -> None:
+    key = new_key(max_budget=1)
+    asked: Any = {"model": "command-a-03-2025", "messages": HELLO, "max_tokens": 50}
+    with httpx.Client() as http:
+        client = cohere.ClientV2(api_key=key, base_url=f"{gateway.url}/cohere", httpx_client=http)
+        answer = client.chat(**asked)
+        assert answer.usage is not None
+        assert answer.finish_reason == "COMPLETE"
+        events = list(client.chat_stream(**asked))
+    assert [event.type for event in events][-1] == "message-end"
+    rows = eventually(lambda: _two(master.get("/spend/logs", params={"api_key": key}).json()), 5.0)
+    assert [row["completion_tokens"] for row in rows] == [10, 10]
+    assert [row["metadata"]["meterhouse"]["usage_source"] for row in rows] == ["provider", "provider"]
+    assert all(row["spend"] > 0 for row in rows)
+
+
+def test_ollama_is_asked_by_its_own_sdk_at_the_operators_prices_and_its_models_are_the_operators(
+    gateway: RunningGateway, new_key: Callable[..., str], master: httpx.Client, eventually: Eventually
+) -> None:
+    key = new_key(max_budget=1)
+    headers = {"authorization": f"Bearer {key}"}
+    with ollama.Client(host=f"{gateway.url}/ollama", headers=headers) as client:
+        answer = client.chat("llama3.3", HELLO, options={"num_predict": 50})
+        lines = list(client.generate("llama3.3", "hello", stream=True, options={"num_predict": 50}))
+    assert "".join(line.response for line in lines) == answer.message.content == "Hello there!"
+    assert lines[-1].done_reason == "stop"
+    rows = eventually(lambda: _two(master.get("/spend/logs", params={"api_key": key}).json()), 5.0)
+    assert [row["spend"] for row in rows] == [pytest.approx(20e-6 + 10 * 2e-6)] * 2
+    for method, path in (("POST", "pull"), ("POST", "create"), ("DELETE", "delete")):
+        refused = httpx.request(method, f"{gateway.url}/ollama/api/{path}", json={"model": "x"}, headers=headers)
+        assert refused.status_code == 404
+        assert "who made it" in refused.json()["error"]["message"]
+
+
+def _two(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return rows if len(rows) == 2 else []

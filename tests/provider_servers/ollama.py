@@ -1,4 +1,7 @@
-"""Ollama's own API. Sources: https://docs.ollama.com/api/chat, https://docs.ollama.com/api/errors"""
+"""Ollama's own API.
+
+Sources: https://docs.ollama.com/api/chat, https://docs.ollama.com/api/generate, https://docs.ollama.com/api/errors
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +23,7 @@ class OllamaServer(HttpServer):
     def refusal(self, request: Received) -> tuple[int, Any] | None:
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
             return 401, {"error": "unauthorized"}
-        if request.path not in ("/api/chat", "/api/embed"):
+        if request.path not in ("/api/chat", "/api/generate", "/api/embed"):
             return 404, {"error": "404 page not found"}
         body = request.body
         if body.get("model") == "no-such-model":
@@ -39,7 +42,7 @@ class OllamaServer(HttpServer):
         return {"error": f"The server says {status}."}
 
     def streams(self, request: Received) -> bool:
-        return request.path == "/api/chat" and request.body.get("stream") is not False
+        return request.path in ("/api/chat", "/api/generate") and request.body.get("stream") is not False
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
         if request.path == "/api/embed":
@@ -52,6 +55,8 @@ class OllamaServer(HttpServer):
                 "total_duration": 14,
                 "prompt_eval_count": 8,
             }
+        if request.path == "/api/generate":
+            return {**self._head(request), "response": behaviour.text, **self._end(behaviour)}
         message: dict[str, Any] = {"role": "assistant", "content": "" if behaviour.tool_calls else behaviour.text}
         if request.body.get("think"):
             message["thinking"] = "Let me think."
@@ -61,6 +66,11 @@ class OllamaServer(HttpServer):
 
     def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
         messages: list[dict[str, Any]] = []
+        if request.path == "/api/generate":
+            said = [word if not index else f" {word}" for index, word in enumerate(behaviour.text.split(" "))]
+            lines = [{**self._head(request), "response": word, "done": False} for word in said]
+            lines.append({**self._head(request), "response": "", **self._end(behaviour)})
+            return [orjson.dumps(line) + b"\n" for line in lines]
         if request.body.get("think"):
             messages += [{"content": "", "thinking": word} for word in ("Let", " me think.")]
         if behaviour.tool_calls:

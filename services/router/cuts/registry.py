@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 from services.router.cuts.chat import DONE, ChatCut
+from services.router.cuts.cohere import CohereCut
+from services.router.cuts.contained import ContainedCut
 from services.router.cuts.converse import ConverseCut
 from services.router.cuts.cut import Cut
 from services.router.cuts.generate import GenerateCut
 from services.router.cuts.messages import MessagesCut
+from services.router.cuts.ollama import OllamaCut
 from services.router.cuts.responses import ResponsesCut
 from services.router.cuts.wire import AwsChunks, JsonArray, Sse
 
@@ -19,5 +22,9 @@ CUTS: dict[str, Callable[[], Cut]] = {
     "generate-array": lambda: GenerateCut(JsonArray()),
     "responses": ResponsesCut,
     "converse": ConverseCut,
+    "contained": ContainedCut,
+    "cohere": CohereCut,
+    "ollama": OllamaCut,
+    "ollama-generate": lambda: OllamaCut(generates=True),
 }
 """By `OwnForm.cut_as`."""

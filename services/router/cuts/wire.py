@@ -128,12 +128,11 @@ class AwsEvents:
         return events, data[at:]
 
     def read(self, event: bytes) -> Told | None:
-        headers = struct.unpack_from("!I", event, 4)[0]
-        start = _PRELUDE + headers
+        start = _payload_at(event)
         return _told(_event_type(event[_PRELUDE:start]), event[start:-4])
 
     def write(self, name: str, fields: dict[str, Any], *, in_place_of: bytes = b"") -> bytes:
-        return _message(name, orjson.dumps(fields))
+        return aws_message(name, orjson.dumps(fields))
 
     def opened(self) -> None:
         return None
@@ -162,12 +161,32 @@ _PRELUDE = 12  # two lengths and their checksum
 _STRING = 7  # the type of a header whose value is a text
 
 
-def _message(name: str, payload: bytes) -> bytes:
-    named = {":event-type": name, ":content-type": "application/json", ":message-type": "event"}
+def aws_payload(message: bytes) -> bytes:
+    """Return what one of AWS's messages carries."""
+    return message[_payload_at(message) : -4]
+
+
+def _payload_at(message: bytes) -> int:
+    headers: int = struct.unpack_from("!I", message, 4)[0]
+    return _PRELUDE + headers
+
+
+def aws_message(name: str, payload: bytes, *, content_type: str = "application/json") -> bytes:
+    named = {":event-type": name, ":content-type": content_type, ":message-type": "event"}
     headers = b"".join(
         struct.pack(f"!B{len(key)}sBH", len(key), key.encode(), _STRING, len(value)) + value.encode()
         for key, value in named.items()
     )
+    return _framed(headers, payload)
+
+
+def aws_recut(message: bytes, size: int) -> tuple[bytes, bytes]:
+    """Return two messages with the headers of one: the first has `size` bytes of its payload, the second the rest."""
+    headers, payload = message[_PRELUDE : _payload_at(message)], aws_payload(message)
+    return _framed(headers, payload[:size]), _framed(headers, payload[size:])
+
+
+def _framed(headers: bytes, payload: bytes) -> bytes:
     prelude = struct.pack("!II", _PRELUDE + len(headers) + len(payload) + 4, len(headers))
     whole = prelude + struct.pack("!I", zlib.crc32(prelude)) + headers + payload
     return whole + struct.pack("!I", zlib.crc32(whole))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from services.router.providers.answers.completions import Completions, SseEvents
 from services.router.providers.answers.figures_listener import FiguresListener
 from services.router.providers.answers.json_array import ArrayElements
 from services.router.providers.answers.sse import SseParser
@@ -15,15 +16,17 @@ from services.router.providers.base import AnswerReader
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
 from services.router.providers.bedrock.invoke.chunks import InvokeChunks
 from services.router.providers.bedrock.invoke.listener import InvokeListener
+from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.gemini.interactions import InteractionsListener
 from services.router.providers.gemini.provider import listener_for
+from services.router.providers.ollama.listener import LinesListener
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.images import ImagesAnswer
 from services.router.providers.openai.json_answer import JsonAnswer
 from services.router.providers.openai.rerank import RerankAnswer
 from services.router.providers.openai.responses_usage import ResponsesListener
 from services.router.providers.openai.transcription import TranscriptionAnswer
-from services.router.providers.sagemaker.stream import ContainerAnswer
+from services.router.providers.sagemaker.listener import ContainerListener
 from shared.usage import (
     usage_from_cohere,
     usage_from_deepgram,
@@ -33,6 +36,7 @@ from shared.usage import (
 )
 
 SSE, AWS, JSON = "text/event-stream", "application/vnd.amazon.eventstream", "application/json"
+LINES = "application/x-ndjson"
 
 
 class Listening(NamedTuple):
@@ -50,16 +54,16 @@ def listening(target: str, model: str, content_type: str) -> Listening | None:
         return _of_bedrock(path, model, streams=content_type.startswith(AWS))
     if path.endswith(":streamGenerateContent") and not content_type.startswith(SSE):
         return Listening(listener_for(model, ArrayElements()), True, "generate-array")
-    for pattern, made, cut_as in _KINDS:
+    streams = content_type.startswith((SSE, LINES))
+    for pattern, made, cut_as in (*_STREAMS, *_KINDS) if streams else _KINDS:
         if pattern.search(path):
-            streams = content_type.startswith(SSE)
             return Listening(made(model), streams, cut_as if streams else "")
     return None
 
 
 def _of_bedrock(path: str, model: str, *, streams: bool) -> Listening:
     if path.startswith("/endpoints/"):
-        return Listening(ContainerAnswer(model, include_usage=True), streams)
+        return Listening(ContainerListener(model), streams, "contained" if streams else "")
     if path.endswith(("/converse", "/converse-stream")):
         translator = ConverseTranslator(model, 0, True, answer_id="", cache_in_input="openai." in model)
         return Listening(TranslatedAnswer(EventStream(), translator), streams, "converse" if streams else "")
@@ -73,7 +77,17 @@ def _pages_read(answer: Any) -> Read:
     return Read(answer, usage_from_pages(answer))
 
 
+def _cohere(model: str) -> AnswerReader:
+    return TranslatedAnswer(SseEvents(), CohereTranslator(Completions(model, 0), include_usage=True))
+
+
 _Made = Callable[[str], AnswerReader]
+_STREAMS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
+    (re.compile(r"/v2/chat$"), _cohere, "cohere"),
+    (re.compile(r"/api/chat$"), lambda _: LinesListener(), "ollama"),
+    (re.compile(r"/api/generate$"), lambda _: LinesListener(), "ollama-generate"),
+)
+"""Streams that are read otherwise than a whole answer of the same path."""
 _KINDS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
     (re.compile(r"/completions$"), lambda _: OpenAIAnswer("", include_usage=True), "chat-to-its-end"),
     (re.compile(r"/embeddings$"), lambda _: JsonAnswer("", "data"), ""),

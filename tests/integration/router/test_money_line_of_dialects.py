@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.router.providers.aws.event_stream import EventStream
 from shared.calls import Bound
 from tests.integration.router.conftest import Start, at
 from tests.integration.router.rig import Answer, Caller, until
@@ -17,7 +18,10 @@ from tests.provider_servers import (
     OpenAIServer,
     aws_event_stream,
 )
+from tests.provider_servers.cohere import CohereServer
 from tests.provider_servers.http_server import HttpServer
+from tests.provider_servers.ollama import OllamaServer
+from tests.provider_servers.sagemaker import SageMakerServer
 
 IN, OUT = 1_000_000, 2_000_000
 PRICED = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
@@ -31,10 +35,9 @@ HELD: dict[str, Any] = {
 SAID = " ".join(["word"] * PAID)
 
 
-def passed(target: str, group: str, rates: tuple[int, int]) -> dict[str, Any]:
-    """The fields of a call that passes; `rates` are the dearest of the catalogue: its deployments have no others."""
-    held = {**HELD, "hold_pico": INPUT_TOKENS * rates[0] + PAID * rates[1]}
-    return {**held, "call_type": "pass_through_endpoint", "group": f"pass-through/{group}", "passed": ("POST", target)}
+def passed(target: str, group: str) -> dict[str, Any]:
+    """The fields of a call that passes, to a model whose prices a deployment says."""
+    return {**HELD, "call_type": "pass_through_endpoint", "group": f"pass-through/{group}", "passed": ("POST", target)}
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ async def test_a_message(start: Start, caller: Caller, claude: AnthropicServer, 
     await start([("c", model)])
     claude.next(LONG)
     if form == "passed":
-        fields = passed("/v1/messages", "anthropic/claude-haiku-4-5", (2 * IN, 5 * IN))
+        fields = passed("/v1/messages", "anthropic/claude-haiku-4-5")
         version = (("anthropic-version", "2023-06-01"),)
         body = {"model": "claude-haiku-4-5", **MESSAGE}
         answer = await caller.send(body, **fields, client_headers=version).whole()
@@ -104,7 +107,7 @@ async def test_an_answer_of_gemini(start: Start, caller: Caller, gemini: GeminiS
         answer = await caller.send({"model": "g", **CONTENTS}, **HELD, **own).whole()
     else:
         target = "/v1beta/models/gemini-2.5-flash:streamGenerateContent" + ("?alt=sse" if form == "passed" else "")
-        fields = passed(target, "gemini/gemini-2.5-flash", (IN, 2_500_000))
+        fields = passed(target, "gemini/gemini-2.5-flash")
         answer = await caller.send(CONTENTS, **fields).whole()
     events = orjson.loads(answer.data) if form == "passed as an array" else events_of(answer)
     candidates = [event["candidates"][0] for event in events]
@@ -118,7 +121,7 @@ async def test_a_chat_that_is_passed(start: Start, caller: Caller, openai_server
     await start([("gpt", at(openai_server, **PRICED))])
     openai_server.next(LONG)
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True}
-    fields = passed("/v1/chat/completions", "openai/gpt-4o", (2_500_000, 10_000_000))
+    fields = passed("/v1/chat/completions", "openai/gpt-4o")
     answer = await caller.send(body, **fields).whole()
     assert answer.text == SAID
     assert answer.data.endswith(b"data: [DONE]\n\n")
@@ -134,9 +137,67 @@ async def test_a_passed_stream_of_bedrock(start: Start, caller: Caller, bedrock:
     conversation = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
     invoked = {"anthropic_version": "bedrock-2023-05-31", **{k: v for k, v in MESSAGE.items() if k != "stream"}}
     body = orjson.dumps(conversation if method == "converse-stream" else invoked)
-    fields = passed(f"/model/{name}/{method}", f"bedrock/{name}", (3_750_000, 15_000_000))
+    fields = passed(f"/model/{name}/{method}", f"bedrock/{name}")
     answer = await caller.send(body, **fields).whole()
     if method == "converse-stream":
         assert answer.data.count(b"contentBlockDelta") == PAID
         assert aws_event_stream.event("messageStop", b'{"stopReason":"max_tokens"}') in answer.data
     await checked(caller, answer, bedrock, "max_tokens")
+
+
+async def test_a_passed_stream_of_cohere(start: Start, caller: Caller) -> None:
+    async with CohereServer() as cohere:
+        model = {"model": "cohere/command-a-03-2025", "api_base": cohere.origin, "api_key": cohere.key, **PRICED}
+        await start([("c", model)])
+        cohere.next(LONG)
+        fields = passed("/v2/chat", "cohere/command-a-03-2025")
+        answer = await caller.send({"model": "command-a-03-2025", **MESSAGE, "max_tokens": 9_999}, **fields).whole()
+        events = events_of(answer)
+        deltas = [event["delta"]["message"]["content"] for event in events if event["type"] == "content-delta"]
+        assert "".join(delta["text"] for delta in deltas) == SAID
+        assert [event["type"] for event in events][-2:] == ["content-end", "message-end"]
+        assert events[-1]["delta"]["finish_reason"] == "MAX_TOKENS"
+        assert events[-1]["delta"]["usage"]["billed_units"]["output_tokens"] == PAID
+        await checked(caller, answer, cohere, "MAX_TOKENS")
+
+
+@pytest.mark.parametrize("method", ["chat", "generate"])
+async def test_passed_lines_of_ollama(start: Start, caller: Caller, method: str) -> None:
+    async with OllamaServer() as ollama:
+        await start([("o", {"model": "ollama/llama3.3", "api_base": ollama.origin, **PRICED})])
+        ollama.next(LONG)
+        asked = {"messages": [{"role": "user", "content": "hi"}]} if method == "chat" else {"prompt": "hi"}
+        fields = passed(f"/api/{method}", "ollama/llama3.3")
+        answer = await caller.send({"model": "llama3.3", **asked}, **fields).whole()
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        lines = [orjson.loads(line) for line in answer.data.splitlines()]
+        said = [line["message"]["content"] if method == "chat" else line["response"] for line in lines]
+        assert "".join(said) == SAID
+        assert [line["done"] for line in lines[-2:]] == [False, True]
+        assert (lines[-1]["done_reason"], lines[-1]["eval_count"]) == ("length", PAID)
+        await checked(caller, answer, ollama, "length")
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "text"])
+async def test_a_passed_stream_of_a_container(start: Start, caller: Caller, endpoint: str) -> None:
+    async with SageMakerServer() as sagemaker:
+        await start([("s", {"model": f"sagemaker/{endpoint}", **sagemaker.sign_in, **PRICED})])
+        sagemaker.next(LONG)
+        path = f"/endpoints/{endpoint}/invocations-response-stream"
+        asked: dict[str, Any] = (
+            {"inputs": "hi"} if endpoint == "text" else {"messages": [{"role": "user", "content": "hi"}]}
+        )
+        fields = passed(path, f"sagemaker/{endpoint}")
+        answer = await caller.send(asked, **fields).whole()
+        sent = b"".join(payload for _, payload in EventStream().feed(answer.data))
+        events = [orjson.loads(line[5:]) for line in sent.splitlines() if line.startswith((b"data:{", b"data: {"))]
+        if endpoint == "chat":
+            said = [event["choices"][0]["delta"].get("content", "") for event in events]
+            assert events[-1]["choices"][0]["finish_reason"] == "length"
+            assert sent.endswith(b"data: [DONE]\n\n")
+        else:
+            said = [event["token"]["text"] for event in events]
+            assert events[-1]["details"]["finish_reason"] == "length"
+            assert events[-1]["generated_text"] == SAID
+        assert "".join(said) == SAID
+        await checked(caller, answer, sagemaker, "length")

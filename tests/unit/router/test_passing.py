@@ -12,6 +12,7 @@ from services.router.providers.gemini.interactions import InteractionsListener
 from services.router.providers.passing import CannotPass, PassedAnswer, joined
 from services.router.providers.registry import load_providers
 from shared.usage import Usage
+from tests.provider_servers import aws_event_stream
 from tests.router_calls import deployment, provider_call
 
 
@@ -162,6 +163,66 @@ def test_an_interaction_that_breaks_off_tells_what_it_had_used_by_then() -> None
     assert (listener.usage, listener.text_so_far()) == (Usage(input=4, output=1), "hi")
     with pytest.raises(UnreadableAnswer, match="before its interaction was complete"):
         listener.end()
+
+
+def test_cohere_and_ollama_get_their_own_calls_at_their_own_address() -> None:
+    request, *_ = sent("cohere", "/v2/chat")
+    assert (request.url, request.headers) == ("http://host/v2/chat", {"authorization": "Bearer sk-theirs"})
+    request, *_ = sent("ollama", "/api/generate")
+    assert (request.url, request.headers) == ("http://host/api/generate", {"authorization": "Bearer sk-theirs"})
+
+
+def test_the_usage_of_a_stream_of_coheres_is_heard_and_its_text() -> None:
+    said = {"index": 0, "delta": {"message": {"content": {"text": "hi"}}}}
+    used = {"billed_units": {"input_tokens": 4, "output_tokens": 2}}
+    stream = (
+        event("message-start", id="c1", delta={"message": {"role": "assistant"}})
+        + event("content-delta", **said)
+        + event("message-end", delta={"finish_reason": "COMPLETE", "usage": used})
+        + b"data: [DONE]\n\n"
+    )
+    reader = heard("/v2/chat", stream, "text/event-stream")
+    assert (reader.usage, reader.text_so_far(), reader.finish_reason) == (Usage(input=4, output=2), "hi", "stop")
+    assert (reader.response_id, reader.cut_as, reader.is_whole) == ("c1", "cohere", False)
+
+
+@pytest.mark.parametrize(
+    ("target", "said", "cut_as"),
+    [
+        ("/api/chat", {"message": {"role": "assistant", "content": "hi"}}, "ollama"),
+        ("/api/generate", {"response": "hi"}, "ollama-generate"),
+    ],
+)
+def test_the_usage_of_ollamas_lines_is_heard_and_their_text(target: str, said: dict[str, Any], cut_as: str) -> None:
+    lines: list[dict[str, Any]] = [
+        {"model": "m", **said, "done": False},
+        {"model": "m", "done": True, "done_reason": "stop", "prompt_eval_count": 4, "eval_count": 2},
+    ]
+    stream = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+    reader = heard(target, stream, "application/x-ndjson")
+    assert (reader.usage, reader.text_so_far(), reader.finish_reason) == (Usage(input=4, output=2), "hi", "stop")
+    assert (reader.cut_as, reader.is_events, reader.is_whole) == (cut_as, False, False)
+    cut_short = heard(target, orjson.dumps(lines[0]) + b'\n{"error": "out of memory"}\n', "application/x-ndjson")
+    assert (cut_short.usage, cut_short.text_so_far(), cut_short.is_billed) == (None, "", True)
+
+
+def contained(payload: bytes) -> bytes:
+    headers = {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
+    return b"".join(aws_event_stream.message(headers, payload[at : at + 9]) for at in range(0, len(payload), 9))
+
+
+def test_a_container_is_heard_whatever_it_speaks() -> None:
+    target, aws = "/endpoints/e/invocations-response-stream", "application/vnd.amazon.eventstream"
+    chunks = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in (CHUNK, {**CHUNK, "usage": USAGE}))
+    chat = heard(target, contained(chunks + b"data: [DONE]\n\n"), aws)
+    assert (chat.usage, chat.cut_as) == (Usage(input=4, output=2), "contained")
+    token = {"token": {"id": 1, "text": "hi", "special": False}, "generated_text": None, "details": None}
+    last = {"token": {"text": "</s>", "special": True}, "generated_text": "hi", "details": {"finish_reason": "length"}}
+    generated = b"".join(b"data:" + orjson.dumps(one) + b"\n\n" for one in (token, last))
+    text = heard(target, contained(generated), aws)
+    assert (text.usage, text.text_so_far(), text.finish_reason) == (None, "hi", "length")
+    whole = heard("/endpoints/e/invocations", b'[{"generated_text": "hi"}]')
+    assert (whole.usage, whole.is_billed) == (None, True)
 
 
 def test_a_stream_without_figures_tells_its_text() -> None:

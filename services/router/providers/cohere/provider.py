@@ -46,6 +46,9 @@ class Cohere:
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        return self._requests.of(deployment)
+
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         key = needed_key(deployment, self._environ, *KEY_VARIABLES)
         base = address_or_none(deployment, self._environ, "COHERE_API_BASE") or BASE

@@ -46,6 +46,9 @@ class Ollama:
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
 
+    def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        return self._requests.of(deployment)
+
     def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         key = key_or_none(deployment, self._environ, "OLLAMA_API_KEY")
         base = address_or_none(deployment, self._environ, "OLLAMA_API_BASE") or BASE

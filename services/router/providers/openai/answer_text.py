@@ -46,10 +46,19 @@ def _texts(answer: Any, part_name: str) -> Iterator[str]:
         if not isinstance(part, dict):
             continue
         yield from (part[name] for name in _TEXTS if isinstance(part.get(name), str))
+        yield from _texts_of_parts(part.get("content"))
         for tool in _objects(part.get("tool_calls")):
             function = tool.get("function")
             if isinstance(function, dict):
                 yield from (function[name] for name in ("name", "arguments") if isinstance(function.get(name), str))
+
+
+def _texts_of_parts(content: Any) -> Iterator[str]:
+    """Yield the texts of a content that has parts: Mistral's and Databricks', whose thoughts have parts themselves."""
+    for part in _objects(content):
+        yield from (part[name] for name in ("text", "thinking") if isinstance(part.get(name), str))
+        for name in ("thinking", "summary"):
+            yield from _texts_of_parts(part.get(name))
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
