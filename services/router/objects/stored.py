@@ -13,6 +13,7 @@ from services.router.job import Ending, Job, failed, now_ms
 from services.router.objects.stored_page import page_of, with_ids
 from services.router.providers.base import HttpCall, Provider, ProviderCall
 from services.router.providers.signing_in import SignsIn
+from services.router.responses import RESPONSES
 from services.router.streaming.answer_headers import served_by_lines
 from services.router.transport.transports import Transports
 from shared.bus import Bus, BusError
@@ -86,16 +87,7 @@ class StoredResponses:
     async def _at_provider(self, job: Job, asked: ObjectCall, deployment: Deployment) -> tuple[bytes, str]:
         """Return what the provider says, and its type: events, where a stream is asked for again."""
         provider = self._providers[deployment.provider]
-        call = ProviderCall(
-            body=b"{}",
-            model="",
-            stream=False,
-            include_usage=False,
-            max_tokens=None,
-            max_tokens_field="",
-            drop_params=True,
-            call_type="aresponses",
-        )
+        call = ProviderCall(body=b"{}", drop_params=True, call_type=RESPONSES)
         timeout_s = max(0.001, min(TIMEOUT_S, job.deadline_s))
         started_ms, failure = now_ms(), None
         try:
