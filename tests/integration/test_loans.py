@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.policy.budgets.admission import Ask as Wish
 from services.policy.budgets.admission import Placed
@@ -101,6 +102,58 @@ async def test_a_limit_that_is_raised_counts_at_once_wherever_it_was_refused(bus
         await spend(owners, HOME, 950, 1_000)
         assert isinstance(await spend(owners, ELSEWHERE[0], 51, 1_000), Denied)
         assert isinstance(await spend(owners, ELSEWHERE[0], 51, 1_001), Placed)
+
+
+async def test_a_limit_that_is_lowered_binds_who_has_borrowed_by_the_higher_one(bus: Bus) -> None:
+    async with partitions(bus) as owners:
+        number = ELSEWHERE[0]
+        assert isinstance(await spend(owners, number, 10, 10**6), Placed)
+        await until(lambda: owners.figures(number) == (10, 0))
+        assert owners[number].books.credits[GLOBAL].limit > 100
+        lowered = charges_under(Window(15))
+        over = await answered(owners[number], wanted(KEYS[number], cost(6), charges=lowered, waits_s=5))
+        assert isinstance(over, Denied)
+        assert over.standing[:3] == (10, 0, 15)
+        fits = await answered(owners[number], wanted(KEYS[number], cost(5), charges=lowered, waits_s=5))
+        assert isinstance(fits, Placed)
+        assert owners.at_most_spent() == 15
+
+
+async def test_an_increase_that_ends_binds_who_has_borrowed_while_it_lasted(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it admitted may end later, and counts; nothing else is admitted by it."""
+    clock = [1_795_415_200.0]
+    until_s = clock[0] + 60
+    holder = Holder(
+        kind="user",
+        id="ann",
+        version=1,
+        tenant=GLOBAL,
+        created_at=0.0,
+        updated_at=0.0,
+        budgets=(Window(15),),
+        increase_pico=10**6,
+        increase_until=until_s,
+    )
+    number = ELSEWHERE[0]
+    key = replace(KEYS[number], user_id="ann")
+    monkeypatch.setattr(budgets, "_keys", {key.token: key})
+    charges = charges_under(None, holders={entry_name("user", "ann"): holder})
+    async with partitions(bus, clock=lambda: clock[0]) as owners:
+        first = wanted(key, cost(10), now=clock[0], charges=charges, waits_s=5, lasts_s=300)
+        assert isinstance(await answered(owners[number], first), Placed)
+        clock[0] = until_s - 0.001
+        still = wanted(key, cost(30), now=clock[0], charges=charges, waits_s=5, lasts_s=300)
+        assert isinstance(await answered(owners[number], still), Placed)
+        clock[0] = until_s
+        over = answered(owners[number], wanted(key, cost(1), now=clock[0], charges=charges, waits_s=60))
+        waits = asyncio.ensure_future(over)
+        await finish(bus, first.request, 10, key=key.token, partition=number)
+        await finish(bus, still.request, 6, key=key.token, partition=number)
+        said = await asyncio.wait_for(waits, 10)
+        assert isinstance(said, Denied)
+        assert said.standing[:3] == (16, 0, 15)
 
 
 async def test_a_limit_of_nothing_allows_nothing_anywhere(bus: Bus) -> None:

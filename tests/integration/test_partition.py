@@ -214,6 +214,21 @@ async def test_a_budget_that_is_raised_serves_who_waits(bus: Bus) -> None:
         assert await waits[1] == Placed(1_000, None)
 
 
+async def test_a_budget_that_is_lowered_below_its_spend_refuses_who_waits(bus: Bus) -> None:
+    async with opened(bus, KEY) as owner:
+        first = wanted(KEY, cost(900))
+        await decided(owner.partition, first)
+        waits = deciding(owner.partition, wanted(KEY, cost(200), waits_s=30))
+        owner.keys["key"] = key_of_budget(500)
+        owner.tick()
+        assert not waits.done(), "what is in flight may cost less"
+        await finish(bus, first.request, 600)
+        said = await asyncio.wait_for(waits, 5)
+        assert said == Standing(spent=600, held=0, limit=500, ends_ms=0, only_holds=False)
+        owner.keys["key"] = key_of_budget(0)
+        assert isinstance(await decided(owner.partition, wanted(owner.keys["key"], cost(1), waits_s=30)), Standing)
+
+
 async def test_a_key_that_is_deleted_meanwhile_is_not_served(bus: Bus) -> None:
     async with opened(bus, KEY) as owner:
         first = wanted(KEY, cost(1_000))

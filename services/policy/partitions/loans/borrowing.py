@@ -16,6 +16,7 @@ from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Standing
 from services.policy.budgets.charges import Charge
 from services.policy.budgets.loans import AHEAD_REQUESTS, Borrowed, idle, is_current, usable
+from services.policy.partitions.loans.lent_by import LentBy
 from services.policy.partitions.loans.loan_messages import Ask, Granted, Refusal, decode_answer, decode_recall, encode
 from services.policy.partitions.loans.reports import ANSWER_S, Reports, Write
 from shared import subjects
@@ -95,6 +96,7 @@ class Borrower:
         self._short: set[str] = set()
         self._recalled_ms: dict[str, int] = {}  # until when
         self._kept: dict[str, _Kept] = {}
+        self._lent_by = LentBy()
         self._touched_ms: dict[str, int] = {}  # of accounts home does not know all of
         self._reports = Reports(bus, number, books, write=write)
 
@@ -116,9 +118,13 @@ class Borrower:
             task.cancel()
 
     def room(self, charge: Charge, now_ms: int) -> int:
-        """Return what a hold may take of the account now."""
+        """Return what a hold may take of the account now: nothing of what a higher limit has lent, which goes back."""
         account = self._books.accounts.get(charge.account)
         if account is None:
+            return 0
+        if self._lent_by.is_higher(charge, now_ms):
+            self._kept.pop(charge.account, None)
+            self._give_back(charge.account, now_ms)
             return 0
         return usable(account, self._books.credits.get(charge.account), charge.pattern, now_ms)
 
@@ -163,6 +169,7 @@ class Borrower:
         for known in (self._touched_ms, self._standings, self._recalled_ms, self._kept):
             known.pop(account, None)
         self._reports.forget(account)
+        self._lent_by.forget(account)
 
     def ask(self, need: Need) -> None:
         """See that there is more, or that it is known that there is none; one question at a time for an account."""
@@ -212,7 +219,7 @@ class Borrower:
             self._reports.say_still_here(name, now_ms)
 
     async def _ask(self, need: Need) -> None:
-        name = need.charge.account
+        name, asked_ms = need.charge.account, self._now_ms()
         answered = False
         try:
             answer = await self._answer_to(need)
@@ -220,6 +227,7 @@ class Borrower:
             self._unanswered.discard(name)
             if isinstance(answer, Granted):
                 self._keep(name, need.amount)
+                self._lent_by.lent(need.charge, asked_ms)
                 self._take(name, need.charge.home, answer)
                 self._refused.pop(name, None)
                 if answer.short:
