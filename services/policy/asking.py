@@ -87,11 +87,12 @@ class Asking:
             """What it is counted in by then; the key may have been changed, or be gone."""
             now_ms = _now_ms()
             if key is None:
-                return self.charges(request, None, now_ms)
+                refused = caller.end_user and self._access.refusal(None, caller.end_user)
+                return None if refused else self.charges(request, None, now_ms)
             current = self._current(key)
             if current is None or current.blocked or (current.expires is not None and current.expires <= now_ms / 1000):
                 return None
-            if self._access.refusal(current, "", caller.tags) is not None:
+            if self._access.refusal(current, caller.end_user, caller.tags) is not None:
                 return None
             return self.charges(request, current, now_ms)
 

@@ -12,6 +12,7 @@ import pytest
 from services.policy.admit import Admission
 from services.policy.asking import Asking
 from services.policy.budgets.accounts import Released
+from services.policy.budgets.admission import NOTHING
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.guardrails import Chain
@@ -23,9 +24,9 @@ from services.policy.replies import Replies
 from services.policy.reserve import Reserve, Rules
 from shared import subjects, tokens
 from shared.bus import Bus, Message, Outbox
-from shared.calls import Admit, pack
+from shared.calls import Admit, Caller, pack
 from shared.identity.holder_access import HolderAccess
-from shared.identity.holders import Holder, Limits, entry_name
+from shared.identity.holders import Holder, HolderKind, Limits, entry_name
 from shared.payloads.bodies import BodyHolder
 from shared.serving.deployments import Deployment
 from shared.serving.model_groups import ModelGroups
@@ -190,6 +191,34 @@ async def test_what_comes_too_late_from_the_home_of_a_limit_is_given_back(
     assert asked == given_back == [request.request_id]
     await until(lambda: not owner.books.holds)
     assert around.commands == []
+
+
+@pytest.mark.parametrize("blocked", ["end_user", "tag", "user"])
+@pytest.mark.parametrize("whose", ["key", "master"])
+async def test_who_is_blocked_while_a_request_waits_is_not_served(
+    around: Neighbours, blocked: HolderKind, whose: str
+) -> None:
+    holders: dict[str, Holder] = {}
+    keys = {"key": msgspec.structs.replace(KEY, user_id="bob")}
+    ceilings, tree = Ceilings(ModelGroups([]), {}, {}, 4_096), BudgetTree({}, TreeRules(partitions=1))
+    limits = LimitTree({}, LimitRules(partitions=1))
+    asking = Asking(keys, HolderAccess(holders, {}), tree, limits, ceilings, hold_grace_ms=1_000)
+    caller = Caller("key", "", "key", "bob", "", "", "bob", ("bob",), "", "", "", b"")
+    asked = msgspec.structs.replace(around.request(), caller=caller)
+    key = keys["key"] if whose == "key" else None
+    waiting = asking.wanted(asked, key, asking.charges(asked, key, 0), NOTHING, None, held=True)
+    assert waiting.again() is not None
+    holders[entry_name(blocked, "bob")] = Holder(
+        kind=blocked,
+        id="bob",
+        version=1,
+        tenant="t",
+        created_at=0.0,
+        updated_at=0.0,
+        blocked=True,
+    )
+    binds = whose == "key" or blocked == "end_user"
+    assert (waiting.again() is None) == binds
 
 
 @pytest.mark.parametrize(
