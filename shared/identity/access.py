@@ -66,15 +66,15 @@ def models_allow(models: Collection[str], model: str, access_groups: Mapping[str
     for allowed in models:
         if allowed == model or allowed in _EVERY_MODEL:
             return True
-        if "*" in allowed and _covers(allowed, model):
+        if "*" in allowed and covers(allowed, model):
             return True
         members = access_groups.get(allowed)
-        if members and (model in members or any("*" in member and _covers(member, model) for member in members)):
+        if members and (model in members or any("*" in member and covers(member, model) for member in members)):
             return True
     return False
 
 
-def _covers(pattern: str, model: str) -> bool:
+def covers(pattern: str, model: str) -> bool:
     """Return whether a wildcard covers a model; `openai/*` covers gpt-4o too, whose name tells its provider."""
     if fits(pattern, model):
         return True

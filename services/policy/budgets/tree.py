@@ -26,6 +26,7 @@ from shared.identity.holders import (
     organization_member_id,
 )
 from shared.identity.keys import MASTER_KEY_ID, Key
+from shared.identity.model_terms import names_for
 
 _entry_name = lru_cache(maxsize=65_536)(entry_name)
 member_id_of = lru_cache(maxsize=65_536)(member_id)
@@ -102,8 +103,8 @@ class BudgetTree:
         if is_plain and not self._providers:
             return known.charges
         must = list(known.charges.must)
-        for name in dict.fromkeys((group, model)) if known.by_model else ():
-            must += known.by_model.get(name, ())
+        for name in names_for(known.by_model, group, model) if known.by_model else ():
+            must += known.by_model[name]
         for tag in dict.fromkeys(caller.tags) if key is not None else ():
             must += self._limited("tag", tag, f"Tag={tag}", model, group)
         if caller.end_user:
@@ -221,8 +222,10 @@ class BudgetTree:
             return
         windows = holder.budgets or self._shared(holder.budget_id)
         lends = None if holder.budgets or holder.increase_pico else self._shared_holder(holder.budget_id)
+        by_model = [window.model for window in windows if window.model] if model is not None else ()
+        called = names_for(by_model, group, model or "") if by_model else ()
         for window in windows:
-            if model is None or window.model in ("", model, group):
+            if model is None or not window.model or window.model in called:
                 yield self._charge(kind, holder_id, name, window, holder.tenant, holder, lends)
         if not any(_is_main(window) for window in windows):
             soft = soft_window(holder, self._shared_holder(holder.budget_id))

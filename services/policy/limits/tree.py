@@ -27,6 +27,7 @@ from shared.identity.holders import (
     member_id,
 )
 from shared.identity.keys import Key
+from shared.identity.model_terms import names_for
 
 KNOWN_MAX = 100_000
 """So many keys' limits are kept at most."""
@@ -93,15 +94,14 @@ class LimitTree:
         if not (known.by_model or self._models or caller.tags or caller.end_user):
             return known.always
         found = list(known.always)
-        if known.by_model or self._models:
-            for name in dict.fromkeys((group, model)):
-                found += known.by_model.get(name, ())
-                found += self._models.get(name, ())
-        names = (group, model)
+        for name in names_for(known.by_model, group, model) if known.by_model else ():
+            found += known.by_model[name]
+        for name in dict.fromkeys((group, model)) if self._models else ():
+            found += self._models.get(name, ())
         for tag in dict.fromkeys(caller.tags) if key is not None else ():
-            found += self._of_holder("tag", tag, tag, names)
+            found += self._of_holder("tag", tag, tag, group, model)
         if caller.end_user:
-            found += self._of_holder("end_user", caller.end_user, caller.end_user, names)
+            found += self._of_holder("end_user", caller.end_user, caller.end_user, group, model)
         return tuple(found)
 
     def _know(self, token: str, key: Key | None) -> _Known:
@@ -138,10 +138,10 @@ class LimitTree:
             limits = self._filled_in(holder.limits, holder.budget_id)
             yield from self._each(kind, holder_id, name, holder.tenant, limits)
 
-    def _of_holder(self, kind: HolderKind, holder_id: str, name: str, models: tuple[str, str]) -> Iterator[Limit]:
-        for model, limit in self._of_known(kind, holder_id, name):
-            if not model or model in models:
-                yield limit
+    def _of_holder(self, kind: HolderKind, holder_id: str, name: str, group: str, model: str) -> Iterator[Limit]:
+        known = list(self._of_known(kind, holder_id, name))
+        called = names_for([of for of, _ in known if of], group, model)
+        yield from (limit for of, limit in known if not of or of in called)
 
     def _filled_in(self, limits: Limits, budget_id: str | None) -> Limits:
         """Return the limits with what a shared budget adds where they say nothing."""

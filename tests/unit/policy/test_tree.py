@@ -153,6 +153,32 @@ def test_a_key_has_its_windows_and_those_of_one_model() -> None:
     assert "key~gpt:k" in told(charges(key, {}, model="gpt", group="target").must)
 
 
+@pytest.mark.parametrize(
+    ("budgeted", "model", "group", "counted"),
+    [
+        (("gpt-4o",), "gpt-4o", "gpt-4o", ("gpt-4o",)),
+        (("gpt-4o",), "openai/gpt-4o", "openai/gpt-4o", ("gpt-4o",)),
+        (("gpt-4o", "openai/gpt-4o"), "openai/gpt-4o", "openai/gpt-4o", ("openai/gpt-4o",)),
+        (("gpt-4o",), "fast", "openai/gpt-4o", ("gpt-4o",)),
+        (("fast", "gpt-4o"), "fast", "gpt-4o", ("gpt-4o", "fast")),
+        (("openai/*", "*"), "openai/gpt-4o", "openai/gpt-4o", ("openai/*", "*")),
+        (("openai/*",), "gpt-4o", "gpt-4o", ("openai/*",)),
+        (("anthropic/*", "gpt-4", "4o"), "openai/gpt-4o", "openai/gpt-4o", ()),
+        (("claude",), "bedrock/anthropic/claude", "bedrock/anthropic/claude", ()),
+    ],
+)
+def test_a_budget_of_one_model_counts_it_by_whatever_name_it_is_called(
+    budgeted: tuple[str, ...], model: str, group: str, counted: tuple[str, ...]
+) -> None:
+    windows = [Window(7, "1d", model=name) for name in budgeted]
+    holders = entries(holder("end_user", "bob", *windows), holder("user", "ann", *windows))
+    key = key_of_budget(None, token="k", user_id="ann", budgets=tuple(windows))
+    found = charges(key, holders, model=model, group=group, end_user="bob").must
+    for kind in ("key", "user", "end_user"):
+        models = [charge.model for charge in found if charge.kind == kind and charge.model]
+        assert sorted(models) == sorted(counted)
+
+
 def test_a_key_written_before_windows_were_named_has_its_budget() -> None:
     key = key_of_budget(10, token="k", budgets=(), budget_duration="1d", budget_anchor=4.0)
     [charge] = charges(key, {}).must
