@@ -57,6 +57,10 @@ def _messages(model: str, **told: int) -> Way:
     return _chat(model, **told)._replace(path="/v1/messages")
 
 
+def _completions(model: str, **told: int) -> Way:
+    return Way("/v1/completions", model, {"prompt": "{text}", "max_tokens": 500, "stream": True}, **told)
+
+
 def _responses(model: str, **told: int) -> Way:
     return Way("/v1/responses", model, {"input": "{text}", "max_output_tokens": 500, "stream": True}, **told)
 
@@ -70,9 +74,8 @@ WAYS = {
     "chat": _chat("paused-gpt", counted=10),
     "chat, by Claude": _chat("paused-claude"),
     "chat, by Gemini": _chat("paused-gemini"),
-    "completions": Way(
-        "/v1/completions", "paused-gpt", {"prompt": "{text}", "max_tokens": 500, "stream": True}, counted=6
-    ),
+    "completions": _completions("paused-gpt", counted=6),
+    "completions, by Claude": _completions("paused-claude"),
     "messages": _messages("paused-claude"),
     "messages, by OpenAI": _messages("paused-gpt", counted=10),
     "responses": _responses("paused-responses", counted=6),

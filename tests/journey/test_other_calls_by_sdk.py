@@ -28,6 +28,29 @@ def test_a_text_comes_piece_by_piece_and_its_usage_only_where_it_is_asked_for(sd
     assert (more[-1].usage.completion_tokens, more[-1].choices) == (2, [])
 
 
+def test_texts_are_continued_by_a_model_that_only_chats(sdk: openai.OpenAI, provider: RecordingProvider) -> None:
+    answer = sdk.completions.create(model="claude", prompt="A text for a chat", max_tokens=7)
+    assert (answer.object, answer.choices[0].text, answer.choices[0].finish_reason) == (
+        "text_completion",
+        "".join(WORDS),
+        "stop",
+    )
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 7
+    (request,) = provider.asked_with("A text for a chat")
+    assert request["messages"][0]["role"] == "user"
+    assert request["max_tokens"] == 7
+    options: Any = {"include_usage": True}
+    chunks = list(sdk.completions.create(model="claude", prompt="Once", stream=True, stream_options=options))
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == "".join(WORDS)
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 7
+    with pytest.raises(openai.BadRequestError, match="must be one text"):
+        sdk.completions.create(model="claude", prompt=["a", "b"])
+    with pytest.raises(openai.BadRequestError, match="suffix"):
+        sdk.completions.create(model="claude", prompt="a", suffix="b")
+
+
 def test_the_provider_gets_what_the_client_sent_but_for_the_model(
     sdk: openai.OpenAI, provider: RecordingProvider
 ) -> None:

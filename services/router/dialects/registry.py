@@ -1,6 +1,7 @@
 """Which types of calls can be translated to chat."""
 
 from services.router.dialects.anthropic.translate import translate_messages
+from services.router.dialects.completions.translate import translate_completions
 from services.router.dialects.gemini.translate import translate_count, translate_generate
 from services.router.dialects.outlet import Translate
 from services.router.dialects.responses.translate import translate_responses
@@ -9,6 +10,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "anthropic_messages": translate_messages,
     "acount_tokens": translate_messages,
     "aresponses": translate_responses,
+    "atext_completion": translate_completions,
     "agenerate_content": translate_generate,
     "agemini_count_tokens": translate_count,
 }

@@ -1,0 +1,1 @@
+"""OpenAI's older completions: texts to be continued, for providers that only chat."""
