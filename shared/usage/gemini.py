@@ -11,11 +11,12 @@ from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 from shared.usage.tier import tier_of
 
 
-def usage_from_gemini(metadata: object, *, searches: int = 0) -> Usage | None:
+def usage_from_gemini(metadata: object, *, searches: int = 0, finds_are_free: bool = False) -> Usage | None:
     """Return the disjoint form of a `usageMetadata`, None if it is none. `searches` are those billed for grounding.
 
     promptTokenCount includes the cached tokens, but not those of tool results (toolUsePromptTokenCount). Thoughts stand
-    beside candidatesTokenCount; where the total says that they are in it, they are taken out.
+    beside candidatesTokenCount; where the total says that they are in it, they are taken out. `finds_are_free`: the
+    tools were searches of the web alone, whose finds are read and not charged. https://ai.google.dev/gemini-api/docs/pricing
     """
     if not isinstance(metadata, dict):
         return None
@@ -39,11 +40,14 @@ def usage_from_gemini(metadata: object, *, searches: int = 0) -> Usage | None:
     elif more:
         problem = f"totalTokenCount is {total}, its parts are {prompt + tools + came_out}"
         thoughts, came_out = thoughts + max(0, more), came_out + max(0, more)
-    went_in = _by_modality(metadata.get("promptTokensDetails"), metadata.get("toolUsePromptTokensDetails"))
+    charged = 0 if finds_are_free else tools
+    went_in = _by_modality(
+        metadata.get("promptTokensDetails"), metadata.get("toolUsePromptTokensDetails") if charged else None
+    )
     cached = _by_modality(metadata.get("cacheTokensDetails"))
     read_classes, read_problem = prompt_classes(
         Prompt(
-            prompt + tools,
+            prompt + charged,
             count_or_0(metadata, "cachedContentTokenCount"),
             audio=went_in["AUDIO"],
             image=went_in["IMAGE"],

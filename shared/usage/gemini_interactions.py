@@ -24,12 +24,13 @@ _SEARCHES = ("google_search", "google_maps")
 
 
 def usage_from_interactions(
-    usage: object, *, queries: int = 0, bills_queries: bool = True, tier: object = None
+    usage: object, *, queries: int = 0, bills_queries: bool = True, finds_are_free: bool = False, tier: object = None
 ) -> Usage | None:
     """Return the disjoint form of an interaction's `usage`, None if it is none. Its parts are those of `usageMetadata`.
 
     `queries` are those that its steps show, for a usage without `grounding_tool_count`; unless the model bills queries,
-    an interaction that searched is one search. `tier` is the interaction's `service_tier`.
+    an interaction that searched is one search. `finds_are_free` as in `usage_from_gemini`. `tier` is
+    the interaction's `service_tier`.
     """
     if not isinstance(usage, dict):
         return None
@@ -45,7 +46,7 @@ def usage_from_interactions(
             if isinstance(entry, dict) and entry.get("type") in _SEARCHES
         )
     searches = queries if bills_queries else min(1, queries)
-    return usage_from_gemini({**metadata, "serviceTier": tier}, searches=searches)
+    return usage_from_gemini({**metadata, "serviceTier": tier}, searches=searches, finds_are_free=finds_are_free)
 
 
 def _detail(entry: Any) -> dict[str, Any]:

@@ -186,6 +186,14 @@ def test_a_stream_of_googles_passes_and_tells_its_usage() -> None:
     assert GenerateAnswer(bills_queries=False).whole(raw).body == raw
 
 
+def test_a_search_that_an_earlier_event_tells_of_is_kept() -> None:
+    reader = GenerateAnswer(bills_queries=True)
+    searched = {"content": {"parts": []}, "groundingMetadata": {"webSearchQueries": ["a", "", "a", "b"]}}
+    reader.feed(event(candidates=[searched]) + event(**ANSWER))
+    assert reader.usage is not None
+    assert reader.usage.web_searches == 2
+
+
 def test_what_is_no_answer_of_googles_is_broken() -> None:
     for body in (b"", b"[]", b"{}", b'{"error":{"code":500,"message":"no","status":"INTERNAL"}}'):
         with pytest.raises(BrokenAnswer):

@@ -1,7 +1,8 @@
 """What an answer was grounded on: OpenAI's annotations, and the searches it is billed for.
 
 Sources: https://ai.google.dev/gemini-api/docs/google-search, https://ai.google.dev/gemini-api/docs/pricing (up to 2.5
-a grounded request is billed, from 3 on each query).
+a grounded request is billed, from 3 on each query that is not empty and no other's like; what a search finds is not
+charged as input).
 """
 
 from typing import Any
@@ -27,11 +28,43 @@ def annotations_of(candidate: dict[str, Any], text: str) -> list[dict[str, Any]]
     return annotations
 
 
-def searches_of(candidates: list[dict[str, Any]], *, bills_queries: bool) -> int:
-    """Return how many searches the candidates' grounding is billed for."""
-    queries = [
-        query
-        for candidate in candidates
-        for query in (candidate.get("groundingMetadata") or {}).get("webSearchQueries") or ()
-    ]
-    return len(queries) if bills_queries else min(1, len(queries))
+class Searches:
+    """What the candidates of an answer, whole or in events, were grounded on."""
+
+    def __init__(self, *, bills_queries: bool) -> None:
+        self._bills_queries = bills_queries
+        self._queries: set[str] = set()
+        self._searched = self._other_tools = False
+
+    def note(self, candidates: list[dict[str, Any]]) -> None:
+        for candidate in candidates:
+            grounding = candidate.get("groundingMetadata")
+            if isinstance(grounding, dict):
+                self._note_grounding(grounding)
+            self._other_tools |= "urlContextMetadata" in candidate
+            for part in (candidate.get("content") or {}).get("parts") or ():
+                self._other_tools |= isinstance(part, dict) and _is_of_another_tool(part)
+
+    @property
+    def billed(self) -> int:
+        """How many searches are billed: queries count once each, and not at all where they are empty."""
+        return len(self._queries) if self._bills_queries else int(self._searched)
+
+    @property
+    def finds_are_free(self) -> bool:
+        """Whether what tools had the model read came from searches alone, which is not charged."""
+        return self._searched and not self._other_tools
+
+    def _note_grounding(self, grounding: dict[str, Any]) -> None:
+        queries = grounding.get("webSearchQueries") or ()
+        self._searched |= bool(queries)
+        self._queries.update(query for query in queries if isinstance(query, str) and query.strip())
+        for chunk in grounding.get("groundingChunks") or ():
+            self._other_tools |= isinstance(chunk, dict) and ("retrievedContext" in chunk or "maps" in chunk)
+
+
+def _is_of_another_tool(part: dict[str, Any]) -> bool:
+    call = part.get("toolCall")
+    if isinstance(call, dict):
+        return not str(call.get("toolType")).startswith("GOOGLE_SEARCH")
+    return "executableCode" in part or "codeExecutionResult" in part

@@ -21,7 +21,8 @@ class InteractionsListener:
         self.done = False
         self._bills_queries = abilities_of(model).bills_queries
         self._parser = SseParser()
-        self._queries = 0
+        self._queries: set[str] = set()
+        self._tools: set[str] = set()
         self._texts: list[str] = []
 
     def whole(self, body: bytes) -> Whole:
@@ -64,10 +65,15 @@ class InteractionsListener:
 
     def _count(self, step: Any) -> None:
         """`step` is a whole one, or the delta that has its arguments."""
-        if isinstance(step, dict) and step.get("type") in _SEARCHES:
+        kind = step.get("type") if isinstance(step, dict) else None
+        if not isinstance(kind, str) or not kind.endswith("_call"):
+            return
+        if kind != "function_call":
+            self._tools.add(kind)
+        if kind in _SEARCHES:
             arguments = step.get("arguments")
             queries = arguments.get("queries") if isinstance(arguments, dict) else None
-            self._queries += len(queries) if isinstance(queries, list) else 0
+            self._queries.update(query for query in queries or () if isinstance(query, str) and query.strip())
 
     def _note(self, interaction: dict[str, Any]) -> None:
         self.usage = self._read(interaction.get("usage"), interaction.get("service_tier"))
@@ -76,4 +82,10 @@ class InteractionsListener:
         self.done = True
 
     def _read(self, usage: Any, tier: Any = None) -> Usage | None:
-        return usage_from_interactions(usage, queries=self._queries, bills_queries=self._bills_queries, tier=tier)
+        return usage_from_interactions(
+            usage,
+            queries=len(self._queries),
+            bills_queries=self._bills_queries,
+            finds_are_free=self._tools == {"google_search_call"},
+            tier=tier,
+        )

@@ -16,7 +16,7 @@ from services.router.providers.answers.sse import event_of
 from services.router.providers.base import ProviderCall, Whole, json_object
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.failures import reported
-from services.router.providers.gemini.grounding import searches_of
+from services.router.providers.gemini.grounding import Searches
 from services.router.providers.openai.body import OURS, refuse_credentials
 from shared.serving.deployments import Deployment
 from shared.usage import usage_from_gemini
@@ -102,7 +102,8 @@ class GenerateAnswer(NativeAnswer):
 
     def __init__(self, *, bills_queries: bool) -> None:
         super().__init__()
-        self._bills_queries = bills_queries
+        self._searches = Searches(bills_queries=bills_queries)
+        self._metadata: Any = None
         self._texts: list[str] = []
 
     def whole(self, body: bytes) -> Whole:
@@ -133,8 +134,10 @@ class GenerateAnswer(NativeAnswer):
     def _note(self, answer: dict[str, Any]) -> None:
         candidates = [one for one in answer.get("candidates") or () if isinstance(one, dict)]
         self.response_id = str(answer.get("responseId") or self.response_id)
-        searches = searches_of(candidates, bills_queries=self._bills_queries)
-        self.usage = usage_from_gemini(answer.get("usageMetadata"), searches=searches) or self.usage
+        self._searches.note(candidates)
+        self._metadata = answer.get("usageMetadata") or self._metadata
+        found = self._searches
+        self.usage = usage_from_gemini(self._metadata, searches=found.billed, finds_are_free=found.finds_are_free)
         if not candidates and answer.get("promptFeedback"):
             self.finish_reason = "blocked"
         for one in candidates:

@@ -11,7 +11,7 @@ from typing import Any
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.function_calls import tool_call
-from services.router.providers.gemini.grounding import annotations_of, searches_of
+from services.router.providers.gemini.grounding import Searches, annotations_of
 from services.router.providers.gemini.response import (
     blocked_choice,
     end_fields,
@@ -46,7 +46,8 @@ class GeminiTranslator:
         self._candidates = candidates
         self._head = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._include_usage = include_usage
-        self._bills_queries = bills_queries
+        self._searches = Searches(bills_queries=bills_queries)
+        self._metadata: Any = None
         self._opened = False
         self._choices: dict[int, _Choice] = {}
         self.usage: Usage | None = None
@@ -74,9 +75,7 @@ class GeminiTranslator:
         if not candidates and event.get("promptFeedback"):
             self.finished = True
             chunks.append({**self._head, "choices": [blocked_choice(event, "delta")]})
-        usage = self._usage_in(event, candidates)
-        if usage is not None:
-            self.usage = usage
+        self.usage = self._usage_in(event, candidates)
         if sum(choice.ended for choice in self._choices.values()) >= self._candidates:
             self.finished = True
         return chunks
@@ -89,8 +88,10 @@ class GeminiTranslator:
         return [{**self._head, "choices": [], "usage": openai_usage(self.usage)}]
 
     def _usage_in(self, answer: dict[str, Any], candidates: list[dict[str, Any]]) -> Usage | None:
-        searches = searches_of(candidates, bills_queries=self._bills_queries)
-        return usage_from_gemini(answer.get("usageMetadata"), searches=searches)
+        self._searches.note(candidates)
+        self._metadata = answer.get("usageMetadata") or self._metadata
+        found = self._searches
+        return usage_from_gemini(self._metadata, searches=found.billed, finds_are_free=found.finds_are_free)
 
     def _candidate(self, candidate: dict[str, Any], index: int) -> list[dict[str, Any]]:
         choice = self._choices.setdefault(index, _Choice(index))

@@ -214,6 +214,53 @@ def test_searches_are_counted_as_the_model_bills_them() -> None:
         assert reader.usage.web_searches == searches
 
 
+SEARCHING = {"promptTokenCount": 10, "toolUsePromptTokenCount": 120, "candidatesTokenCount": 8, "totalTokenCount": 138}
+FOUND = {"webSearchQueries": ["", "weather", "weather", " ", "wind"]}
+
+
+def searched(**candidate: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": []}, "finishReason": "STOP", **candidate}], "usageMetadata": SEARCHING}
+
+
+def test_an_empty_or_repeated_query_is_not_billed_and_what_was_found_is_free() -> None:
+    reader = translator()
+    reader.whole(searched(groundingMetadata=FOUND))
+    assert reader.usage == Usage(input=10, output=8, web_searches=2)
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"urlContextMetadata": {"urlMetadata": []}},
+        {"content": {"parts": [{"executableCode": {"code": "1"}}]}},
+        {"content": {"parts": [{"toolCall": {"toolType": "FILE_SEARCH"}}]}},
+        {"groundingMetadata": {**FOUND, "groundingChunks": [{"maps": {"uri": "u"}}]}},
+    ],
+)
+def test_where_other_tools_read_as_well_all_that_was_read_is_charged(candidate: dict[str, Any]) -> None:
+    reader = translator()
+    reader.whole(searched(**{"groundingMetadata": FOUND, **candidate}))
+    assert reader.usage == Usage(input=130, output=8, web_searches=2)
+
+
+@pytest.mark.parametrize("candidate", [{"groundingMetadata": {}}, {}])
+def test_what_tools_read_is_charged_where_nothing_was_searched(candidate: dict[str, Any]) -> None:
+    reader = translator()
+    reader.whole(searched(**candidate))
+    assert reader.usage == Usage(input=130, output=8)
+
+
+def test_searches_told_before_the_last_event_of_a_stream_count_once_each() -> None:
+    reader = translator()
+    call = {"parts": [{"toolCall": {"toolType": "GOOGLE_SEARCH_WEB"}}]}
+    first = searched(groundingMetadata=FOUND, content=call)
+    del first["candidates"][0]["finishReason"]
+    reader.feed(first)
+    reader.feed(searched(groundingMetadata={"webSearchQueries": ["wind", "rain"]}))
+    reader.feed(searched())
+    assert reader.usage == Usage(input=10, output=8, web_searches=3)
+
+
 # errors
 
 
