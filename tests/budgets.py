@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.policy.budgets.accounts import Books, Entry, Lost, Whom
+from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Ask, Placed, Standing
 from services.policy.budgets.charges import Charges
+from services.policy.budgets.entries import Entry, Lost, Whom
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.partitions.decision import Answer, Denied, Wanted
 from services.policy.partitions.journal import journal

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from services.policy.budgets.accounts import Released
+from services.policy.budgets.entries import Released
 from services.policy.limits.counters import Taken
 from services.policy.partitions.journal import journal
 

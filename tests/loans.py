@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.policy.budgets.accounts import Lost
 from services.policy.budgets.charges import Charges
+from services.policy.budgets.entries import Lost
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.partitions.journal.journal_reader import read_journal
 from services.policy.partitions.partition import Partition

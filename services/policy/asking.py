@@ -3,10 +3,10 @@
 import time
 from collections.abc import Mapping
 
-from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import Ask
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
+from services.policy.budgets.entries import Whom
 from services.policy.budgets.tree import BudgetTree
 from services.policy.limits.need import NO_TOKENS, Need, need_of
 from services.policy.limits.room import Limit

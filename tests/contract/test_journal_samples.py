@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import (
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import (
     Adjusted,
-    Books,
     Closed,
     Expired,
     Forgotten,

@@ -11,9 +11,9 @@ import pytest
 
 from services.policy.admit import Admission
 from services.policy.asking import Asking
-from services.policy.budgets.accounts import Released
 from services.policy.budgets.admission import NOTHING
 from services.policy.budgets.ceilings import Ceilings
+from services.policy.budgets.entries import Released
 from services.policy.budgets.tree import BudgetTree, TreeRules
 from services.policy.guardrails import Chain
 from services.policy.in_progress import InProgress

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.policy.budgets.accounts import Books, Forgotten, ResetTold
+from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Placed
+from services.policy.budgets.entries import Forgotten, ResetTold
 from services.policy.budgets.resets import KEPT_AFTER_MS
 from services.policy.budgets.tree import TreeRules
 from services.policy.partitions.journal.journal_reader import read_journal

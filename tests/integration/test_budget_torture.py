@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from services.policy.budgets.accounts import Books, Expired, Held
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import Expired, Held
 from services.policy.budgets.loans import Lent
 from services.policy.budgets.settled import Settled
 from services.policy.partitions.journal import journal

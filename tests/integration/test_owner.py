@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from services.policy.budgets.accounts import Held, Released
 from services.policy.budgets.admission import Placed
+from services.policy.budgets.entries import Held, Released
 from services.policy.partitions.journal.journal import encode_group
 from services.policy.partitions.owning import owner as owner_module
 from services.policy.partitions.owning.open_partitions import OpenPartitions

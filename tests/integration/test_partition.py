@@ -7,8 +7,9 @@ import random
 import pytest
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Held
+from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import NOTHING, Ask, Placed, Standing
+from services.policy.budgets.entries import Held
 from services.policy.budgets.settled import Settled
 from services.policy.partitions import partition
 from services.policy.partitions.decision import Answer

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from services.policy.budgets.accounts import Held, Released
 from services.policy.budgets.admission import Placed
+from services.policy.budgets.entries import Held, Released
 from services.policy.partitions.decision import Answer, Wanted
 from services.policy.partitions.partition import Partition
 from services.policy.partitions.undispatched import Undispatched

@@ -5,9 +5,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from services.policy.budgets.accounts import Held
 from services.policy.budgets.admission import Ask, Placed
 from services.policy.budgets.charges import Charges
+from services.policy.budgets.entries import Held
 from services.policy.budgets.tree import TreeRules
 from services.policy.partitions.decision import Denied
 from shared.bus import Bus

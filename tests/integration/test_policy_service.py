@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.policy.budgets.accounts import Held, Opened
+from services.policy.budgets.entries import Held, Opened
 from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, kv, prepare_streams, read

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from services.policy.budgets import accounts
+from services.policy.budgets import entries
 from services.policy.limits import counters
 from services.policy.partitions.journal import journal
 from shared.bus import Stored
@@ -92,19 +92,19 @@ class Translator:
             yield from self._whole(partition, parts, at_ms)
             self._parts.pop(partition)
 
-    def _entry(self, partition: int, entry: accounts.Entry, at_ms: int) -> Iterator[Step]:
+    def _entry(self, partition: int, entry: entries.Entry, at_ms: int) -> Iterator[Step]:
         match entry:
-            case accounts.Held(hold):
+            case entries.Held(hold):
                 yield _held(partition, hold)
-            case accounts.Opened(account, window, starts_ms, ends_ms):
+            case entries.Opened(account, window, starts_ms, ends_ms):
                 yield from self._opened(account, Window(str(window), starts_ms, ends_ms))
                 if entry.closed is not None:
                     yield Closed(Place(account, str(entry.closed.window)))
-            case accounts.Adjusted(account, number, serial, by, settles):
+            case entries.Adjusted(account, number, serial, by, settles):
                 yield Set(Place(account, str(number)), serial, by, settles)
-            case accounts.Expired(request):
+            case entries.Expired(request):
                 yield Expired(request)
-            case accounts.Released(request):
+            case entries.Released(request):
                 yield Released(request, partition, at_ms)
             case counters.Taken(request):
                 yield _took(partition, entry)
@@ -120,7 +120,7 @@ class Translator:
         for part in parts:
             open_holds |= {request: _held(partition, hold) for request, hold in part.books.holds.items()}
             lost |= {request: _held(partition, loss.hold) for request, loss in part.books.lost.items()}
-            settled += [name for name, loss in part.books.lost.items() if loss.hold.window == accounts.NO_WINDOW]
+            settled += [name for name, loss in part.books.lost.items() if loss.hold.window == entries.NO_WINDOW]
             for name, account in part.books.accounts.items():
                 if account.corrected:
                     place = Place(name, str(account.window))
@@ -155,7 +155,7 @@ class Translator:
         yield Opened(Place(account, window.number), window.starts_ms, window.ends_ms)
 
 
-def _held(partition: int, hold: accounts.Hold) -> Held:
+def _held(partition: int, hold: entries.Hold) -> Held:
     places = [Place(hold.account, str(hold.window)), *[Place(share.account, str(share.window)) for share in hold.also]]
     return Held(hold.request, partition, hold.amount, tuple(places), hold.admitted_ms)
 

@@ -8,8 +8,8 @@ window must not come again, and so it is the second in which it is opened where 
 """
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Closed, Opened
 from services.policy.budgets.budget_window import window_at
+from services.policy.budgets.entries import Closed, Opened
 from services.policy.budgets.loans import Credit
 
 FORGETTABLE = "end_user"

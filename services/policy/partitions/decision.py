@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import Ask, Placed, Standing
 from services.policy.budgets.charges import Charge, Charges
+from services.policy.budgets.entries import Whom
 from services.policy.limits.counters import TokenType
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over

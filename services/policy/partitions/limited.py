@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from services.policy.budgets.accounts import Books, Entry
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import Entry
 from services.policy.budgets.settled import Settled
 from services.policy.limits.counters import Reservation, Stopped, Sweeper, Taken
 from services.policy.limits.headers import limit_lines

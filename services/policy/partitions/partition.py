@@ -12,9 +12,9 @@ from functools import partial
 import structlog
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Entry, Expired, Hold, Lost, Released
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.charges import Charge, Charges
+from services.policy.budgets.entries import Entry, Expired, Hold, Lost, Released
 from services.policy.budgets.loans import Assumed, Repaid
 from services.policy.limits.need import shortened
 from services.policy.limits.room import Over

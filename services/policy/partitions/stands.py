@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Adjusted, Books, Held, Hold, Opened, Share
+from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Ask, Placed, Refused, Stand, Standing, covers, place, tokens_within
 from services.policy.budgets.charges import Charge, Charges
+from services.policy.budgets.entries import Adjusted, Held, Hold, Opened, Share
 from services.policy.budgets.resets import due
 from services.policy.partitions.decision import Denied, Wanted
 from services.policy.partitions.journal.journal_writer import Then

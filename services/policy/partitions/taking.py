@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from services.policy.budgets.accounts import Whom
 from services.policy.budgets.admission import NOTHING, Placed
 from services.policy.budgets.charges import Charges
+from services.policy.budgets.entries import Whom
 from services.policy.limits.headers import merged_lines
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 import structlog
 
-from services.policy.budgets.accounts import Reset, ResetTold
+from services.policy.budgets.entries import Reset, ResetTold
 from services.policy.partitions.partition import Partition
 from services.policy.thresholds.terms import Directory, Terms
 from services.policy.thresholds.told import name_of

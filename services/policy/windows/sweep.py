@@ -6,7 +6,7 @@ No request waits for this, and none needs it: a request opens the windows it is 
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from services.policy.budgets.accounts import Forgotten
+from services.policy.budgets.entries import Forgotten
 from services.policy.budgets.resets import due, is_forgettable
 from services.policy.partitions.partition import Partition
 from services.policy.thresholds.terms import Directory

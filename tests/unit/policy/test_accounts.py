@@ -8,11 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import (
-    DAY_MS,
-    LOST_KEPT_MS,
+from services.policy.budgets.accounts import DAY_MS, LOST_KEPT_MS, Books
+from services.policy.budgets.entries import (
     Adjusted,
-    Books,
     Expired,
     Forgotten,
     Held,

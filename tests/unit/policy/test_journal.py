@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Entry, Expired, Held, Hold, Lost, Opened, Released
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import Entry, Expired, Held, Hold, Lost, Opened, Released
 from services.policy.partitions.journal import journal
 from services.policy.partitions.journal.not_understood import NotUnderstood
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Books, Held, Hold, Opened, Released, Share
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import Held, Hold, Opened, Released, Share
 from services.policy.budgets.loans import (
     Assumed,
     Borrowed,

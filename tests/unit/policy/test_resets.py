@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.accounts import Closed, Opened
+from services.policy.budgets.entries import Closed, Opened
 from services.policy.budgets.loans import Credit
 from services.policy.budgets.resets import KEPT_AFTER_MS, due, is_forgettable
 

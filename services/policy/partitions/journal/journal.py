@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from services.policy.budgets.accounts import Books, Entry
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import Entry
 from services.policy.partitions.journal.not_understood import not_understood
 
 MESSAGE_BYTES_MAX = 512 * 1024

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from services.policy.budgets.accounts import Books, Entry
+from services.policy.budgets.accounts import Books
+from services.policy.budgets.entries import Entry
 from services.policy.partitions.journal import journal
 from shared import subjects
 from shared.bus import Bus, BusError

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from services.policy.budgets.accounts import Lost, Whom
+from services.policy.budgets.entries import Lost, Whom
 from services.policy.partitions.correcting import correct
 from services.policy.partitions.journal.journal_reader import read_journal
 from services.policy.partitions.journal.not_understood import NotUnderstood
