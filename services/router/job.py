@@ -22,6 +22,9 @@ from shared.usage import NOTHING, Usage, UsageSource
 DRAIN_MAX_S = 600.0
 """How long a stream is read on for its usage after its client left."""
 
+ERROR_TEXT_MAX = 300
+"""Characters of each try's failure: several are told together."""
+
 CHECK_EVERY = 16
 """Pieces of a stream after which its tokens are counted, where only so many are read on."""
 
@@ -138,6 +141,19 @@ class Ending:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def attempted(deployment: Deployment, failure: GatewayError | None, *, started_ms: int, ended_ms: int) -> Attempt:
+    """Return what a fact tells of one call of a provider."""
+    return Attempt(
+        deployment=deployment.id,
+        provider=deployment.provider,
+        model=deployment.model,
+        started_ms=started_ms,
+        duration_ms=ended_ms - started_ms,
+        status=failure.status if failure is not None else 200,
+        error=failure.message[:ERROR_TEXT_MAX] if failure is not None else "",
+    )
 
 
 def failed(failure: GatewayError, deployment: Deployment | None = None) -> Ending:

@@ -11,7 +11,7 @@ from services.router.attempt import Attempts
 from services.router.choice.health import Health
 from services.router.choice.plan import Groups, Plan, Try, pause_s
 from services.router.choice.rooms import Rooms
-from services.router.job import Ending, Job, failed, now_ms
+from services.router.job import ERROR_TEXT_MAX, Ending, Job, failed, now_ms
 from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, unsent
 from services.router.price_call import price_call
 from services.router.providers.answers.failures import is_context_failure, is_policy_failure
@@ -30,9 +30,6 @@ from shared.serving.deployments import Deployment
 log = structlog.get_logger()
 
 _attempt_noted = unchecked(Attempt)
-
-ERROR_TEXT_MAX = 300
-"""Of each try's failure, where several are told together."""
 
 
 class _Tried(NamedTuple):

@@ -8,14 +8,14 @@ import msgspec
 import structlog
 
 from services.router.finished_fact import finished_fact
-from services.router.job import Ending, Job, now_ms
+from services.router.job import Ending, Job, attempted, now_ms
 from services.router.objects.at_provider import AtProvider, Batch
 from services.router.objects.calls import ObjectAnswer
 from services.router.objects.price_lines import LinePrices
 from services.router.streaming.answer import AnswerWriter
 from shared.bus import Bus, Outbox
 from shared.errors import GatewayError
-from shared.facts import Attempt, BatchPriced, CompletionFinished, PricedLine, encode_fact
+from shared.facts import BatchPriced, CompletionFinished, PricedLine, encode_fact
 from shared.facts.header import caller_fields
 from shared.kept.open_batches import OpenBatch
 from shared.payloads.line_reader import LineReader, LineTooLong
@@ -115,16 +115,7 @@ def _finished(
     if batch.status == "failed":
         failure = GatewayError("the provider could not begin the batch", status=400, type="invalid_request_error")
     job = Job(entry.call, b"", AnswerWriter(bus, request.edge, request.request_id))
-    job.attempts.append(
-        Attempt(
-            deployment=deployment.id,
-            provider=deployment.provider,
-            model=deployment.model,
-            started_ms=entry.started_ms,
-            duration_ms=ended_ms - entry.started_ms,
-            status=200 if failure is None else failure.status,
-        )
-    )
+    job.attempts.append(attempted(deployment, failure, started_ms=entry.started_ms, ended_ms=ended_ms))
     ending = Ending(
         deployment=deployment,
         reader=reader,

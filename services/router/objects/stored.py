@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qs, quote
 
 import httpx
 import orjson
 import structlog
 
-from services.router.job import Ending, Job, failed, now_ms
+from services.router.job import Ending, Job, attempted, failed, now_ms
 from services.router.objects.stored_page import page_of, with_ids
 from services.router.providers.base import HttpCall, Provider, ProviderCall
 from services.router.providers.signing_in import SignsIn
@@ -18,7 +17,6 @@ from services.router.streaming.answer_headers import served_by_lines
 from services.router.transport.transports import Transports
 from shared.bus import Bus, BusError
 from shared.errors import GatewayError, InvalidRequest, NotFound, ProviderFailed, Unavailable
-from shared.facts import Attempt
 from shared.frames import Head
 from shared.kept.object_calls import CANCEL_RESPONSE, DELETE_RESPONSE, INPUT_ITEMS, PATHS, ObjectCall
 from shared.kept.responses import Conversation, StoredResponse, conversation_of, find_response, forget_response
@@ -29,7 +27,6 @@ log = structlog.get_logger()
 
 TIMEOUT_S = 30.0
 _JSON = "application/json"
-_NOT_CANCELLED = "Only a response that is made in the background can be cancelled."
 
 
 class StoredResponses:
@@ -105,7 +102,7 @@ class StoredResponses:
                 failure = provider.failure(answer.status_code, body)
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, TimeoutError) as error:
             failure = ProviderFailed(f"{provider.name} could not be asked: {str(error) or type(error).__name__}")
-        job.attempts.append(_attempt(deployment, started_ms, failure))
+        job.attempts.append(attempted(deployment, failure, started_ms=started_ms, ended_ms=now_ms()))
         if failure is not None:
             raise failure
         return body, answer.header("content-type") or _JSON
@@ -141,18 +138,6 @@ def _sent(request: HttpCall, call_type: str, asked: ObjectCall) -> HttpCall:
     queries = "&".join(part for part in (query, asked.query) if part)
     url = base + path.removeprefix("/responses").replace("{id}", quote(asked.id, safe=""))
     return HttpCall(f"{url}?{queries}" if queries else url, request.headers, b"", method)
-
-
-def _attempt(deployment: Deployment, started_ms: int, failure: GatewayError | None) -> Attempt:
-    told: dict[str, Any] = {"status": 200} if failure is None else {"status": failure.status, "error": failure.message}
-    return Attempt(
-        deployment=deployment.id,
-        provider=deployment.provider,
-        model=deployment.model,
-        started_ms=started_ms,
-        duration_ms=now_ms() - started_ms,
-        **told,
-    )
 
 
 def _unknown(asked: ObjectCall) -> NotFound:

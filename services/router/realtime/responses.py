@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import structlog
 
-from services.router.job import Ending, Job, failed, now_ms
+from services.router.job import Ending, Job, attempted, failed, now_ms
 from services.router.realtime import client_events
 from services.router.realtime.admissions import Admissions
 from services.router.realtime.response import Response
@@ -15,7 +15,6 @@ from services.router.realtime.server_events import ServerEvent
 from services.router.realtime.state import BAD_GATEWAY, Ended, State
 from services.router.transport.socket import SocketClosed
 from shared.errors import BudgetExceeded, DeadlinePassed, GatewayError, InvalidRequest, Unavailable
-from shared.facts import Attempt
 from shared.frames import Close
 from shared.ids import new_id
 from shared.usage import NOTHING, Usage, added
@@ -89,23 +88,13 @@ class Responses:
 
     def _ending(self, response: Response, failure: GatewayError | None) -> Ending:
         at, deployment = now_ms(), self._state.deployment
-        status = failure.status if failure is not None else 200
-        response.job.attempts.append(
-            Attempt(
-                deployment=deployment.id,
-                provider=deployment.provider,
-                model=deployment.model,
-                started_ms=response.started_ms,
-                duration_ms=at - response.started_ms,
-                status=status,
-                error=failure.message[:300] if failure is not None else "",
-            )
-        )
+        attempt = attempted(deployment, failure, started_ms=response.started_ms, ended_ms=at)
+        response.job.attempts.append(attempt)
         return Ending(
             deployment=deployment,
             reader=response.reader,
             failure=failure,
-            status=status,
+            status=attempt.status,
             started_ms=response.started_ms,
             first_token_ms=response.first_ms or at,
             finished_ms=at,

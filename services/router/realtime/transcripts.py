@@ -6,11 +6,10 @@ transcript; when it is used up the next one is asked for, and nothing is heard t
 
 import asyncio
 
-from services.router.job import Ending, Job, failed, now_ms
+from services.router.job import Ending, Job, attempted, failed, now_ms
 from services.router.realtime.admissions import Admissions
 from services.router.realtime.state import State
 from shared.errors import BudgetExceeded, InvalidRequest, Unavailable
-from shared.facts import Attempt
 from shared.serving.deployments import Deployment
 from shared.serving.model_groups import DeploymentsByName
 from shared.usage import NOTHING, Usage, added, usage_from_transcription
@@ -140,16 +139,7 @@ class Transcripts:
     def _ending(self, stretch: _Stretch) -> Ending:
         at, deployment = now_ms(), stretch.deployment
         stretch.job.client_left = self._state.job.client_left
-        stretch.job.attempts.append(
-            Attempt(
-                deployment=deployment.id,
-                provider=deployment.provider,
-                model=deployment.model,
-                started_ms=stretch.started_ms,
-                duration_ms=at - stretch.started_ms,
-                status=200,
-            )
-        )
+        stretch.job.attempts.append(attempted(deployment, None, started_ms=stretch.started_ms, ended_ms=at))
         return Ending(
             deployment=deployment,
             usage=stretch.usage,
