@@ -21,6 +21,7 @@ from services.edge.exchange import Exchanges
 from services.edge.http.front import Front
 from services.edge.http.http_protocol import Protocol
 from services.edge.http.listener import listen
+from services.edge.http.request_headers import END_USER_HEADERS
 from services.edge.identify import Identities
 from services.edge.metrics import Metrics
 from services.edge.model_details.model_facts import ModelFacts
@@ -89,6 +90,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     await exchanges.start()
     identities = Identities(keys.entries, master_key, time.time)
     names = _names(config, holders.entries)
+    end_user_headers = (*END_USER_HEADERS, *(name.lower().encode() for name in general.end_user_headers()))
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
     table = Table()
     body_limit = int(general.max_request_size_mb * MB)
@@ -107,9 +109,20 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         body_limit=body_limit,
         timeout_s=own.request_timeout_s,
         key_header=key_header,
+        end_user_headers=end_user_headers,
     )
     secrets = Secrets(master_key)
-    realtime = RealtimeJourney(bus, door, exchanges, identities, secrets, names, metrics, key_header=key_header)
+    realtime = RealtimeJourney(
+        bus,
+        door,
+        exchanges,
+        identities,
+        secrets,
+        names,
+        metrics,
+        key_header=key_header,
+        end_user_headers=end_user_headers,
+    )
     app = build_app(
         bus,
         pulse,

@@ -122,8 +122,8 @@ ACCEPTED: dict[str, dict[str, str]] = {
             max_in_flight_requests_per_worker max_queued_requests_per_worker admission_queue_timeout_seconds
             disable_retry_on_max_parallel_request_limit_error disable_batch_input_file_rate_limiting
             skip_batch_input_file_rate_limiting_for_providers skip_batch_input_file_rate_limiting_for_models""",
-        "requests are taken as the client wrote them": """enforce_user_param enforced_params user_header_name
-            user_header_mappings reject_clientside_metadata_tags missing_session_id completion_model
+        "requests are taken as the client wrote them": """enforce_user_param enforced_params
+            reject_clientside_metadata_tags missing_session_id completion_model
             image_generation_model embedding_model moderation_model infer_model_from_keys
             always_include_stream_usage sse_keepalive_ping_interval_seconds include_call_id_in_error_body
             enforce_fallback_model_access dangerously_allow_mock_testing_request_params""",

@@ -18,7 +18,7 @@ from services.edge.http.error_response import error_event, id_headers, send_erro
 from services.edge.http.event_array import as_array
 from services.edge.http.http_protocol import LINES
 from services.edge.http.request_body import ClientLeft, read_request_body
-from services.edge.http.request_headers import ID_MAX, Wishes, wishes_in
+from services.edge.http.request_headers import END_USER_HEADERS, ID_MAX, Wishes, wishes_in
 from services.edge.identify import Identities, key_in, with_key_of_query
 from services.edge.metrics import Metrics
 from services.edge.model_details.model_names import ModelNames
@@ -59,6 +59,7 @@ class Journey:
         body_limit: int,
         timeout_s: float,
         key_header: bytes | None,
+        end_user_headers: tuple[bytes, ...] = END_USER_HEADERS,
     ) -> None:
         self._bus = bus
         self._door = door
@@ -71,6 +72,7 @@ class Journey:
         self._body_limit = body_limit
         self._timeout_s = timeout_s
         self._key_header = key_header
+        self._end_user_headers = end_user_headers
 
     async def answer(
         self,
@@ -100,7 +102,7 @@ class Journey:
             if endpoint.key_in_query:
                 headers = with_key_of_query(headers, scope["query_string"])
             key, access = self._identities.of(key_in(headers, self._key_header)), self._names.access
-            wishes = wishes_in(headers)
+            wishes = wishes_in(headers, self._end_user_headers)
             pinned = ""
             kept: ObjectCall | None = None
             held: tuple[str, ...] = ()

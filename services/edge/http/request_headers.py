@@ -1,7 +1,7 @@
 """What a client may wish by headers, as LiteLLM names them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -38,8 +38,11 @@ class Wishes(NamedTuple):
         return _as_json(in_body, "metadata.spend_logs_metadata") if in_body else b""
 
 
-def wishes_in(headers: Mapping[bytes, bytes]) -> Wishes:
-    """Return the wishes.
+END_USER_HEADERS = (b"x-litellm-end-user-id", b"x-litellm-customer-id")
+
+
+def wishes_in(headers: Mapping[bytes, bytes], end_user_headers: Iterable[bytes] = END_USER_HEADERS) -> Wishes:
+    """Return the wishes. Of the headers that may name an end user the first one counts that does.
 
     Raises:
         InvalidRequest: one of them cannot be read.
@@ -48,12 +51,12 @@ def wishes_in(headers: Mapping[bytes, bytes]) -> Wishes:
     tags, metadata = get(b"x-litellm-tags"), get(b"x-litellm-spend-logs-metadata")
     retries, timeout = get(b"x-litellm-num-retries"), get(b"x-litellm-timeout")
     session = get(b"x-litellm-session-id") or get(b"x-litellm-trace-id")
-    end_user = get(b"x-litellm-end-user-id") or get(b"x-litellm-customer-id")
+    named = next((name for name in end_user_headers if get(name, b"").strip()), None)
     return Wishes(
         get(b"x-request-id", b"")[:ID_MAX],
         get(b"user-agent", b"")[:USER_AGENT_MAX].decode("latin-1"),
         _text(session, NAME_MAX, "x-litellm-session-id") if session else "",
-        _text(end_user, NAME_MAX, "x-litellm-end-user-id") if end_user else "",
+        _text(headers[named].strip(), NAME_MAX, named.decode()) if named is not None else "",
         _tags(tags) if tags else (),
         _retries(retries, "x-litellm-num-retries") if retries is not None else None,
         _positive(timeout, "x-litellm-timeout") if timeout is not None else None,

@@ -98,12 +98,14 @@ def peek_of(
         raise InvalidRequest(f"{route}: 'timeout' must be more than 0 seconds.", param="timeout")
     if ours.priority is not None:
         within(-NUMBER_MAX, ours.priority, "priority", route)
-    model, user = ours.model, user or ours.user or ""
+    model, metadata = ours.model, ours.metadata
+    user = user or ours.user or ""
+    if not user and metadata and isinstance(metadata.get("user_id"), str):
+        user = metadata["user_id"]  # as LiteLLM has it, where no field names the end user
     if model is not None and len(model) > NAME_MAX:
         raise _too_long("model", NAME_MAX, route)
     if len(user) > NAME_MAX:
         raise _too_long("user", NAME_MAX, route)
-    metadata = ours.metadata
     return Peek(
         model,
         text_bytes,

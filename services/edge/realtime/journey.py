@@ -11,7 +11,7 @@ from services.edge.calls.request import admit_of
 from services.edge.exchange import Exchange, Exchanges
 from services.edge.http.asgi import Receive, Scope, Send
 from services.edge.http.error_response import error_body, error_headers, id_headers
-from services.edge.http.request_headers import ID_MAX, wishes_in
+from services.edge.http.request_headers import END_USER_HEADERS, ID_MAX, wishes_in
 from services.edge.identify import Identities, key_in
 from services.edge.metrics import Metrics
 from services.edge.model_details.model_names import ModelNames
@@ -57,6 +57,7 @@ class RealtimeJourney:
         metrics: Metrics,
         *,
         key_header: bytes | None,
+        end_user_headers: tuple[bytes, ...] = END_USER_HEADERS,
     ) -> None:
         self._bus = bus
         self._door = door
@@ -66,6 +67,7 @@ class RealtimeJourney:
         self._names = names
         self._metrics = metrics
         self._key_header = key_header
+        self._end_user_headers = end_user_headers
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one WebSocket, from its handshake to its end."""
@@ -141,7 +143,7 @@ class RealtimeJourney:
             request_id,
             key,
             Peek(model, 0),
-            wishes_in(opening.headers),
+            wishes_in(opening.headers, self._end_user_headers),
             edge=self._bus.process,
             model=model,
             group=self._names.group_of(model, access.aliases_of(key)),

@@ -1,8 +1,8 @@
 """`general_settings`: the gateway itself, and Meterhouse's own block in it."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.config.sections.section import Section
 from shared.config.sections.values import Count, Duration, Names, Number, Percent, Seconds, Text, Usd
@@ -21,6 +21,18 @@ class ModelLimits(Section):
     tpm_limit: Count | None = Field(None, description="Tokens a minute.")
     tpd_limit: Count | None = Field(None, description="Tokens a day.")
     max_parallel_requests: Count | None = Field(None, description="Requests at a time.")
+
+
+class HeaderRole(Section):
+    header_name: str = Field(description="A header of requests.")
+    litellm_user_role: str = Field(description="`customer` for the end user.")
+
+
+def _mappings(given: Any) -> Any:
+    return [given] if isinstance(given, dict) else given
+
+
+HeaderRoles = Annotated[tuple[HeaderRole, ...], BeforeValidator(_mappings)]
 
 
 class MeterhouseSettings(Section):
@@ -115,6 +127,12 @@ class GeneralSettings(Section):
     )
     max_batch_file_records: Count = Field(50_000, ge=1, description="Most requests in a batch's input file.")
     litellm_key_header_name: str | None = Field(None, description="One more header a key may come in.")
+    user_header_name: str | None = Field(None, description="One more header that may name the end user.")
+    user_header_mappings: HeaderRoles = Field(
+        (),
+        description="Headers, each with the `litellm_user_role` of whom it names: those of a `customer` may name the "
+        "end user, others have no effect.",
+    )
     store_prompts_in_spend_logs: bool = Field(
         False, description="As `meterhouse.store_prompts: full`, where that is not set."
     )
@@ -140,3 +158,8 @@ class GeneralSettings(Section):
         description="Slack addresses by type of alert, `budget_alerts`; else SLACK_WEBHOOK_URL.",
     )
     meterhouse: MeterhouseSettings = Field(default_factory=MeterhouseSettings, description="Meterhouse's own settings.")
+
+    def end_user_headers(self) -> tuple[str, ...]:
+        """Return which headers may name an end user besides LiteLLM's own, the first one first."""
+        mapped = [one.header_name for one in self.user_header_mappings if one.litellm_user_role.lower() == "customer"]
+        return (*mapped, *([self.user_header_name] if self.user_header_name else ()))

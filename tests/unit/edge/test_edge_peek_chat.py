@@ -97,6 +97,12 @@ def test_no_tools_in_a_list_are_no_tools() -> None:
     assert not peek(tools=[]).has_tools
 
 
+def test_an_end_user_stands_in_user_else_in_the_metadata_as_with_litellm() -> None:
+    assert peek(metadata={"user_id": "bob"}).user == "bob"
+    assert peek(user="ann", metadata={"user_id": "bob"}).user == "ann"
+    assert peek(metadata={"user_id": 5, "tags": ["x"]}).user == ""
+
+
 def test_max_completion_tokens_goes_before_max_tokens() -> None:
     both, one = peek(max_tokens=5, max_completion_tokens=9), peek(max_completion_tokens=None, max_tokens=5)
     assert (both.max_tokens, both.max_tokens_field) == (9, "max_completion_tokens")

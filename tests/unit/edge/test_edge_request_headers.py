@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.edge.http.request_headers import Wishes, wishes_in
+from services.edge.http.request_headers import END_USER_HEADERS, Wishes, wishes_in
 from shared.errors import InvalidRequest
 
 
@@ -86,3 +86,20 @@ def test_metadata_that_cannot_be_kept_is_refused_with_the_fields_name(metadata: 
     with pytest.raises(InvalidRequest, match=r"metadata\.spend_logs_metadata cannot be kept") as caught:
         wishes_in({}).metadata_json(json.loads(metadata))
     assert caught.value.param == "metadata.spend_logs_metadata"
+
+
+@pytest.mark.parametrize(
+    ("headers", "end_user"),
+    [
+        ({b"x-litellm-end-user-id": b" ann "}, "ann"),
+        ({b"x-litellm-end-user-id": b"ann", b"x-litellm-customer-id": b"bob", b"x-app-user": b"eve"}, "ann"),
+        ({b"x-litellm-end-user-id": b"  ", b"x-app-user": b"eve"}, "eve"),
+        ({b"x-litellm-end-user-id": b"  "}, ""),
+        ({b"x-app-user": b"eve"}, "eve"),
+    ],
+)
+def test_the_first_header_that_names_an_end_user_counts_and_a_blank_one_names_nobody(
+    headers: dict[bytes, bytes], end_user: str
+) -> None:
+    """Else a blank header would lead past the budget of whom the body names."""
+    assert wishes_in(headers, (*END_USER_HEADERS, b"x-app-user")).end_user == end_user

@@ -168,3 +168,27 @@ def test_a_loaded_configuration_cannot_be_changed() -> None:
     config = parse_config({}, {})
     with pytest.raises(ValidationError, match="frozen"):
         config.router_settings.num_retries = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("general", "headers"),
+    [
+        ({}, ()),
+        ({"user_header_name": "X-User"}, ("X-User",)),
+        (
+            {
+                "user_header_name": "X-Old",
+                "user_header_mappings": [
+                    {"header_name": "X-Staff", "litellm_user_role": "internal_user"},
+                    {"header_name": "X-Customer", "litellm_user_role": "Customer"},
+                ],
+            },
+            ("X-Customer", "X-Old"),
+        ),
+        ({"user_header_mappings": {"header_name": "X-One", "litellm_user_role": "customer"}}, ("X-One",)),
+    ],
+)
+def test_headers_that_name_end_users_are_those_of_customers_then_the_single_one(
+    general: dict[str, Any], headers: tuple[str, ...]
+) -> None:
+    assert parse_config({"general_settings": general}, {}).general_settings.end_user_headers() == headers
