@@ -81,6 +81,9 @@ def _with_details(usage: dict[str, Any], prompt: int, completion: int, total: in
         problem = f"total_tokens is {total}, its parts are {prompt + completion}"
         if more > 0:
             came_out = came_out._replace(total=completion + more, reasoning=reasoning + more)
+    elif total is not None and reasoning > completion > 0:  # OpenRouter's, counted by another tokenizer than the answer
+        problem = f"{reasoning} tokens of reasoning in an answer of {completion}"
+        came_out = came_out._replace(reasoning=max(0, completion - came_out.audio - came_out.image - came_out.video))
     read_classes, read_problem = prompt_classes(went_in)
     written_classes, written_problem = answer_classes(came_out)
     missed = _missed(usage, prompt, went_in.cached)

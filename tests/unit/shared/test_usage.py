@@ -43,6 +43,14 @@ def test_a_detail_larger_than_its_total_stands_beside_it_and_is_marked() -> None
     )
 
 
+def test_reasoning_that_the_total_says_is_in_the_answer_is_no_more_than_the_answer() -> None:
+    details = {"reasoning_tokens": 112}
+    usage = usage_from_openai(
+        {"prompt_tokens": 22, "completion_tokens": 105, "total_tokens": 127, "completion_tokens_details": details}
+    )
+    assert usage == Usage(input=22, reasoning=105, mismatch="112 tokens of reasoning in an answer of 105")
+
+
 def test_a_reported_zero_is_a_zero_and_not_unknown() -> None:
     assert usage_from_openai({"prompt_tokens": 0, "completion_tokens": 0}) == Usage()
     assert usage_from_openai({"prompt_tokens": 4}) == Usage(input=4)
