@@ -6,8 +6,9 @@ https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
 
 from typing import Any
 
-from services.router.dialects.tools_given import location_of, tools_given
+from services.router.dialects.search_location import location_of
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.functions import tools_given
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples", "cache_control")
 _SIZES = ((1, "low"), (5, "medium"))

@@ -5,8 +5,9 @@ Source: https://platform.openai.com/docs/guides/migrate-to-responses
 
 from typing import Any
 
-from services.router.dialects.tools_given import location_of, tools_given
+from services.router.dialects.search_location import location_of
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.functions import tools_given
 
 
 def tools_of(given: object, unsupported: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

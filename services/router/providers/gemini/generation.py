@@ -6,6 +6,7 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.answer_schema import answer_schema
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.json_schema import json_schema, old_schema
@@ -53,29 +54,15 @@ def generation_config(body: dict[str, Any], abilities: Abilities, unsupported: d
 
 
 def _answer_format(body: dict[str, Any], abilities: Abilities) -> dict[str, Any]:
-    wanted = body.get("response_format")
+    wanted = answer_schema(body)
     if wanted is None:
         return {}
-    if not isinstance(wanted, dict):
-        raise InvalidField("response_format", "must be an object with a type.")
-    kind = wanted.get("type")
-    if kind == "text":
-        return {}
-    own = wanted.get("response_schema")  # LiteLLM's way to write Gemini's own schema beside json_object
-    if kind == "json_object" and isinstance(own, dict):
-        return {"responseMimeType": "application/json", "responseSchema": own}
-    if kind == "json_object":
-        return {"responseMimeType": "application/json"}
-    if kind != "json_schema":
-        raise InvalidField("response_format.type", "must be text, json_object or json_schema.")
-    declared = wanted.get("json_schema")
-    if not isinstance(declared, dict):
-        raise InvalidField("response_format.json_schema", "must be an object with name and schema.")
-    schema = declared.get("schema", {})
-    path = "response_format.json_schema.schema"
-    if not isinstance(schema, dict):
-        raise InvalidField(path, "must be a JSON schema.")
     config: dict[str, Any] = {"responseMimeType": "application/json"}
+    given = body["response_format"]
+    own = given.get("response_schema")  # LiteLLM's way to write Gemini's own schema beside json_object
+    if given["type"] == "json_object" and isinstance(own, dict):
+        return {**config, "responseSchema": own}
+    schema, path = wanted.schema, "response_format.json_schema.schema"
     if not schema:
         return config
     if abilities.json_schema:

@@ -6,7 +6,7 @@ Sources: https://ai.google.dev/gemini-api/docs/function-calling, https://ai.goog
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.chat.functions import function_of
+from services.router.providers.chat.functions import allowed_functions, function_of, named_function, tools_given
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.json_schema import json_schema, old_schema
 
@@ -29,15 +29,9 @@ _OWN_TOOLS = {
 
 def tools_of(body: dict[str, Any], abilities: Abilities, unsupported: dict[str, str]) -> list[dict[str, Any]]:
     """Translate `tools` and `web_search_options`; all functions become one tool, as Gemini wants it."""
-    given = body.get("tools")
-    if given is not None and not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
     functions: list[dict[str, Any]] = []
     own: dict[str, Any] = {}
-    for index, tool in enumerate(given or ()):
-        path = f"tools[{index}]"
-        if not isinstance(tool, dict):
-            raise InvalidField(path, "must be an object.")
+    for path, tool in tools_given(body.get("tools")):
         if named := {_OWN_TOOLS[name]: value for name, value in tool.items() if name in _OWN_TOOLS}:
             own |= named
         elif isinstance(tool.get("functionDeclarations"), list):
@@ -94,24 +88,12 @@ def _choice(given: object, unsupported: dict[str, str]) -> dict[str, Any] | None
         raise InvalidField("tool_choice", "must be a string or an object.")
     kind = given.get("type")
     if kind == "function":
-        return {"mode": "ANY", "allowedFunctionNames": [_function_name(given, "tool_choice")]}
+        return {"mode": "ANY", "allowedFunctionNames": [named_function(given, "tool_choice")]}
     if kind == "allowed_tools":
-        allowed = given.get("allowed_tools")
-        path = "tool_choice.allowed_tools"
-        if not isinstance(allowed, dict) or not isinstance(allowed.get("tools"), list):
-            raise InvalidField(path, "must be an object with mode and tools.")
-        names = [_function_name(tool, f"{path}.tools[{index}]") for index, tool in enumerate(allowed["tools"])]
+        names, must = allowed_functions(given)
         # VALIDATED: a text, or a call of one of these; AUTO takes no names
-        return {"mode": "ANY" if allowed.get("mode") == "required" else "VALIDATED", "allowedFunctionNames": names}
+        return {"mode": "ANY" if must else "VALIDATED", "allowedFunctionNames": names}
     if kind == "custom":
         unsupported["tool_choice"] = "custom tools"
         return None
     raise InvalidField("tool_choice.type", "must be function or allowed_tools.")
-
-
-def _function_name(holder: object, path: str) -> str:
-    function = holder.get("function") if isinstance(holder, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be the name of a tool.")
-    return name

@@ -10,7 +10,7 @@ from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.abilities import Abilities
 from services.router.providers.anthropic.requests.content import with_cache_control
 from services.router.providers.anthropic.requests.json_schema import supported_schema
-from services.router.providers.chat.functions import function_of
+from services.router.providers.chat.functions import allowed_functions, function_of, named_function, tools_given
 
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
 _SEARCHES = {"low": 1, "medium": 5, "high": 10}
@@ -19,14 +19,8 @@ _SEARCHES = {"low": 1, "medium": 5, "high": 10}
 
 def tools_of(body: dict[str, Any], abilities: Abilities, unsupported: dict[str, str]) -> list[dict[str, Any]]:
     """Translate `tools` and `web_search_options`. Tools in Anthropic's own form go through untouched."""
-    given = body.get("tools")
-    if given is not None and not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
     tools: list[dict[str, Any]] = []
-    for index, tool in enumerate(given or ()):
-        path = f"tools[{index}]"
-        if not isinstance(tool, dict):
-            raise InvalidField(path, "must be an object.")
+    for path, tool in tools_given(body.get("tools")):
         if isinstance(tool.get("custom"), dict):
             unsupported[path] = "custom tools with free text input"
         elif tool.get("type", "function") == "function" and "input_schema" not in tool:
@@ -96,30 +90,13 @@ def _choice(
         raise InvalidField("tool_choice", "must be a string or an object.")
     kind = given.get("type")
     if kind == "function":
-        return tools, {"type": "tool", "name": _function_name(given, "tool_choice")}
+        return tools, {"type": "tool", "name": named_function(given, "tool_choice")}
     if kind == "allowed_tools":
-        return _allowed(given.get("allowed_tools"), tools)
+        names, must = allowed_functions(given)  # Anthropic has no such choice: only these are sent
+        return [tool for tool in tools if str(tool.get("name")) in names], {"type": "any"} if must else None
     if kind == "custom":
         unsupported["tool_choice"] = "custom tools"
         return tools, None
     if kind in ("auto", "any", "tool", "none"):
         return tools, dict(given)  # Anthropic's own form
     raise InvalidField("tool_choice.type", "must be function or allowed_tools.")
-
-
-def _allowed(allowed: object, tools: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Anthropic has no such choice: only the allowed tools are sent."""
-    path = "tool_choice.allowed_tools"
-    if not isinstance(allowed, dict) or not isinstance(allowed.get("tools"), list):
-        raise InvalidField(path, "must be an object with mode and tools.")
-    names = {_function_name(tool, f"{path}.tools[{index}]") for index, tool in enumerate(allowed["tools"])}
-    kept = [tool for tool in tools if str(tool.get("name")) in names]
-    return kept, {"type": "any"} if allowed.get("mode") == "required" else None
-
-
-def _function_name(holder: object, path: str) -> str:
-    function = holder.get("function") if isinstance(holder, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be the name of a tool.")
-    return name

@@ -80,29 +80,6 @@ def own_thinking(
     return {}, None
 
 
-def answer_schema(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Return the schema asked for (empty: any JSON object) and what is declared beside it; None where text will do."""
-    wanted = body.get("response_format")
-    if wanted is None:
-        return None
-    if not isinstance(wanted, dict):
-        raise InvalidField("response_format", "must be an object with a type.")
-    kind = wanted.get("type")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return {}, {}
-    if kind != "json_schema":
-        raise InvalidField("response_format.type", "must be text, json_object or json_schema.")
-    declared = wanted.get("json_schema")
-    if not isinstance(declared, dict):
-        raise InvalidField("response_format.json_schema", "must be an object with name and schema.")
-    schema = declared.get("schema", {})
-    if not isinstance(schema, dict):
-        raise InvalidField("response_format.json_schema.schema", "must be a JSON schema.")
-    return schema, declared
-
-
 def text_format(schema: dict[str, Any], declared: dict[str, Any]) -> dict[str, Any]:
     """Return outputConfig.textFormat."""
     definition = {"schema": orjson.dumps(supported_schema(schema)).decode()}

@@ -7,13 +7,13 @@ from services.router.providers.anthropic.requests.output_format import ANSWER_TO
 from services.router.providers.bedrock.converse.abilities import Abilities, abilities_of
 from services.router.providers.bedrock.converse.conversation import split_conversation, tool_names_in
 from services.router.providers.bedrock.converse.inference import (
-    answer_schema,
     inference_config,
     own_thinking,
     text_format,
 )
 from services.router.providers.bedrock.converse.tools import answer_tool, choice_of, stand_in, tools_of
 from services.router.providers.bedrock.model_id import ModelId
+from services.router.providers.chat.answer_schema import answer_schema
 from services.router.providers.chat.neutral import asked_for, foreign, lacking
 
 _WITHOUT_COUNTERPART = lacking(
@@ -130,7 +130,7 @@ def _tools(
     can_force = (own.get("thinking") or {}).get("type") != "enabled"
     tools, choice = choice_of(body, tools, abilities, unsupported, can_force=can_force)
     wanted = answer_schema(body)
-    if wanted is not None and wanted[0] and abilities.structured_output:
+    if wanted is not None and wanted.schema and abilities.structured_output:
         output["textFormat"] = text_format(*wanted)
     elif wanted is not None and not abilities.tools:
         unsupported["response_format"] = "this model has no structured output"

@@ -10,22 +10,16 @@ from services.router.providers.anthropic.requests.json_schema import supported_s
 from services.router.providers.anthropic.requests.output_format import ANSWER_TOOL
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.converse.content import cache_point
-from services.router.providers.chat.functions import function_of
+from services.router.providers.chat.functions import allowed_functions, function_of, named_function, tools_given
 
 Tools = list[dict[str, Any]]
 
 
 def tools_of(body: dict[str, Any], abilities: Abilities, unsupported: dict[str, str]) -> tuple[Tools, Tools]:
     """Return Converse's tools, and those in Anthropic's own form (computer use, ...), which go beside them."""
-    given = body.get("tools")
-    if given is not None and not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
     tools: Tools = []
     own: Tools = []
-    for index, tool in enumerate(given or ()):
-        path = f"tools[{index}]"
-        if not isinstance(tool, dict):
-            raise InvalidField(path, "must be an object.")
+    for path, tool in tools_given(body.get("tools")):
         if "toolSpec" in tool or "cachePoint" in tool or "systemTool" in tool:
             tools.append(tool)
         elif tool.get("type", "function") == "function":
@@ -99,21 +93,9 @@ def _choice(given: object, tools: Tools) -> tuple[Tools, str]:
         raise InvalidField("tool_choice", "must be a string or an object.")
     kind = given.get("type")
     if kind == "function":
-        return tools, f"function {_function_name(given, 'tool_choice')}"
+        return tools, f"function {named_function(given, 'tool_choice')}"
     if kind == "allowed_tools":
-        allowed = given.get("allowed_tools")
-        path = "tool_choice.allowed_tools"
-        if not isinstance(allowed, dict) or not isinstance(allowed.get("tools"), list):
-            raise InvalidField(path, "must be an object with mode and tools.")
-        names = {_function_name(tool, f"{path}.tools[{index}]") for index, tool in enumerate(allowed["tools"])}
+        names, must = allowed_functions(given)
         kept = [tool for tool in tools if (tool.get("toolSpec") or {}).get("name") in names]
-        return kept, "required" if allowed.get("mode") == "required" else "auto"
+        return kept, "required" if must else "auto"
     raise InvalidField("tool_choice.type", "must be function or allowed_tools.")
-
-
-def _function_name(holder: object, path: str) -> str:
-    function = holder.get("function") if isinstance(holder, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str) or not name:
-        raise InvalidField(f"{path}.function.name", "must be the name of a tool.")
-    return name
