@@ -51,7 +51,7 @@ def test_a_completion_gets_the_admitted_maximum_and_no_field_of_a_chat() -> None
     }
 
 
-@pytest.mark.parametrize("call_type", ["aembedding", "atext_completion", "arerank"])
+@pytest.mark.parametrize("call_type", ["aembedding", "amoderation", "arerank"])
 def test_who_has_no_such_endpoint_is_told_by_name(call_type: str) -> None:
     claude = deployment(provider="anthropic", model="claude-3")
     with pytest.raises(Unserved, match=rf"anthropic/claude-3.*{call_type}") as caught:
