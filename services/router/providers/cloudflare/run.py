@@ -9,7 +9,8 @@ import orjson
 
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.completions import Completions
-from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import UnsupportedParameter
+from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.neutral import HINTS
 from services.router.providers.chat_body import max_tokens_of, number_in
 from shared.ids import new_id
@@ -35,10 +36,7 @@ def to_run(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, 
     ]
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider=f"Cloudflare ({model})")
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
-    request: dict[str, Any] = {"messages": [_message(one, f"messages[{n}]") for n, one in enumerate(messages)]}
+    request: dict[str, Any] = {"messages": [_message(one) for _, one in messages_given(body.get("messages"))]}
     request |= {name: body[name] for name in ("tools", "response_format", *_OWN) if body.get(name) is not None}
     for name, value in (("max_tokens", max_tokens_of(body)), *((name, number_in(body, name)) for name in _SAME)):
         if value is not None:
@@ -46,9 +44,7 @@ def to_run(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str, 
     return request | ({"stream": True} if body.get("stream") else {})
 
 
-def _message(message: object, path: str) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise InvalidField(path, "must be an object with role and content.")
+def _message(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "role": "system"} if message.get("role") == "developer" else message
 
 

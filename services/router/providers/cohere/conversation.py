@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.messages import messages_given
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 
@@ -15,14 +16,10 @@ def messages_of(messages: object) -> list[dict[str, Any]]:
     Raises:
         InvalidField
     """
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
-    return [_message(message, f"messages[{index}]") for index, message in enumerate(messages)]
+    return [_message(message, path) for path, message in messages_given(messages)]
 
 
-def _message(message: object, path: str) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise InvalidField(path, "must be an object with role and content.")
+def _message(message: dict[str, Any], path: str) -> dict[str, Any]:
     role = _ROLES.get(str(message.get("role")))
     if role is None:
         raise InvalidField(f"{path}.role", "must be one of system, developer, user, assistant, tool.")

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.messages import messages_given
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.content import Parts, parts_of
 from services.router.providers.gemini.function_calls import function_call_parts, function_name_of, own_id
@@ -19,15 +20,10 @@ NEW_TEXT = "skip_thought_signature_validator"
 
 def split_conversation(messages: object, abilities: Abilities) -> tuple[Parts, list[dict[str, Any]]]:
     """Return the system instruction's parts, in order wherever they stood, and the turns, user and model in turn."""
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
     system: Parts = []
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}  # of the functions called, by the call's id
-    for index, message in enumerate(messages):
-        path = f"messages[{index}]"
-        if not isinstance(message, dict):
-            raise InvalidField(path, "must be an object with role and content.")
+    for path, message in messages_given(messages):
         role = message.get("role")
         if role in ("system", "developer"):
             parts = parts_of(message.get("content"), f"{path}.content")

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of
 from services.router.providers.thought_ids import split_thought
@@ -37,10 +38,8 @@ def to_mistral(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[s
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider=f"Mistral ({model})")
     request = foreign(body, _KNOWN)
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
-    request |= {"model": model, "messages": [_message(one, f"messages[{n}]") for n, one in enumerate(messages)]}
+    messages = [_message(message, path) for path, message in messages_given(body.get("messages"))]
+    request |= {"model": model, "messages": messages}
     if (limit := max_tokens_of(body)) is not None:
         request["max_tokens"] = limit
     if body.get("seed") is not None:
@@ -48,9 +47,7 @@ def to_mistral(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[s
     return request
 
 
-def _message(message: object, path: str) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise InvalidField(path, "must be an object with role and content.")
+def _message(message: dict[str, Any], path: str) -> dict[str, Any]:
     role = "system" if message.get("role") == "developer" else message.get("role")
     fields = _MESSAGE_FIELDS.get(str(role))
     if fields is None:

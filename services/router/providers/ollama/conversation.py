@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.messages import messages_given
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 
@@ -15,15 +16,11 @@ def messages_of(messages: object) -> list[dict[str, Any]]:
     Raises:
         InvalidField
     """
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
     names: dict[str, str] = {}  # of the tools that were called, by the id of the call
-    return [_message(message, f"messages[{index}]", names) for index, message in enumerate(messages)]
+    return [_message(message, path, names) for path, message in messages_given(messages)]
 
 
-def _message(message: object, path: str, names: dict[str, str]) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise InvalidField(path, "must be an object with role and content.")
+def _message(message: dict[str, Any], path: str, names: dict[str, str]) -> dict[str, Any]:
     role = _ROLES.get(str(message.get("role")))
     if role is None:
         raise InvalidField(f"{path}.role", "must be one of system, developer, user, assistant, tool.")

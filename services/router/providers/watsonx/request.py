@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.answers.rejection import UnsupportedParameter
+from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of
 
@@ -23,10 +24,7 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, provider=f"watsonx.ai ({model})")
     request = foreign(body, _KNOWN)
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
-    request["messages"] = [_message(message, f"messages[{index}]") for index, message in enumerate(messages)]
+    request["messages"] = [_message(message) for _, message in messages_given(body.get("messages"))]
     if (limit := max_tokens_of(body)) is not None:
         request["max_tokens"] = limit
     choice = body.get("tool_choice")
@@ -37,10 +35,8 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
     return request
 
 
-def _message(message: object, path: str) -> dict[str, Any]:
+def _message(message: dict[str, Any]) -> dict[str, Any]:
     """A text of the user may only come in parts there."""
-    if not isinstance(message, dict):
-        raise InvalidField(path, "must be an object with role and content.")
     if message.get("role") == "developer":
         return {**message, "role": "system"}
     if message.get("role") == "user" and isinstance(message.get("content"), str):

@@ -10,20 +10,16 @@ from typing import Any
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.requests.content import blocks_of, with_cache_control
 from services.router.providers.anthropic.requests.tool_calls import tool_use_blocks, wire_id
+from services.router.providers.chat.messages import messages_given
 
 Blocks = list[dict[str, Any]]
 
 
 def split_conversation(messages: object) -> tuple[Blocks, list[dict[str, Any]]]:
     """Return the system blocks, in their order wherever they stood, and the turns, user and assistant in turn."""
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
     system: Blocks = []
     turns: list[dict[str, Any]] = []
-    for index, message in enumerate(messages):
-        path = f"messages[{index}]"
-        if not isinstance(message, dict):
-            raise InvalidField(path, "must be an object with role and content.")
+    for path, message in messages_given(messages):
         if message.get("role") in ("system", "developer"):
             system += _system(message, path)
         else:

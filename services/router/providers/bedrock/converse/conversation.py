@@ -10,20 +10,16 @@ from services.router.providers.anthropic.requests.conversation import signed_tho
 from services.router.providers.anthropic.requests.tool_calls import tool_use_blocks, wire_id
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.converse.content import Blocks, blocks_of, cache_point
+from services.router.providers.chat.messages import messages_given
 
 Turns = list[dict[str, Any]]
 
 
 def split_conversation(messages: object, abilities: Abilities) -> tuple[Blocks, Turns]:
     """Return the system blocks, in their order wherever they stood, and the turns, user and assistant in turn."""
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
     system: Blocks = []
     turns: Turns = []
-    for index, message in enumerate(messages):
-        path = f"messages[{index}]"
-        if not isinstance(message, dict):
-            raise InvalidField(path, "must be an object with role and content.")
+    for path, message in messages_given(messages):
         role = message.get("role")
         if role in ("system", "developer"):
             blocks = _content(message, abilities, path)

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.chat.messages import messages_given
 
 _SPECIAL = re.compile(r"<\|[a-z_0-9]+\|>|</?s>|\[/?INST\]")
 
@@ -20,13 +21,8 @@ def spoken(messages: object) -> list[tuple[str, str]]:
     Raises:
         InvalidField: it is malformed, or has more than text.
     """
-    if not isinstance(messages, list):
-        raise InvalidField("messages", "must be a list of messages.")
     said = []
-    for index, message in enumerate(messages):
-        path = f"messages[{index}]"
-        if not isinstance(message, dict):
-            raise InvalidField(path, "must be an object with role and content.")
+    for path, message in messages_given(messages):
         role = message.get("role")
         role = "system" if role == "developer" else role
         if role not in ("system", "user", "assistant"):
