@@ -19,8 +19,8 @@ from services.router.providers.bedrock.failures import failure_of
 from services.router.providers.bedrock.model_id import model_id_of
 from shared.usage import Usage
 from tests.golden_files import golden, golden_names
+from tests.odd_json import odd_json
 from tests.provider_servers import aws_event_stream
-from tests.unit.router.bedrock.test_converse_request import json_values
 
 USED = {"inputTokens": 9, "outputTokens": 5, "totalTokens": 14}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
@@ -138,7 +138,7 @@ def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
         answer().whole(body)
 
 
-@given(json_values, st.sampled_from([name for name, _ in EVENTS]), st.sampled_from(["delta", "start", "usage"]))
+@given(odd_json, st.sampled_from([name for name, _ in EVENTS]), st.sampled_from(["delta", "start", "usage"]))
 def test_no_answer_breaks_more_than_itself(value: Any, kind: str, field: str) -> None:
     with suppress(BrokenAnswer):
         answer().whole(orjson.dumps({"output": {"message": {"content": value}}, "usage": value}))
