@@ -107,6 +107,7 @@ FREE_BESIDES = frozenset(
         "web_searches",
         "file_searches",
         "document_searches",
+        "map_searches",
         "code_sessions",
         "tool_image_input",
         "tool_image_output",

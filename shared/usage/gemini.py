@@ -11,7 +11,9 @@ from shared.usage.shares import Answer, Prompt, answer_classes, prompt_classes
 from shared.usage.tier import tier_of
 
 
-def usage_from_gemini(metadata: object, *, searches: int = 0, finds_are_free: bool = False) -> Usage | None:
+def usage_from_gemini(
+    metadata: object, *, searches: int = 0, map_searches: int = 0, finds_are_free: bool = False
+) -> Usage | None:
     """Return the disjoint form of a `usageMetadata`, None if it is none. `searches` are those billed for grounding.
 
     promptTokenCount includes the cached tokens, but not those of tool results (toolUsePromptTokenCount). Thoughts stand
@@ -61,7 +63,7 @@ def usage_from_gemini(metadata: object, *, searches: int = 0, finds_are_free: bo
         Answer(came_out, thoughts, answered["AUDIO"], answered["IMAGE"], answered["VIDEO"])
     )
     return usage_of(
-        {**read_classes, **written_classes, "web_searches": searches},
+        {**read_classes, **written_classes, "web_searches": searches, "map_searches": map_searches},
         tier=tier_of(metadata.get("serviceTier")) or tier_of(metadata.get("trafficType")),
         mismatch=problem or read_problem or written_problem or unread(metadata, *_COUNTS),
     )

@@ -20,17 +20,22 @@ _BY_MODALITY = {
     "cached_tokens_by_modality": "cacheTokensDetails",
     "tool_use_tokens_by_modality": "toolUsePromptTokensDetails",
 }
-_SEARCHES = ("google_search", "google_maps")
 
 
 def usage_from_interactions(
-    usage: object, *, queries: int = 0, bills_queries: bool = True, finds_are_free: bool = False, tier: object = None
+    usage: object,
+    *,
+    queries: int = 0,
+    map_queries: int = 0,
+    bills_queries: bool = True,
+    finds_are_free: bool = False,
+    tier: object = None,
 ) -> Usage | None:
     """Return the disjoint form of an interaction's `usage`, None if it is none. Its parts are those of `usageMetadata`.
 
-    `queries` are those that its steps show, for a usage without `grounding_tool_count`; unless the model bills queries,
-    an interaction that searched is one search. `finds_are_free` as in `usage_from_gemini`. `tier` is
-    the interaction's `service_tier`.
+    `queries`, of the web and of maps, are those that its steps show, for a usage without `grounding_tool_count`; unless
+    the model bills queries, an interaction that searched is one search. `finds_are_free` as in `usage_from_gemini`.
+    `tier` is the interaction's `service_tier`.
     """
     if not isinstance(usage, dict):
         return None
@@ -40,13 +45,18 @@ def usage_from_interactions(
             metadata[theirs] = [_detail(entry) for entry in usage[ours]]
     counted = usage.get("grounding_tool_count")
     if isinstance(counted, list):
-        queries = sum(
-            first_count((entry, "count"))
-            for entry in counted
-            if isinstance(entry, dict) and entry.get("type") in _SEARCHES
-        )
-    searches = queries if bills_queries else min(1, queries)
-    return usage_from_gemini({**metadata, "serviceTier": tier}, searches=searches, finds_are_free=finds_are_free)
+        queries, map_queries = _counted(counted, "google_search"), _counted(counted, "google_maps")
+    most = max(queries, map_queries) if bills_queries else 1
+    return usage_from_gemini(
+        {**metadata, "serviceTier": tier},
+        searches=min(most, queries),
+        map_searches=min(most, map_queries),
+        finds_are_free=finds_are_free,
+    )
+
+
+def _counted(entries: list[Any], kind: str) -> int:
+    return sum(first_count((each, "count")) for each in entries if isinstance(each, dict) and each.get("type") == kind)
 
 
 def _detail(entry: Any) -> dict[str, Any]:

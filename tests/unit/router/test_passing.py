@@ -152,6 +152,23 @@ def test_the_searches_of_an_interaction_are_heard_as_its_model_bills_them(model:
     assert (whole.response_id, whole.finish_reason, streamed.done) == ("v1", "completed", True)
 
 
+def test_a_usage_that_counts_its_searches_itself_is_believed() -> None:
+    counted = [
+        {"type": "google_search", "count": 3},
+        {"type": "google_maps", "count": 1},
+        {"type": "retrieval", "count": 9},
+    ]
+    usage = {**INTERACTION["usage"], "grounding_tool_count": counted}
+    listener = InteractionsListener("gemini-3-pro")
+    assert listener.whole(orjson.dumps({**INTERACTION, "usage": usage, "steps": [SEARCHING]})).usage == Usage(
+        input=4, output=2, web_searches=3, map_searches=1
+    )
+    places = {"type": "google_maps_call", "arguments": {"queries": ["a"]}}
+    assert InteractionsListener("gemini-2.5-pro").whole(
+        orjson.dumps({**INTERACTION, "steps": [places]})
+    ).usage == Usage(input=4, output=2, map_searches=1)
+
+
 def streamed_usage(listener: InteractionsListener, stream: bytes) -> Usage | None:
     assert listener.feed(stream) == b"" == listener.end()
     return listener.usage

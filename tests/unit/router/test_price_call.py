@@ -111,6 +111,8 @@ def test_a_short_recording_is_billed_as_ten_seconds_where_the_provider_does_so()
         ("openai", "omni-moderation-latest", Usage(input=900), 0),
         ("xai", "grok-4", Usage(web_searches=2, code_sessions=1, file_searches=1), 175 * 10**8),
         ("xai", "grok-4", Usage(document_searches=2), 10**10),
+        ("gemini", "gemini-2.5-flash", Usage(map_searches=1), 25 * 10**9),
+        ("gemini", "gemini-3-flash-preview", Usage(map_searches=1), 14 * 10**9),
         ("xai", "grok-4.3", Usage(input=12, cached_input=192, output=83, tier="batch"), 208_720_000),
         ("xai", "grok-4", Usage(search_sources=1), 25 * 10**9),
         ("openai", "gpt-4o-audio-preview", Usage(audio_input=10, audio_output=10, input=10), 1_225_000_000),

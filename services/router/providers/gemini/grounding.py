@@ -34,7 +34,7 @@ class Searches:
     def __init__(self, *, bills_queries: bool) -> None:
         self._bills_queries = bills_queries
         self._queries: set[str] = set()
-        self._searched = self._other_tools = False
+        self._searched = self._of_maps = self._of_web = self._other_tools = False
 
     def note(self, candidates: list[dict[str, Any]]) -> None:
         for candidate in candidates:
@@ -47,8 +47,20 @@ class Searches:
 
     @property
     def billed(self) -> int:
-        """How many searches are billed: queries count once each, and not at all where they are empty."""
+        """How many searches of the web are billed: queries count once each, and not at all where they are empty."""
+        if self._of_maps and not self._of_web:
+            return 0
         return len(self._queries) if self._bills_queries else int(self._searched)
+
+    @property
+    def maps_billed(self) -> int:
+        """How many of maps: an answer is billed that has a place of theirs.
+
+        Where it has pages as well, no field tells the queries apart: they cost the same, and count as the web's.
+        """
+        if not self._of_maps or (self._of_web and self._bills_queries):
+            return 0
+        return max(1, len(self._queries)) if self._bills_queries else 1
 
     @property
     def finds_are_free(self) -> bool:
@@ -60,7 +72,10 @@ class Searches:
         self._searched |= bool(queries)
         self._queries.update(query for query in queries if isinstance(query, str) and query.strip())
         for chunk in grounding.get("groundingChunks") or ():
-            self._other_tools |= isinstance(chunk, dict) and ("retrievedContext" in chunk or "maps" in chunk)
+            if isinstance(chunk, dict):
+                self._of_web |= "web" in chunk
+                self._of_maps |= "maps" in chunk
+                self._other_tools |= "retrievedContext" in chunk or "maps" in chunk
 
 
 def _is_of_another_tool(part: dict[str, Any]) -> bool:

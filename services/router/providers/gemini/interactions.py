@@ -8,7 +8,7 @@ from services.router.providers.base import Whole, json_object
 from services.router.providers.gemini.abilities import abilities_of
 from shared.usage import Usage, usage_from_interactions
 
-_SEARCHES = ("google_search_call", "google_maps_call")
+_SEARCH, _MAPS = "google_search_call", "google_maps_call"
 
 
 class InteractionsListener:
@@ -21,7 +21,7 @@ class InteractionsListener:
         self.done = False
         self._bills_queries = abilities_of(model).bills_queries
         self._parser = SseParser()
-        self._queries: set[str] = set()
+        self._queries: dict[str, set[str]] = {_SEARCH: set(), _MAPS: set()}
         self._tools: set[str] = set()
         self._texts: list[str] = []
 
@@ -70,10 +70,10 @@ class InteractionsListener:
             return
         if kind != "function_call":
             self._tools.add(kind)
-        if kind in _SEARCHES:
+        if kind in self._queries:
             arguments = step.get("arguments")
             queries = arguments.get("queries") if isinstance(arguments, dict) else None
-            self._queries.update(query for query in queries or () if isinstance(query, str) and query.strip())
+            self._queries[kind].update(query for query in queries or () if isinstance(query, str) and query.strip())
 
     def _note(self, interaction: dict[str, Any]) -> None:
         self.usage = self._read(interaction.get("usage"), interaction.get("service_tier"))
@@ -84,8 +84,9 @@ class InteractionsListener:
     def _read(self, usage: Any, tier: Any = None) -> Usage | None:
         return usage_from_interactions(
             usage,
-            queries=len(self._queries),
+            queries=len(self._queries[_SEARCH]),
+            map_queries=len(self._queries[_MAPS]),
             bills_queries=self._bills_queries,
-            finds_are_free=self._tools == {"google_search_call"},
+            finds_are_free=self._tools == {_SEARCH},
             tier=tier,
         )

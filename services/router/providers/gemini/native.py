@@ -137,7 +137,12 @@ class GenerateAnswer(NativeAnswer):
         self._searches.note(candidates)
         self._metadata = answer.get("usageMetadata") or self._metadata
         found = self._searches
-        self.usage = usage_from_gemini(self._metadata, searches=found.billed, finds_are_free=found.finds_are_free)
+        self.usage = usage_from_gemini(
+            self._metadata,
+            searches=found.billed,
+            map_searches=found.maps_billed,
+            finds_are_free=found.finds_are_free,
+        )
         if not candidates and answer.get("promptFeedback"):
             self.finish_reason = "blocked"
         for one in candidates:

@@ -91,7 +91,12 @@ class GeminiTranslator:
         self._searches.note(candidates)
         self._metadata = answer.get("usageMetadata") or self._metadata
         found = self._searches
-        return usage_from_gemini(self._metadata, searches=found.billed, finds_are_free=found.finds_are_free)
+        return usage_from_gemini(
+            self._metadata,
+            searches=found.billed,
+            map_searches=found.maps_billed,
+            finds_are_free=found.finds_are_free,
+        )
 
     def _candidate(self, candidate: dict[str, Any], index: int) -> list[dict[str, Any]]:
         choice = self._choices.setdefault(index, _Choice(index))

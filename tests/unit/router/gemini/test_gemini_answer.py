@@ -234,13 +234,32 @@ def test_an_empty_or_repeated_query_is_not_billed_and_what_was_found_is_free() -
         {"urlContextMetadata": {"urlMetadata": []}},
         {"content": {"parts": [{"executableCode": {"code": "1"}}]}},
         {"content": {"parts": [{"toolCall": {"toolType": "FILE_SEARCH"}}]}},
-        {"groundingMetadata": {**FOUND, "groundingChunks": [{"maps": {"uri": "u"}}]}},
+        {"groundingMetadata": {**FOUND, "groundingChunks": [{"maps": {"uri": "u"}}, {"web": {"uri": "u"}}]}},
     ],
 )
 def test_where_other_tools_read_as_well_all_that_was_read_is_charged(candidate: dict[str, Any]) -> None:
     reader = translator()
     reader.whole(searched(**{"groundingMetadata": FOUND, **candidate}))
     assert reader.usage == Usage(input=130, output=8, web_searches=2)
+
+
+@pytest.mark.parametrize(
+    ("bills_queries", "chunks", "web", "maps"),
+    [
+        (True, ["maps"], 0, 2),
+        (False, ["maps"], 0, 1),
+        (True, ["maps", "web"], 2, 0),
+        (False, ["maps", "web"], 1, 1),
+        (True, [], 2, 0),
+    ],
+)
+def test_a_search_of_maps_is_told_by_the_places_it_found(
+    bills_queries: bool, chunks: list[str], web: int, maps: int
+) -> None:
+    reader = translator(bills_queries=bills_queries)
+    reader.whole(searched(groundingMetadata={**FOUND, "groundingChunks": [{name: {"uri": "u"}} for name in chunks]}))
+    assert reader.usage is not None
+    assert (reader.usage.web_searches, reader.usage.map_searches) == (web, maps)
 
 
 @pytest.mark.parametrize("candidate", [{"groundingMetadata": {}}, {}])
