@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Literal
 
 from services.router.dialects.outlet import Outlet
@@ -25,8 +26,8 @@ DRAIN_MAX_S = 600.0
 ERROR_TEXT_MAX = 300
 """Characters of each try's failure: several are told together."""
 
-CHECK_EVERY = 16
-"""Pieces of a stream after which its tokens are counted, where only so many are read on."""
+COUNT_EVERY = 16
+"""Pieces of a stream after which its tokens are counted at the latest, where only so many are read on."""
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Job:
     _cap_tokens: int | None = None
     _tokens_heard: int | None = None  # when the client left
     _pieces: int = 0
+    _count_at: int = 1
 
     @property
     def deadline_s(self) -> float:
@@ -94,13 +96,19 @@ class Job:
 
     def has_read_enough(self, text_so_far: Callable[[], str]) -> bool:
         """Return whether as many tokens were read since the client left as its key pays for; ask with every piece."""
-        if self._cap_tokens is None:
+        cap = self._cap_tokens
+        if cap is None:
             return False
         if self._tokens_heard is None:
             self._tokens_heard = tokens.count(text_so_far())
             return False
         self._pieces += 1
-        if self._pieces % CHECK_EVERY or tokens.count(text_so_far()) - self._tokens_heard < self._cap_tokens:
+        if self._pieces < self._count_at:
+            return False
+        read = tokens.count(text_so_far()) - self._tokens_heard
+        if read < cap:
+            each = max(1, ceil(read / self._pieces))  # a piece is a token, or many where they come together
+            self._count_at = self._pieces + max(1, min(COUNT_EVERY, (cap - read) // each))
             return False
         self._cut_off("capped")
         return True

@@ -87,7 +87,7 @@ WAYS = {
 POLICIES = {
     "cancel": Policy("cancel", "cancelled", (MORE, MOST), SEEN, SEEN),
     "drain": Policy("drain", "drained", (MORE, MOST), WROTE, WROTE),
-    "capped by time": Policy({"mode": "drain_capped", "seconds": 1.5}, "capped", (), MORE, MORE),
+    "capped by time": Policy({"mode": "drain_capped", "seconds": 2}, "capped", (), MORE, MORE),
     "capped by tokens": Policy(
         {"mode": "drain_capped", "seconds": 60, "tokens": 10}, "capped", (MORE,), SEEN + 10, MOST - 1
     ),
@@ -151,18 +151,16 @@ async def _leave_all(gateway: RunningGateway, gates: Gates, streams: list[Left])
         headers = {"Authorization": f"Bearer {gateway.master_key}"}
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=30, limits=limits) as client:
-            await asyncio.gather(*[_leave(client, stream) for stream in streams])
-            for stream in streams:
-                await asyncio.wait_for(told[stream.request].wait(), 10)
-                gates.open(stream.mark, SEEN, *stream.policy.go_on)
-            for stream in streams:
-                await asyncio.wait_for(ended[stream.request].wait(), 15)
+            await asyncio.gather(*[_leave(client, stream, gates, told) for stream in streams])
+            ends = {asyncio.create_task(ended[stream.request].wait()): stream for stream in streams}
+            _, open_ones = await asyncio.wait(ends, timeout=15)
+            assert not open_ones, [(ends[task].way.path, ends[task].policy) for task in open_ones]
             await _read_facts(bus, streams)
             await asyncio.gather(*[_ask_what_is_known(client, bus, stream) for stream in streams])
 
 
-async def _leave(client: httpx.AsyncClient, stream: Left) -> None:
-    """Hear as much as the provider says before it pauses, and close the connection."""
+async def _leave(client: httpx.AsyncClient, stream: Left, gates: Gates, told: "Events") -> None:
+    """Hear what the provider says before it pauses, and close the connection; it goes on when the router knows that."""
     asked = {"max_budget": HELD_USD, "interrupted_stream": stream.policy.interrupted_stream}
     stream.key = (await client.post("/key/generate", json=asked)).json()["key"]
     text = f"mark {stream.mark}"
@@ -176,7 +174,9 @@ async def _leave(client: httpx.AsyncClient, stream: Left) -> None:
         async for part in answer.aiter_raw():
             heard += part
             if heard.count(WORD.encode()) == SEEN:
-                return
+                break
+    await asyncio.wait_for(told[stream.request].wait(), 10)
+    gates.open(stream.mark, SEEN, *stream.policy.go_on)
 
 
 async def _ask_what_is_known(client: httpx.AsyncClient, bus: Bus, stream: Left) -> None:
