@@ -1,11 +1,20 @@
 """What JetStream answers to messages that are to be stored, and who waits for it."""
 
-import asyncio
 import time
+from collections.abc import Callable
 
 import msgspec
+import structlog
 
-from shared.bus.failures import Conflict, NotStored
+from shared.bus.failures import BusError, Conflict, NotStored
+
+log = structlog.get_logger()
+
+Outcome = int | BusError
+"""The stream sequence of a message that is stored; or why it is not, or is not known to be."""
+
+Then = Callable[[Outcome], None]
+"""Called once, where messages are read: must not block."""
 
 _WRONG_SEQUENCE = {10071, 10164}  # wrong last sequence, alone and in an atomic batch
 
@@ -48,38 +57,41 @@ class Acknowledgements:
     """The messages JetStream has not answered yet, each by the subject its answer comes to."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[asyncio.Future[int], float]] = {}  # in the order of their deadlines
+        self._waiting: dict[str, tuple[Then, float]] = {}  # in the order of their deadlines
 
-    def expect(self, reply: str, future: asyncio.Future[int]) -> None:
-        self._waiting[reply] = (future, time.monotonic() + STORE_TIMEOUT_S)
+    def expect(self, reply: str, then: Then) -> None:
+        self._waiting[reply] = (then, time.monotonic() + STORE_TIMEOUT_S)
 
     def answered(self, reply: str, answer: bytes, *, no_stream: bool) -> None:
         """`no_stream`: the server itself says that nothing captures the subject."""
         waiting = self._waiting.pop(reply, None)
-        if waiting is None or waiting[0].done():
+        if waiting is None:
             return
+        outcome: Outcome
         try:
-            if no_stream:
-                raise NotStored("no stream captures that subject")
-            waiting[0].set_result(stored_sequence(answer))
+            outcome = NotStored("no stream captures that subject") if no_stream else stored_sequence(answer)
         except NotStored as error:
-            waiting[0].set_exception(error)
+            outcome = error
+        _tell(waiting[0], outcome)
 
     def fail_overdue(self) -> None:
         now = time.monotonic()
         while self._waiting:
-            reply, (future, deadline) = next(iter(self._waiting.items()))
+            reply, (then, deadline) = next(iter(self._waiting.items()))
             if deadline > now:
                 return
             del self._waiting[reply]
-            _fail(future, "JetStream did not confirm in time")
+            _tell(then, NotStored("JetStream did not confirm in time"))
 
     def fail_all(self, why: str) -> None:
         waiting, self._waiting = self._waiting, {}
-        for future, _ in waiting.values():
-            _fail(future, why)
+        for then, _ in waiting.values():
+            _tell(then, NotStored(why))
 
 
-def _fail(future: asyncio.Future[int], why: str) -> None:
-    if not future.done():
-        future.set_exception(NotStored(why))
+def _tell(then: Then, outcome: Outcome) -> None:
+    """What one of them does wrong must not keep the others from hearing."""
+    try:
+        then(outcome)
+    except Exception:
+        log.exception("what waited for a message to be stored failed", outcome=repr(outcome))

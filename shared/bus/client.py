@@ -12,8 +12,11 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import structlog
 from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
 from nats.errors import UnexpectedEOF
+
+log = structlog.get_logger()
 
 Deliver = Callable[[str, str, bytes, bytes], None]
 """(subject, reply, payload, raw headers or b"") -> None; must not block and must not raise."""
@@ -28,12 +31,20 @@ class FastClient(Client):
         self._outgoing: list[bytes] = []
         self._outgoing_bytes = 0
         self._write_scheduled = False
+        self._before_write: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, command: bytes) -> None:
         """Queue one protocol command; everything queued in a loop tick leaves in one write."""
         self._outgoing.append(command)
         self._outgoing_bytes += len(command)
+        if not self._write_scheduled:
+            self._write_scheduled = True
+            asyncio.get_running_loop().call_soon(self.write_now)
+
+    def before_write(self, callback: Callable[[], None]) -> None:
+        """Call `callback` before what is queued is written: once, and at the end of this tick where nothing is."""
+        self._before_write.append(callback)
         if not self._write_scheduled:
             self._write_scheduled = True
             asyncio.get_running_loop().call_soon(self.write_now)
@@ -49,6 +60,11 @@ class FastClient(Client):
 
     def write_now(self) -> None:
         """Write what is queued: called once a tick, and when a batch of messages has been handled."""
+        self._write_scheduled = True  # what the callbacks send leaves here
+        while self._before_write:
+            callbacks, self._before_write = self._before_write, []
+            for callback in callbacks:
+                self._call(callback)
         self._write_scheduled = False
         if not self._outgoing:
             return
@@ -57,6 +73,14 @@ class FastClient(Client):
         if transport is not None and not transport.is_closing():
             # What was queued for a connection that is gone is dropped: whoever needs an answer has a deadline.
             transport.write(commands[0] if len(commands) == 1 else b"".join(commands))
+
+    @staticmethod
+    def _call(callback: Callable[[], None]) -> None:
+        """What one does wrong must not keep the others from being called, nor what is queued from being written."""
+        try:
+            callback()
+        except Exception:
+            log.exception("a callback before a write failed")
 
     async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:
         """Wait for a sign that the server has read all: asked for behind what is queued, not before it."""

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from shared.bus.connection import Bus, Message
+from shared.bus.connection import Bus
 from shared.bus.failures import BusError, NoResponders, NotStored
 from shared.bus.headers import header_value
+from shared.bus.message import Message
 from shared.bus.reader import Stored
 
 AT_ONCE_MAX = 500

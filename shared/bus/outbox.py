@@ -10,11 +10,13 @@ import asyncio
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
 from shared import subjects
+from shared.bus.acknowledgement import Outcome
 from shared.bus.connection import Bus
 from shared.bus.failures import BusError, MessageTooBig
 from shared.bus.headers import header_value
@@ -83,28 +85,22 @@ class Outbox:
         return len(self._open)
 
     def _send(self, fact: _Fact) -> None:
-        ack = self._bus.store(fact.subject, fact.payload, msg_id=fact.msg_id)
-        ack.add_done_callback(lambda done: self._settle(fact, done))
+        self._bus.store_then(fact.subject, fact.payload, partial(self._settle, fact), msg_id=fact.msg_id)
 
-    def _settle(self, fact: _Fact, done: asyncio.Future[int]) -> None:
-        if done.cancelled():
+    def _settle(self, fact: _Fact, outcome: Outcome) -> None:
+        if isinstance(outcome, int):
+            self._is_stored(fact, outcome)
             return
-        error = done.exception()
-        if error is None:
-            self._is_stored(fact, done.result())
-            return
-        if isinstance(error, MessageTooBig):
-            log.error("a fact is lost: it is too big to be stored", subject=fact.subject, error=str(error))
+        if isinstance(outcome, MessageTooBig):
+            log.error("a fact is lost: it is too big to be stored", subject=fact.subject, error=str(outcome))
             self._close(fact)
             if not fact.stored.done():
-                fact.stored.set_exception(error)
+                fact.stored.set_exception(outcome)
                 fact.stored.exception()  # whoever does not wait for it need not hear of it twice
             return
-        if not isinstance(error, BusError):
-            log.error("a fact could not be sent", subject=fact.subject, exc_info=error)
         if self.oldest_since is None:
             self.oldest_since = time.monotonic()
-            log.warning("facts are waiting to be stored", waiting=len(self._open), error=repr(error))
+            log.warning("facts are waiting to be stored", waiting=len(self._open), error=repr(outcome))
         self._send_later(fact)
 
     def _send_later(self, fact: _Fact) -> None:
@@ -142,7 +138,6 @@ class Outbox:
                     self._is_stored(fact, found[fact.msg_id])
                 else:
                     self._send(fact)
-            await asyncio.sleep(0)  # a refusal at once (NotConnected) is back in _failed by now
 
     async def _stored_of(self, facts: Iterable[_Fact]) -> dict[str, int]:
         """Return the sequences of those that are in the stream, by message id."""

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 import msgspec
 import structlog
 
-from shared.bus.connection import Bus, Message
+from shared.bus.connection import Bus
 from shared.bus.failures import BusError
+from shared.bus.message import Message
 
 log = structlog.get_logger()
 

@@ -16,6 +16,7 @@ from services.policy.thresholds.terms import Directory
 from services.policy.windows.keeper import WindowKeeper
 from shared import subjects
 from shared.bus import Bus, NotStored, Outbox, read
+from shared.bus.acknowledgement import Then
 from shared.facts import BudgetReset
 from shared.facts.registry import decode_fact
 from shared.identity.holders import Holder, Window, entry_name, home_of
@@ -133,26 +134,26 @@ async def test_a_window_whose_duration_is_taken_away_ends_no_more_and_keeps_what
 
 async def test_nothing_is_told_that_the_journal_does_not_have(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who owns the partition next might close the window with other figures: what was told would be wrong."""
-    clock, writes = Clock(), list[asyncio.Future[int]]()
-    real = bus.store
+    clock, writes = Clock(), list[Then]()
+    real = bus.store_then
 
-    def never_stored(subject: str, payload: bytes, **options: Any) -> asyncio.Future[int]:
+    def never_stored(subject: str, payload: bytes, then: Then, **options: Any) -> None:
         if not subject.startswith("journal."):
-            return real(subject, payload, **options)
-        writes.append(asyncio.get_running_loop().create_future())
-        return writes[-1]
+            real(subject, payload, then, **options)
+            return
+        writes.append(then)
 
     async with opened(bus, KEY, clock=clock) as owner:
         await spend(bus, owner, clock, 300)
         await owner.partition.finished()
         clock.now += 60
-        monkeypatch.setattr(bus, "store", never_stored)
+        monkeypatch.setattr(bus, "store_then", never_stored)
         looking = asyncio.create_task(keeper_of(bus, owner, clock).look(owner.partition))
         await until(lambda: writes)
         await asyncio.sleep(0.1)
         assert owner.books.resets
         assert await resets(bus) == []
-        writes[0].set_exception(NotStored("the server is away"))
+        writes[0](NotStored("the server is away"))
         await looking
         assert await resets(bus) == []
 

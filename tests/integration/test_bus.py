@@ -20,6 +20,7 @@ from shared.bus import (
     newest,
     prepare_streams,
     read,
+    store_batch,
 )
 from tests.nats_server import NatsServer
 
@@ -119,7 +120,7 @@ def batch_of(size: int, *, first_expects: int | None = 0) -> list[tuple[str, byt
 
 @pytest.mark.parametrize("size", [1, 2, 1_000])
 async def test_a_batch_is_stored_whole(bus: Bus, size: int) -> None:
-    assert await bus.store_batch(batch_of(size)) == size
+    assert await store_batch(bus, batch_of(size)) == size
     messages = await read(bus, subjects.CONTROL, at_most=None)
     assert [message.data for message in messages] == [b"%d" % number for number in range(size)]
     assert header_value(messages[-1].headers, "N") == str(size - 1)
@@ -128,14 +129,14 @@ async def test_a_batch_is_stored_whole(bus: Bus, size: int) -> None:
 async def test_a_batch_with_a_conflict_is_stored_not_at_all(bus: Bus) -> None:
     await bus.store(f"{subjects.CONTROL_PREFIX}.a.0", b"first")
     with pytest.raises(Conflict):
-        await bus.store_batch(batch_of(10))
+        await store_batch(bus, batch_of(10))
     assert len(await read(bus, subjects.CONTROL, at_most=None)) == 1
 
 
 async def test_batches_at_once_do_not_mix(bus: Bus, other: Bus) -> None:
     one = batch_of(100)
     two = [(f"{subject}.b", data, expected, headers) for subject, data, expected, headers in batch_of(100)]
-    await asyncio.gather(bus.store_batch(one), other.store_batch(two))
+    await asyncio.gather(store_batch(bus, one), store_batch(other, two))
     messages = await read(bus, subjects.CONTROL, at_most=None)
     assert len(messages) == 200
     of_two = [message.subject.endswith(".b") for message in messages]
@@ -144,7 +145,7 @@ async def test_batches_at_once_do_not_mix(bus: Bus, other: Bus) -> None:
 
 async def test_an_empty_batch_is_an_error_of_the_caller(bus: Bus) -> None:
     with pytest.raises(ValueError, match="at least one"):
-        await bus.store_batch([])
+        await store_batch(bus, [])
 
 
 async def test_a_message_the_server_does_not_take_is_refused_here_and_the_connection_stays(bus: Bus) -> None:
@@ -169,7 +170,7 @@ async def test_while_the_server_is_away_everything_fails_at_once(bus: Bus, nats:
     with pytest.raises(NotConnected):
         await bus.request("a", b"", timeout_s=5)
     with pytest.raises(NotConnected):
-        await bus.store_batch(batch_of(2))
+        await store_batch(bus, batch_of(2))
     with pytest.raises(NotConnected):
         await newest(bus, subjects.FACTS, FACT)
 

@@ -21,6 +21,7 @@ from services.policy.partitions.owning.ownership import Leases
 from services.policy.partitions.settlements import Settlements
 from shared import subjects
 from shared.bus import Bus, BusError, Message, NotStored, Outbox, newest, read
+from shared.bus.acknowledgement import Then
 from tests.budgets import cost, decided, entries_of, finish, key_of_budget, until, wanted
 from tests.nats_server import NatsServer
 from tests.slowness import Slowness
@@ -156,21 +157,20 @@ async def test_a_journal_that_takes_no_writes_does_not_keep_its_owner_busy(
         assert partition is not None
         request = wanted(KEY, cost(300))
         await decided(partition, request)
-        real, failed = one.bus.store, []
+        real, failed = one.bus.store_then, []
 
-        def full(subject: str, payload: bytes, **options: Any) -> asyncio.Future[int]:
+        def full(subject: str, payload: bytes, then: Then, **options: Any) -> None:
             if subject != subjects.journal(0):
-                return real(subject, payload, **options)
+                real(subject, payload, then, **options)
+                return
             failed.append(subject)
-            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            future.set_exception(NotStored("no space left"))
-            return future
+            then(NotStored("no space left"))
 
-        monkeypatch.setattr(one.bus, "store", full)
+        monkeypatch.setattr(one.bus, "store_then", full)
         one.partitions.release(0, request.request)  # each opening tries that again
         await asyncio.sleep(1.5)
         assert 2 <= len(failed) < 12
-        monkeypatch.setattr(one.bus, "store", real)
+        monkeypatch.setattr(one.bus, "store_then", real)
         await until(lambda: len(one.partitions.undispatched) == 0)
         again = one.partitions.get(0)
         assert again is not None

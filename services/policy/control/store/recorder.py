@@ -18,7 +18,7 @@ from services.policy.control.store.wire import (
     notification_of,
     subjects_of,
 )
-from shared.bus import Bus, BusError, Conflict, NotStored, Stored, header_value, newest, read
+from shared.bus import Bus, BusError, Conflict, NotStored, Stored, header_value, newest, read, store_batch
 
 AT_ONCE_MAX = 1_000
 """JetStream's limit of messages that are stored all or none."""
@@ -125,7 +125,7 @@ class EventRecorder:
 
     async def _store(self, messages: list[Outgoing]) -> int:
         if len(messages) > 1:
-            return await self._bus.store_batch([*messages])
+            return await store_batch(self._bus, [*messages])
         subject, state, expected, headers = messages[0]
         return await self._bus.store(subject, state, expected_last=expected, headers=headers)
 

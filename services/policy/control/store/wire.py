@@ -27,7 +27,7 @@ class EventStream(NamedTuple):
 CONTROL = EventStream(subjects.CONTROL, subjects.CONTROL_PREFIX)
 
 Outgoing = tuple[str, bytes, int, dict[str, str]]
-"""Subject, payload, expected last sequence, headers: what Bus.store_batch takes."""
+"""Subject, payload, expected last sequence, headers: what `shared.bus.store_batch` takes."""
 
 
 def subject_of(stream: EventStream, aggregate: UUID | str, version: int) -> str:

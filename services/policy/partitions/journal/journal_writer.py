@@ -16,7 +16,7 @@ from services.policy.budgets.accounts import Books
 from services.policy.budgets.entries import Entry
 from services.policy.partitions.journal import journal
 from shared import subjects
-from shared.bus import Bus, BusError
+from shared.bus import Bus, BusError, Outcome
 
 log = structlog.get_logger()
 
@@ -110,7 +110,7 @@ class JournalWriter:
     def _store_soon(self) -> None:
         if self._storing is None and not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._store_next)
+            self._bus.before_write(self._store_next)
 
     def _store_next(self) -> None:
         self._scheduled = False
@@ -150,15 +150,18 @@ class JournalWriter:
 
     def _store(self, messages: deque[bytes], *, first_seq: int, is_snapshot: bool) -> None:
         """Store the messages one after the other, each only if the one before is the journal's last."""
-        stored = self._bus.store(self._subject, messages.popleft(), expected_last=self._last_seq)
-        stored.add_done_callback(lambda done: self._stored(done, messages, first_seq, is_snapshot))
+        message = messages.popleft()
 
-    def _stored(self, done: asyncio.Future[int], messages: deque[bytes], first_seq: int, is_snapshot: bool) -> None:
-        error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        if error is not None:
-            self._fail(error)
+        def then(outcome: Outcome) -> None:
+            self._stored(outcome, messages, first_seq, is_snapshot)
+
+        self._bus.store_then(self._subject, message, then, expected_last=self._last_seq)
+
+    def _stored(self, outcome: Outcome, messages: deque[bytes], first_seq: int, is_snapshot: bool) -> None:
+        if not isinstance(outcome, int):
+            self._fail(outcome)
             return
-        self._last_seq = done.result()
+        self._last_seq = outcome
         first_seq = first_seq or self._last_seq
         if messages:
             self._store(messages, first_seq=first_seq, is_snapshot=is_snapshot)
