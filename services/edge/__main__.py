@@ -90,6 +90,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
     await exchanges.start()
     identities = Identities(keys.entries, master_key, time.time)
     names = _names(config, holders.entries)
+    holders.on_change(names.access.changed)
     end_user_headers = (*END_USER_HEADERS, *(name.lower().encode() for name in general.end_user_headers()))
     key_header = general.litellm_key_header_name.lower().encode() if general.litellm_key_header_name else None
     table = Table()

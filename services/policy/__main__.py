@@ -44,6 +44,7 @@ from shared.identity.keys import decode_key
 from shared.observe import run_service, set_up_logging
 from shared.payloads.bodies import BodyHolder
 from shared.price_refresh import keep_prices_fresh
+from shared.prices import snapshots
 from shared.serving.deployments import access_groups_of
 from shared.serving.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.serving.model_groups import model_groups_of
@@ -54,6 +55,7 @@ log = structlog.get_logger()
 
 async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
     config = load_config(settings.config, os.environ)
+    snapshots.load()
     own = config.general_settings.meterhouse
     chain = Chain.build(config.guardrails, base_dir=settings.config.parent if settings.config else Path())
     for warning in chain.warnings:
@@ -82,6 +84,7 @@ async def work(stopping: asyncio.Event, settings: PolicySettings) -> int:
         policy_fallbacks_of(config, models),
     )
     access = HolderAccess(holders.entries, access_groups_of(config))
+    holders.on_change(access.changed)
     partitions = OpenPartitions()
     bodies, replies = BodyHolder(bus), Replies(bus, outbox)
     in_progress = InProgress(replies, bodies)

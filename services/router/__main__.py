@@ -26,7 +26,7 @@ from shared.heartbeat import beat
 from shared.interrupted import Interrupted
 from shared.observe import run_service, set_up_logging
 from shared.price_refresh import FETCH_S, keep_prices_fresh
-from shared.prices import PriceBook
+from shared.prices import PriceBook, snapshots
 from shared.serving.fallbacks import context_fallbacks_of, fallbacks_of, policy_fallbacks_of
 from shared.serving.model_groups import ModelGroups, model_groups_of
 from shared.serving.pass_through import PREFIX, pass_through_deployments
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
     config = load_config(settings.config, os.environ)
+    snapshots.load()
     environ = {**os.environ, **_variables(config)}
     providers = load_providers(environ)
     models = model_groups_of(config, pass_through_deployments(config))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from genai_prices.data_snapshot import DataSnapshot, get_snapshot, set_custom_snapshot
 from genai_prices.update_prices import DEFAULT_UPDATE_URL, UpdatePrices
 
-__all__ = ["DEFAULT_UPDATE_URL", "apply", "covered", "edition_of", "fetch", "generation", "problem_of"]
+__all__ = ["DEFAULT_UPDATE_URL", "apply", "covered", "edition_of", "fetch", "generation", "load", "problem_of"]
 
 LEAST_SHARE = 0.5
 """Of the models known now, that a new edition must have: less is a broken file, not a price list."""
@@ -19,6 +19,11 @@ class _Editions(NamedTuple):
 
 
 _editions = _Editions(0, None)
+
+
+def load() -> None:
+    """Read the edition that came with the package: 0.15 s that the first priced request would wait for."""
+    get_snapshot()
 
 
 def generation() -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from services.policy.replies import Replies
 from services.policy.reserve import Reserve, Rules
 from shared import subjects, tokens
 from shared.bus import Bus, Message, Outbox
+from shared.bus.acknowledgement import Then
 from shared.calls import Admit, Caller, pack
 from shared.identity.holder_access import HolderAccess
 from shared.identity.holders import Holder, HolderKind, Limits, entry_name
@@ -123,23 +125,19 @@ def deliver(admission: Admission, request: Admit, body: bytes = b"{}") -> None:
 async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
     bus: Bus, owner: Opened, admission: Admission, around: Neighbours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = bus.store
+    real = bus.store_then
 
-    def slow(subject: str, payload: bytes, **options: Any) -> asyncio.Future[int]:
-        later: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    def slow(subject: str, payload: bytes, then: Then, **options: Any) -> None:
+        asyncio.get_running_loop().call_later(
+            PATIENCE_MS / 1000 + 0.1, partial(real, subject, payload, then, **options)
+        )
 
-        def pass_on() -> None:
-            real(subject, payload, **options).add_done_callback(lambda done: later.set_result(done.result()))
-
-        asyncio.get_running_loop().call_later(PATIENCE_MS / 1000 + 0.1, pass_on)
-        return later
-
-    monkeypatch.setattr(bus, "store", slow)
+    monkeypatch.setattr(bus, "store_then", slow)
     request = around.request()
     deliver(admission, request)
     assert owner.books.holds
     await asyncio.sleep(0.05)
-    monkeypatch.setattr(bus, "store", real)
+    monkeypatch.setattr(bus, "store_then", real)
     await until(lambda: not owner.books.holds)
     await owner.partition.finished()
     assert Released(request.request_id) in await entries_of(bus)
@@ -202,7 +200,8 @@ async def test_who_is_blocked_while_a_request_waits_is_not_served(
     keys = {"key": msgspec.structs.replace(KEY, user_id="bob")}
     ceilings, tree = Ceilings(ModelGroups([]), {}, {}, 4_096), BudgetTree({}, TreeRules(partitions=1))
     limits = LimitTree({}, LimitRules(partitions=1))
-    asking = Asking(keys, HolderAccess(holders, {}), tree, limits, ceilings, hold_grace_ms=1_000)
+    access = HolderAccess(holders, {})
+    asking = Asking(keys, access, tree, limits, ceilings, hold_grace_ms=1_000)
     caller = Caller("key", "", "key", "bob", "", "", "bob", ("bob",), "", "", "", b"")
     asked = msgspec.structs.replace(around.request(), caller=caller)
     key = keys["key"] if whose == "key" else None
@@ -217,6 +216,7 @@ async def test_who_is_blocked_while_a_request_waits_is_not_served(
         updated_at=0.0,
         blocked=True,
     )
+    access.changed()
     binds = whose == "key" or blocked == "end_user"
     assert (waiting.again() is None) == binds
 

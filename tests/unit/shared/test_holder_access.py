@@ -155,3 +155,17 @@ def test_a_team_gives_its_keys_aliases_tags_and_guardrails() -> None:
     plain = key(aliases={"a": "b"}, tags=("own",))
     assert (found.aliases_of(plain), found.tags_of(plain), found.guardrails_of(plain)) == ({"a": "b"}, ("own",), ())
     assert (found.aliases_of(None), found.tags_of(None), found.guardrails_of(None)) == ({}, (), ())
+
+
+def test_what_is_known_of_a_key_is_found_anew_when_it_or_a_holder_has_changed() -> None:
+    holders = {entry_name("team", "t"): holder("team", "t", models=("a",))}
+    found = HolderAccess(holders, {})
+    mine = key(team_id="t")
+    assert refused_type(found, mine, "b") == "team_model_access_denied"
+    holders[entry_name("team", "t")] = holder("team", "t", models=("b",), tags=("new",), blocked=True)
+    found.changed()
+    assert refused_type(found, mine, "b") is None
+    assert found.tags_of(mine) == ("new",)
+    assert found.refusal(mine, "") is not None
+    assert found.refusal(key(team_id=None), "") is None
+    assert refused_type(found, key(team_id=None, models=("c",)), "b") == "key_model_access_denied"
