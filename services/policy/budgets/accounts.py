@@ -62,13 +62,18 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
     resets: dict[str, Reset] = {}
 
     def apply(self, entry: Entry) -> None:
-        """Fold one journal entry."""
+        """Fold one journal entry. The two that each request writes are looked for first."""
         match entry:
             case Held(hold):
                 if hold.request in self.holds:
                     return
                 self.holds[hold.request] = hold
                 self._place(hold)
+            case Taken(request):
+                if request not in self.taken:
+                    self.taken[request] = entry
+                    limit_counters.reserve(self.counters, entry.reservation)
+                    self.taken_ms = max(self.taken_ms, entry.reservation.at_ms)
             case Opened(name, window, starts_ms, ends_ms, duration, closed):
                 account = self.account(name)
                 if window != account.window:
@@ -108,11 +113,6 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
                 fold_at_home(entry, self.account(entry.account), self.loans)
             case Borrowed() | Returned():
                 fold_at_borrower(entry, self.account(entry.account), self.credits)
-            case Taken(request):
-                if request not in self.taken:
-                    self.taken[request] = entry
-                    limit_counters.reserve(self.counters, entry.reservation)
-                    self.taken_ms = max(self.taken_ms, entry.reservation.at_ms)
             case Stopped(request):
                 stopped = self.taken.get(request)
                 if stopped is not None:
@@ -203,8 +203,14 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
                 account.held += hold.amount
 
     def _take_off(self, hold: Hold) -> None:
-        for account in self._still(hold):
+        accounts = self.accounts
+        account = accounts.get(hold.account)
+        if account is not None and account.window == hold.window:
             account.held -= hold.amount
+        for share in hold.also:
+            account = accounts.get(share.account)
+            if account is not None and account.window == share.window:
+                account.held -= hold.amount
 
     def _count(self, hold: Hold, settled: Settled, *, instead_of: int) -> None:
         """Of the providers that might have served a request, only the one that did is paid."""

@@ -18,6 +18,11 @@ class Ask(NamedTuple):
     input_tokens: int = 0  # what `input_pico` was computed with
     fixed: bool = False  # no shorter answer can be asked for
 
+    @property
+    def whole_pico(self) -> int:
+        """With answers as long as they may become."""
+        return self.input_pico + self.output_pico_per_token * self.output_tokens * self.n
+
 
 NOTHING = Ask(0, 0, 0, 1, True)
 
@@ -75,7 +80,7 @@ def place(stands: Sequence[Stand], ask: Ask, alternatives: Sequence[Stand] = ())
 
 
 def _in_all(stands: Sequence[Stand], ask: Ask) -> Placed | Refused:
-    full = ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
+    full = ask.whole_pico
     tokens = ask.output_tokens
     tight = False  # some account has not enough left beside what is held
     for place_of, (account, limit) in enumerate(stands):
@@ -123,10 +128,9 @@ def _unspent(stand: Stand) -> int:
     return 0 if stand.limit is None else stand.limit - stand.account.spent
 
 
-def covers(account: Account, limit: int | None, ask: Ask) -> bool:
-    """Return whether `ask` is placed at once and whole."""
-    full = ask.input_pico + ask.output_pico_per_token * ask.output_tokens * ask.n
-    return limit is None or full == 0 or full <= limit - account.spent - account.held
+def covers(account: Account, limit: int | None, whole_pico: int) -> bool:
+    """Return whether a request that costs so much at most is placed at once and whole."""
+    return limit is None or whole_pico == 0 or whole_pico <= limit - account.spent - account.held
 
 
 def bound_of(ask: Ask, placed: Placed | None) -> Bound | None:

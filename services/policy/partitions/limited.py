@@ -101,8 +101,8 @@ class Limited:
         """
         tokens = part.need.with_answers_of(answers_of)
         at_ms = max(now_ms, self._books.taken_ms)
-        accounts = tuple(limit.account for limit in part.limits)
-        daily = tuple(limit.account for limit in part.limits if limit.tpd is not None)
+        accounts = tuple([limit.account for limit in part.limits])
+        daily = tuple([limit.account for limit in part.limits if limit.tpd is not None])
         reservation = Reservation(at_ms, tokens, accounts, daily, part.counts, requests=part.need.requests)
         entry = Taken(wanted.request, wanted.expires_ms, reservation)
         self._write(entry, then)

@@ -131,8 +131,10 @@ class Stands:
             if (charge.limit is not None or charge.tracked) and place_of not in placed.excluded:
                 charged.append(charge)
         return tuple(
-            Share(charge.account, account.window if (account := accounts.get(charge.account)) is not None else 1)
-            for charge in charged
+            [
+                Share(charge.account, account.window if (account := accounts.get(charge.account)) is not None else 1)
+                for charge in charged
+            ]
         )
 
     def due(self, charge: Charge, now_ms: int) -> Opened | None:
@@ -148,11 +150,12 @@ class Stands:
 
     def covers(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
         """Return whether `ask` fits beside what is spent and held, as it is, whichever provider serves it."""
+        accounts, whole = self._books.accounts, ask.whole_pico
         for charge in (*charges.must, *charges.providers) if charges.providers else charges.must:
             if charge.home != self._number:
                 if self._borrower.is_tight(charge.account, now_ms):
                     return False
-            elif not covers(self._standing(charge.account), charge.limit_at(now_ms), ask):
+            elif not covers(accounts.get(charge.account, _UNUSED), charge.limit_at(now_ms), whole):
                 return False
         return True
 

@@ -115,8 +115,8 @@ def test_alternatives_are_asked_for_what_the_others_leave() -> None:
 def test_a_request_is_covered_where_it_is_placed_at_once_and_whole(
     spent: int, held: int, limit: int | None, covered: bool
 ) -> None:
-    assert covers(Account(spent=spent, held=held), limit, ask()) is covered
-    assert covers(Account(spent=5_000), limit, NOTHING)
+    assert covers(Account(spent=spent, held=held), limit, ask().whole_pico) is covered
+    assert covers(Account(spent=5_000), limit, NOTHING.whole_pico)
 
 
 money = st.integers(0, 10**15)
