@@ -106,6 +106,16 @@ FORMS = (
         ),
     ),
     Form(
+        "usage_from_interactions",
+        {"total_input_tokens": 100, "total_output_tokens": 50, "total_thought_tokens": 7, "total_tokens": 157},
+        (
+            {"total_tokens": 200},
+            {"total_tokens": 120},
+            {"total_cached_tokens": 130},
+            {"input_tokens_by_modality": [{"modality": "audio", "tokens": 130}]},
+        ),
+    ),
+    Form(
         "usage_from_total", {"prompt_tokens": 100, "total_tokens": 100}, ({"total_tokens": 130}, {"total_tokens": 80})
     ),
 )
