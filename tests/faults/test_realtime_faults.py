@@ -154,6 +154,18 @@ def test_a_turn_is_answered_by_a_response_that_was_admitted(
     assert len(speaker.events("response.create")) == before + 2, "who wants no answers to turns gets none"
 
 
+def test_a_commit_that_is_refused_takes_no_answer_from_the_next_turn(
+    gateway: RunningGateway, opened: Callable[[str], ClientConnection]
+) -> None:
+    session = opened(new_key(gateway)["key"])
+    hear(session, "session.created")
+    say(session, "input_audio_buffer.commit")
+    assert hear(session, "error")["error"]["code"] == "input_audio_buffer_commit_empty"
+    say(session, "input_audio_buffer.append", audio=SPEECH)
+    say(session, "input_audio_buffer.append", audio=SILENCE)
+    assert hear(session, "response.done")["response"]["status"] == "completed"
+
+
 def test_a_turn_in_the_previews_form_is_answered_by_a_response_that_was_admitted(
     gateway: RunningGateway, speaker: RealtimeServer, opened: Callable[..., ClientConnection]
 ) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.provider_servers.realtime import RealtimeServer
 
 PCM_BYTES_PER_MS = 48
+COMMIT_MS_MIN = 100
 WORD_AUDIO = base64.b64encode(bytes(50 * PCM_BYTES_PER_MS)).decode()
 """50 milliseconds of sound: one token."""
 
@@ -107,6 +108,10 @@ class RealtimeSession:
                 await self._on_response_create({"response": {}})
 
     async def _on_input_audio_buffer_commit(self, event: dict[str, Any]) -> None:
+        if self._bytes < COMMIT_MS_MIN * PCM_BYTES_PER_MS:
+            message = "Error committing input audio buffer: buffer too small."
+            await self._error(event, message, code="input_audio_buffer_commit_empty")
+            return
         self._read_tokens += self._bytes // PCM_BYTES_PER_MS // 100
         await self._committed(self._bytes // PCM_BYTES_PER_MS)
 
@@ -183,9 +188,9 @@ class RealtimeSession:
         if shown is not None:
             await self._connection.send(json.dumps(shown))
 
-    async def _error(self, event: dict[str, Any], message: str) -> None:
+    async def _error(self, event: dict[str, Any], message: str, *, code: str = "invalid_value") -> None:
         error = {
-            **{"type": "invalid_request_error", "code": "invalid_value", "message": message, "param": None},
+            **{"type": "invalid_request_error", "code": code, "message": message, "param": None},
             "event_id": event.get("event_id"),
         }
         await self._say("error", error=error)

@@ -117,7 +117,11 @@ class ProviderSide:
     def _error(self, event: ServerEvent) -> None:
         """An error may be the answer to one of our own events."""
         error, state = event.error, self._state
-        if error is None or not isinstance(error.event_id, str):
+        if error is None:
+            return
+        if error.code == server_events.EMPTY_COMMIT and state.client_commits:
+            state.client_commits -= 1  # none will be told of: the next one ends a turn
+        if not isinstance(error.event_id, str):
             return
         if error.event_id == state.own_update:
             failure = ProviderFailed(f"{state.provider} does not let the gateway decide on each response")

@@ -17,6 +17,8 @@ SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
 RESPONSE_CREATED = "response.created"
 RESPONSE_DONE = "response.done"
 ERROR = "error"
+EMPTY_COMMIT = "input_audio_buffer_commit_empty"
+"""The code of an error: a client's commit came when there was nothing to commit, as after the end of a turn."""
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 NOT_TRANSCRIBED = "conversation.item.input_audio_transcription.failed"
 
