@@ -29,6 +29,7 @@ from services.policy.partitions.journal import journal
 from services.policy.partitions.journal.not_understood import NotUnderstood
 
 SAMPLES = Path(__file__).parent / "journal"
+CHANGED, TODAY = "team:team-frontend", (1_795_392_000_000, 1_795_478_400_000)
 KEY = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
 OWNER, AT_MS = "policy-5ad0c9e1", 1795435200000
 REQUEST = "req_0d1h2vxg8cq4w3zj5t7k9m1n2"
@@ -98,6 +99,10 @@ SAID = {
     "snapshot_of_resets": journal.Snapshot(
         OWNER, AT_MS, Books(facts_seq=48213, resets={f"4:{KEY}": Reset(KEY, CLOSED)})
     ),
+    "group_of_changed_windows": journal.Group(OWNER, AT_MS, [Opened(CHANGED, 4, *TODAY, "1d", at_ms=AT_MS - 1_000)]),
+    "snapshot_of_changed_windows": journal.Snapshot(
+        OWNER, AT_MS, Books({CHANGED: Account(4, *TODAY, "1d", 7, since_ms=AT_MS - 1_000)}, facts_seq=48213)
+    ),
     "group_of_set_spend": journal.Group(OWNER, AT_MS, [Adjusted("team:team-frontend", 4, 18, -7, (f"{REQUEST}a",))]),
     "group_of_corrections": journal.Group(OWNER, AT_MS, [Adjusted("team:team-frontend", 4, 17, -2000000000001)]),
     "snapshot_of_corrections": journal.Snapshot(
@@ -164,7 +169,10 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [f"group_of_{what}" for what in ("many_accounts", "loans", "sessions", "corrections", "set_spend", "resets")],
+    [
+        f"group_of_{what}"
+        for what in ("many_accounts", "loans", "sessions", "corrections", "set_spend", "resets", "changed_windows")
+    ],
 )
 def test_a_group_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]
@@ -174,7 +182,7 @@ def test_a_group_is_written_as_its_sample(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["snapshot_of_loans", "snapshot_of_sessions", "snapshot_of_corrections", "snapshot_of_resets"]
+    "name", [f"snapshot_of_{what}" for what in ("loans", "sessions", "corrections", "resets", "changed_windows")]
 )
 def test_a_snapshot_is_written_as_its_sample(name: str) -> None:
     said = SAID[name]

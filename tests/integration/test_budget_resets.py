@@ -8,6 +8,7 @@ import pytest
 from services.policy.budgets.accounts import Books
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.entries import Forgotten, ResetTold
+from services.policy.budgets.entries import Opened as Began
 from services.policy.budgets.resets import KEPT_AFTER_MS
 from services.policy.budgets.tree import TreeRules
 from services.policy.partitions.journal.journal_reader import read_journal
@@ -21,7 +22,7 @@ from shared.facts import BudgetReset
 from shared.facts.registry import decode_fact
 from shared.identity.holders import Holder, Window, entry_name, home_of
 from tests import budgets
-from tests.budgets import Opened, cost, decided, entries_of, finish, key_of_budget, opened, until, wanted
+from tests.budgets import Opened, cost, decided, deciding, entries_of, finish, key_of_budget, opened, until, wanted
 from tests.loans import PARTITIONS, charges_under, key_at, partitions
 
 BEGAN = 1_795_415_200.0
@@ -130,6 +131,38 @@ async def test_a_window_whose_duration_is_taken_away_ends_no_more_and_keeps_what
         assert isinstance(await decided(owner.partition, fits), Placed)
         told = [fact.account for fact in await resets(bus)]
     assert set(told) == {"end_user:eve", "key"}, "the team's is not over"
+
+
+async def test_a_clock_that_goes_back_opens_no_window_a_second_time(bus: Bus) -> None:
+    """Holds in flight over the boundary count in the window they were placed in, whatever the clock says later."""
+    clock = Clock()
+    key = key_of_budget(100, **MINUTE)
+
+    async def ask(owner: Opened, pico: int, request: str) -> bool:
+        said = deciding(owner.partition, wanted(key, cost(pico), now=clock(), request=request, lasts_s=600))
+        owner.partition.tick(int(clock() * 1000))  # who may not wait is refused
+        return isinstance(await asyncio.wait_for(said, 5), Placed)
+
+    async with opened(bus, key, clock=clock) as owner:
+        assert await ask(owner, 100, "over-the-boundary")
+        clock.now = (BEGAN // 60 + 1) * 60 - 0.001
+        assert not await ask(owner, 1, "too-much")
+        clock.now += 0.001
+        assert await ask(owner, 60, "next")
+        assert (owner.figures(), owner.partition.standing("key").window) == ((0, 60), 2)
+        clock.now -= 30
+        assert not await ask(owner, 41, "back")
+        assert await ask(owner, 40, "fits")
+        await finish(bus, "over-the-boundary", 90)
+        await finish(bus, "next", 55)
+        await until(lambda: owner.figures() == (55, 40))
+        assert owner.partition.standing("key").window == 2
+        clock.now += 89.999
+        assert not await ask(owner, 6, "still")
+        clock.now += 0.001
+        assert await ask(owner, 100, "third")
+    opened_windows = [entry.window for entry in await entries_of(bus) if isinstance(entry, Began)]
+    assert opened_windows == [1, 2, 3]
 
 
 async def test_nothing_is_told_that_the_journal_does_not_have(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

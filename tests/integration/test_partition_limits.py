@@ -97,6 +97,19 @@ async def test_the_next_owner_hands_out_no_second_window_and_knows_every_slot(bu
         assert (await refused(owner, asked(*limits))).over.type == "requests"
 
 
+async def test_a_clock_that_goes_back_hands_out_no_second_window(bus: Bus) -> None:
+    clock = Clock()
+    async with opened(bus, KEY, clock=clock) as owner:
+        await admitted(owner, asked(limit(rpm=2), clock=clock))
+        clock.ahead_s -= 3_600
+        await admitted(owner, asked(limit(rpm=2), clock=clock))
+        await refused(owner, asked(limit(rpm=2), clock=clock))
+        clock.ahead_s += 3_600 + 30
+        await refused(owner, asked(limit(rpm=2), clock=clock))
+        clock.ahead_s += 31
+        await admitted(owner, asked(limit(rpm=2), clock=clock))
+
+
 async def test_a_snapshot_holds_the_windows_and_the_slots(bus: Bus) -> None:
     async with opened(bus, KEY, snapshot_every_groups=3) as owner:
         for _ in range(8):

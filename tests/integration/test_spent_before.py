@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.tree import TreeRules
@@ -201,6 +202,52 @@ async def test_windows_of_a_budget_that_is_away_turn_where_its_duration_stays(bu
         assert await spent(owner, 5, under(100, duration="1m", anchor=clock[0])) == 45
         clock[0] += 60
         assert await spent(owner, 1, under(100, duration="1m", anchor=clock[0] - 60)) == 1
+
+
+@pytest.mark.parametrize("away", ["blocked", "left", "deleted", "exchanged"])
+async def test_a_shared_budget_that_comes_back_forgets_nothing_of_its_window(bus: Bus, away: str) -> None:
+    """It was set long ago: nobody may get a second window by being given it again."""
+    values: dict[str, Any] = {"version": 1, "created_at": 0.0, "updated_at": 0.0}
+    long_ago = NOW - 20 * 86_400
+    terms = {"budget_duration": "1d", "budget_anchor": long_ago}
+    shared = Holder(
+        kind="budget", id="small", tenant="b", budgets=(Window(100, "1d", long_ago),), extra=terms, **values
+    )
+    hourly = Holder(kind="budget", id="hourly", tenant="b", budgets=(Window(1_000, "1h", long_ago),), **values)
+    team = Holder(kind="team", id="core", tenant="core", budget_id="small", counted=True, **values)
+    key = key_of_budget(None, token="k", tenant="core", team_id="core")
+    clock = [NOW]
+
+    def under(*holders: Holder) -> Any:
+        return charges_under(
+            None, rules=TreeRules(1), holders={entry_name(one.kind, one.id): one for one in (hourly, *holders)}
+        )
+
+    async with opened(bus, key, clock=lambda: clock[0]) as owner:
+
+        async def ask(pico: int, charges: Any) -> bool:
+            clock[0] += 1
+            request = wanted(key, cost(pico), now=clock[0], charges=charges)
+            placed = isinstance(await decided(owner.partition, request), Placed)
+            if placed:
+                await finish(bus, request.request, pico, key="k")
+                await until(lambda: not owner.books.holds)
+            return placed
+
+        given = under(shared, team)
+        assert await ask(90, given)
+        meanwhile = {
+            "blocked": under(replace(shared, blocked=True), team),
+            "left": under(shared, replace(team, budget_id=None)),
+            "deleted": under(team),
+            "exchanged": under(shared, replace(team, budget_id="hourly")),
+        }[away]
+        assert await ask(5, meanwhile) == (away != "blocked")
+        assert not await ask(11, given)
+        assert await ask(5, given)
+        assert owner.figures("team:core")[0] == (95 if away == "blocked" else 100)
+        clock[0] += 86_400
+        assert await ask(100, given)
 
 
 async def test_it_belongs_to_the_window_in_which_the_budget_was_set(bus: Bus) -> None:

@@ -13,3 +13,4 @@ class Account(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     spent: int = 0
     held: int = 0
     corrected: int = 0  # the last correction that counts in it
+    since_ms: int = 0  # when its window was opened, or its end was moved; 0: not known

@@ -74,7 +74,7 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
                     self.taken[request] = entry
                     limit_counters.reserve(self.counters, entry.reservation)
                     self.taken_ms = max(self.taken_ms, entry.reservation.at_ms)
-            case Opened(name, window, starts_ms, ends_ms, duration, closed):
+            case Opened(name, window, starts_ms, ends_ms, duration, closed, at_ms):
                 account = self.account(name)
                 if window != account.window:
                     account.spent = account.held = 0
@@ -82,7 +82,7 @@ class Books(msgspec.Struct, forbid_unknown_fields=True):
                     if closed is not None:
                         self.resets[f"{closed.window}:{name}"] = Reset(name, closed)
                 account.window, account.starts_ms, account.ends_ms = window, starts_ms, ends_ms
-                account.duration = duration
+                account.duration, account.since_ms = duration, at_ms
             case Adjusted(name, window, serial, by, settles):
                 account = self.account(name)
                 if serial > account.corrected:

@@ -69,7 +69,7 @@ class Closed(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
 class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Journal: an account's window began, or only its end moved (same `window`): then what is spent stays.
 
-    `closed` is the window that it takes the place of, where there is to be told of it.
+    `closed` is the window that it takes the place of, where there is to be told of it; `at_ms` is when it was decided.
     """
 
     account: str
@@ -78,6 +78,7 @@ class Opened(msgspec.Struct, tag="opened", frozen=True, omit_defaults=True, forb
     ends_ms: int
     duration: str
     closed: Closed | None = None
+    at_ms: int = 0
 
 
 class Adjusted(msgspec.Struct, tag="adjusted", frozen=True, omit_defaults=True, forbid_unknown_fields=True):

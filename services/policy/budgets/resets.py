@@ -27,25 +27,30 @@ def due(name: str, account: Account, pattern: str, anchor: float, now_ms: int) -
     `pattern` is how its windows follow each other (`charges.pattern_of`; "" where nothing resets it), `anchor` when
     that was set (seconds since 1970; 0: not known, it counts as set now). A window opens where the one before it ended
     at the earliest, so that every request belongs to exactly one by its time alone.
+
+    A pattern that is older than the present one was given to the account later than it was set: a shared budget that is
+    named anew, say, or unblocked. Nobody knows when; it counts as given now, so that nothing spent is forgotten by it.
     """
     if pattern and name.startswith(FORGETTABLE) and account == _UNUSED:
         begins, ends = window_at(pattern, now_ms / 1000, anchor or now_ms / 1000)
-        return Opened(name, now_ms // 1000, _ms(begins), _ms(ends), pattern)
+        return Opened(name, now_ms // 1000, _ms(begins), _ms(ends), pattern, at_ms=now_ms)
     if not pattern:
-        return Opened(name, account.window, account.starts_ms, 0, "") if account.duration else None
+        return Opened(name, account.window, account.starts_ms, 0, "", at_ms=now_ms) if account.duration else None
     ended = account.ends_ms != 0 and now_ms >= account.ends_ms
     if pattern == account.duration and not ended:
         return None
     end_ms = account.ends_ms
     anchor_known, anchor = anchor, anchor or now_ms / 1000
+    if anchor * 1000 < account.since_ms:
+        anchor = now_ms / 1000
     if pattern != account.duration and not (end_ms and end_ms <= anchor * 1000):
         # The pattern was set while the window ran: the window goes on, and ends where one of that pattern does.
         end_ms = _ms(window_at(pattern, min(anchor, now_ms / 1000), anchor_known)[1])
         if now_ms < end_ms:
-            return Opened(name, account.window, account.starts_ms, end_ms, pattern)
+            return Opened(name, account.window, account.starts_ms, end_ms, pattern, at_ms=now_ms)
     begins, ends = window_at(pattern, now_ms / 1000, anchor_known)
     closed = Closed(account.window, account.starts_ms, end_ms, account.spent, account.held)
-    return Opened(name, account.window + 1, max(_ms(begins), end_ms), _ms(ends), pattern, closed)
+    return Opened(name, account.window + 1, max(_ms(begins), end_ms), _ms(ends), pattern, closed, now_ms)
 
 
 def is_forgettable(name: str, account: Account, credit: Credit | None, now_ms: int) -> bool:

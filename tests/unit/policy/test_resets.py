@@ -18,6 +18,8 @@ def ms(text: str) -> int:
 SET = "2026-11-20 15:20"
 NOON = ms("2026-11-23 12:00")
 TODAY = Account(window=3, starts_ms=ms("2026-11-23"), ends_ms=ms("2026-11-24"), duration="1d", spent=70, held=20)
+IN_USE = replace(TODAY, since_ms=ms("2026-11-23"))
+GONE = Account(window=3, starts_ms=ms("2026-11-23"), spent=70, since_ms=NOON)
 ENDLESS = Account(window=3, starts_ms=ms("2026-11-23"), spent=70)
 
 
@@ -60,6 +62,12 @@ ENDLESS = Account(window=3, starts_ms=ms("2026-11-23"), spent=70)
             Account(3, ms("2026-11-23 08:00"), ms("2026-11-23 09:00"), "1h rolling"),
             *("1h rolling", SET, "2026-11-23 10:17", (4, "2026-11-23 10:17", "2026-11-23 11:17", "1h rolling")),
         ),
+        # a budget that was set long ago and is given, or given back, now: what was spent stays
+        (GONE, "1d", SET, "2026-11-25 10:00", (3, "2026-11-23", "2026-11-26", "1d")),
+        (IN_USE, "1h", SET, "2026-11-23 10:20", (3, "2026-11-23", "2026-11-23 11:00", "1h")),
+        (IN_USE, "1h", SET, "2026-11-24 10:20", (4, "2026-11-24 10:00", "2026-11-24 11:00", "1h")),
+        # and one that was set since then and not used yet, as before
+        (GONE, "1d", "2026-11-23 12:30", "2026-11-25 10:00", (4, "2026-11-25", "2026-11-26", "1d")),
         # days of another time zone
         (
             TODAY,
@@ -97,7 +105,7 @@ def test_a_window_is_opened_when_its_time_has_come(
     number, starts, ends, told = expected
     assert opened is not None
     assert replace(opened, closed=None) == Opened(
-        "key", number, ms(starts) if starts else 0, ms(ends) if ends else 0, told
+        "key", number, ms(starts) if starts else 0, ms(ends) if ends else 0, told, at_ms=ms(now)
     )
     if number == account.window:
         assert opened.closed is None
@@ -127,7 +135,7 @@ def test_what_was_opened_is_not_opened_again() -> None:
 def test_an_end_user_of_whom_nothing_is_known_begins_a_window_that_was_never_there() -> None:
     now = ms("2026-11-23 10:00")
     opened = due("end_user:eve", Account(), "1d", ms(SET) / 1000, now)
-    assert opened == Opened("end_user:eve", now // 1000, ms("2026-11-23"), ms("2026-11-24"), "1d")
+    assert opened == Opened("end_user:eve", now // 1000, ms("2026-11-23"), ms("2026-11-24"), "1d", at_ms=now)
     known = Account(window=3, starts_ms=ms("2026-11-22"), ends_ms=ms("2026-11-23"), duration="1d", spent=5)
     again = due("end_user:eve", known, "1d", ms(SET) / 1000, now)
     assert again is not None
