@@ -40,7 +40,7 @@ class PriceRow(NamedTuple):
     """`rates` by usage class (the counts of shared.usage.Usage); an absent class falls back as in `FALLBACKS`.
 
     Beside those, `web_searches_low`, `web_searches_high` and `web_searches_preview` are what searches of another size,
-    or by another tool, than the usual cost.
+    or by another tool, than the usual cost, and `requests_low` what a request costs whose search is part of it.
     """
 
     id: str
@@ -75,9 +75,10 @@ def multiplied(row: PriceRow, factor: Decimal, why: str) -> PriceRow:
 
 
 def of_search_size(row: PriceRow, size: str) -> PriceRow:
-    """Return the row with the price of a web search of that size (low, high, preview), where it has one."""
-    rate = row.rates.get(f"web_searches_{size}")
-    return row if rate is None else row._replace(rates={**row.rates, "web_searches": rate})
+    """Return the row with the price of a web search, or request, of that size (low, high, preview) where it has one."""
+    found = {name: row.rates.get(f"{name}_{size}") for name in ("web_searches", "requests")}
+    rates = {name: rate for name, rate in found.items() if rate is not None}
+    return row._replace(rates={**row.rates, **rates}) if rates else row
 
 
 _TOKENS = frozenset(INPUT_CLASSES + OUTPUT_CLASSES)

@@ -40,7 +40,13 @@ def read(case: dict[str, Any]) -> Usage:
 
 def row_of(prices: dict[str, str]) -> PriceRow:
     """Return the row of prices such as "3/1M > 200000: 6/1M"."""
-    known = {*INPUT_CLASSES, *OUTPUT_CLASSES, *UNIT_CLASSES, *[f"web_searches_{size}" for size in _SIZES]}
+    known = {
+        *INPUT_CLASSES,
+        *OUTPUT_CLASSES,
+        *UNIT_CLASSES,
+        *[f"web_searches_{size}" for size in _SIZES],
+        "requests_low",
+    }
     assert prices.keys() <= known
     rates = {}
     for usage_class, text in prices.items():
