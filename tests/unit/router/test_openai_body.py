@@ -7,15 +7,18 @@ from hypothesis import strategies as st
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, OURS, max_tokens_fields, outgoing_body
-from tests.router_calls import provider_call
+from tests.router_calls import deployment, provider_call
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 OLD_ONLY = MAX_TOKENS_FIELDS[:1]
+SENT = deployment(model="sent")
 
 
 def sent(body: dict[str, Any] | None = None, *, call: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
     given = {"model": "asked", "messages": MESSAGES, **(body or {})}
-    decoded: dict[str, Any] = orjson.loads(outgoing_body(provider_call(given, **(call or {})), model="sent", **options))
+    settings = {name: options.pop(name) for name in ("defaults", "extra_body", "drop_always") if name in options}
+    to = deployment(model="sent", **settings)
+    decoded: dict[str, Any] = orjson.loads(outgoing_body(provider_call(given, **(call or {})), to, **options))
     return decoded
 
 
@@ -26,7 +29,7 @@ def test_the_model_is_the_deployments() -> None:
 def test_what_nobody_knows_passes_through_byte_for_byte() -> None:
     odd = b'{"a" : 1.10, "b":[ 1e2 ,"\\u00e9\\/" ],"c":12345678901234567890123 }'
     body = b'{"model":"asked","messages": [ {"role":"user","content":"\\ud83d\\ude00 x"} ],"odd": ' + odd + b"}"
-    out = outgoing_body(provider_call(body), model="sent")
+    out = outgoing_body(provider_call(body), SENT)
     assert odd in out
     assert b'[ {"role":"user","content":"\\ud83d\\ude00 x"} ]' in out
 
@@ -42,7 +45,7 @@ TOUCHED = {*OURS, *MAX_TOKENS_FIELDS, "model", "stream_options"}
 @given(st.dictionaries(st.text(max_size=12).filter(lambda name: name not in TOUCHED), json_values, max_size=6))
 def test_every_other_field_arrives_as_it_was(fields: dict[str, Any]) -> None:
     body = {"model": "asked", **fields}
-    assert orjson.loads(outgoing_body(provider_call(body), model="sent")) == {**body, "model": "sent"}
+    assert orjson.loads(outgoing_body(provider_call(body), SENT)) == {**body, "model": "sent"}
 
 
 def test_what_speaks_to_the_gateway_stays_here() -> None:
@@ -59,7 +62,9 @@ def test_defaults_fill_in_what_the_client_left_out_and_no_more() -> None:
 
 
 def test_extra_fields_are_added_and_unwanted_ones_dropped() -> None:
-    out = sent({"temperature": 0.1, "seed": 1}, extra={"seed": 2, "new": True}, drop=("temperature", "absent"))
+    out = sent(
+        {"temperature": 0.1, "seed": 1}, extra_body={"seed": 2, "new": True}, drop_always=("temperature", "absent")
+    )
     assert out == {"model": "sent", "messages": MESSAGES, "seed": 2, "new": True}
 
 
@@ -156,7 +161,7 @@ def test_stream_options_are_left_out_where_the_provider_or_the_operator_refuses_
     call = {"stream": True, "include_usage": True}
     body = {"stream": True, "stream_options": {"include_usage": True}}
     assert "stream_options" not in sent(body, call=call, stream_usage=False)
-    assert "stream_options" not in sent({"stream": True}, call={"stream": True}, drop=("stream_options",))
+    assert "stream_options" not in sent({"stream": True}, call={"stream": True}, drop_always=("stream_options",))
 
 
 # developer messages
@@ -167,23 +172,23 @@ def test_developer_messages_become_system_messages_and_the_rest_stays_byte_for_b
         b'[{"role":"developer","content":"be \\u00e9 1.0"},{"role":"user","content":"\\"developer\\""}, {"x":1.50}]'
     )
     body = b'{"model":"asked","messages":' + messages + b',"n":1.0}'
-    out = outgoing_body(provider_call(body), model="sent", developer_role=False)
+    out = outgoing_body(provider_call(body), SENT, developer_role=False)
     assert b'{"role":"system","content":"be \\u00e9 1.0"}' in out
     assert b'{"role":"user","content":"\\"developer\\""}' in out
     assert b'{"x":1.50}' in out
     assert b'"n":1.0' in out
-    assert b'"role":"developer"' in outgoing_body(provider_call(body), model="sent")
+    assert b'"role":"developer"' in outgoing_body(provider_call(body), SENT)
 
 
 def test_messages_that_are_none_are_the_providers_to_refuse() -> None:
     body = b'{"model":"asked","messages":["developer"]}'
-    assert b'"messages":["developer"]' in outgoing_body(provider_call(body), model="sent", developer_role=False)
+    assert b'"messages":["developer"]' in outgoing_body(provider_call(body), SENT, developer_role=False)
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}"])
 def test_a_body_that_is_no_object_is_the_clients_mistake(body: bytes) -> None:
     with pytest.raises(InvalidField, match="request_body"):
-        outgoing_body(provider_call(body), model="sent")
+        outgoing_body(provider_call(body), SENT)
 
 
 REFUSED = frozenset({"logprobs", "logit_bias", "top_logprobs"})

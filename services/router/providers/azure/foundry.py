@@ -80,12 +80,9 @@ class AzureAI(PlainChat, SignsIn):
             return other_call(call, deployment, url, headers)
         sent = outgoing_body(
             call,
-            model=deployment.model,
+            deployment,
             max_tokens_fields=MAX_TOKENS_FIELDS[:1],
             developer_role=False,
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         return HttpCall(url, headers, sent), OpenAIAnswer(call.model, include_usage=call.include_usage)
 

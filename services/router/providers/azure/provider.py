@@ -86,12 +86,9 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
             return other_call(call, deployment, url, headers)
         body = outgoing_body(
             call,
-            model=deployment.model,
+            deployment,
             max_tokens_fields=request.max_tokens_fields,
             stream_usage=request.stream_usage and b'"data_sources"' not in call.body,  # it refuses both together
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         return HttpCall(url, headers, body), OpenAIAnswer(call.model, include_usage=call.include_usage)
 

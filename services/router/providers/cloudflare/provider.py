@@ -53,12 +53,9 @@ class Cloudflare:
             return other_call(call, deployment, request.base + PATHS[call.call_type], request.headers)
         body = outgoing_body(
             call,
-            model=deployment.model,
+            deployment,
             max_tokens_fields=MAX_TOKENS_FIELDS[:1],
             developer_role=False,
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         answer = OpenAIAnswer(call.model, include_usage=call.include_usage)
         return HttpCall(request.base + PATHS[CHAT], request.headers, body), answer

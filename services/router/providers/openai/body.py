@@ -9,6 +9,7 @@ import msgspec
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
 from services.router.providers.thought_ids import MARK
+from shared.serving.deployments import Deployment
 
 CREDENTIALS = {"api_base", "api_key", "base_url"}
 """Where LiteLLM's clients put their own credentials. Deployments that take them have taken them out by now."""
@@ -50,23 +51,22 @@ _encode = msgspec.json.Encoder().encode
 
 def outgoing_body(
     call: ProviderCall,
+    deployment: Deployment,
     *,
-    model: str,
+    model: str | None = None,
     max_tokens_fields: tuple[str, ...] = MAX_TOKENS_FIELDS,
     stream_usage: bool = True,
     developer_role: bool = True,
     unsupported: frozenset[str] = frozenset(),
     provider: str = "",
     defaults: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
-    drop: tuple[str, ...] = (),
 ) -> bytes:
-    """Return the body for `model`.
+    """Return the body for `model`, the deployment's if None.
 
     `max_tokens_fields` are the names the provider knows for the maximum, the first where the client used none of them;
     `stream_usage` whether it can be asked for usage at a stream's end; without `developer_role` developer messages
-    become system messages; `unsupported` are parameters it refuses; `defaults` fill what the client left out,
-    `extra` is added, `drop` removed.
+    become system messages; `unsupported` are parameters it refuses. The deployment's defaults, or `defaults` in their
+    place, fill what the client left out.
 
     Raises:
         InvalidField: the body is not a JSON object, or brings credentials.
@@ -80,15 +80,18 @@ def outgoing_body(
         refuse_credentials(ours)
         for name in ours:
             del fields[name]
+    drop = deployment.drop_always
     for name in drop:
         fields.pop(name, None)
     if unsupported and (refused := fields.keys() & unsupported):
         _leave_out(fields, refused, call.drop_params, provider)
     used = call.max_tokens_field
+    if defaults is None:
+        defaults = deployment.defaults
     if defaults:
         _fill_in(fields, call, defaults)
         used = used or next((name for name in MAX_TOKENS_FIELDS if isinstance(fields.get(name), int)), "")
-    fields["model"] = model
+    fields["model"] = deployment.model if model is None else model
     _set_max_tokens(fields, call.max_tokens, used, max_tokens_fields)
     if not stream_usage or "stream_options" in drop:
         fields.pop("stream_options", None)
@@ -96,8 +99,8 @@ def outgoing_body(
         fields["stream_options"] = _with_usage(fields.get("stream_options"))
     if not developer_role and b'"developer"' in call.body:
         fields["messages"] = _without_developer(fields.get("messages"))
-    if extra:
-        fields |= extra
+    if deployment.extra_body:
+        fields |= deployment.extra_body
     return _encode(fields)
 
 

@@ -78,11 +78,9 @@ def _completion_body(call: ProviderCall, deployment: Deployment) -> bytes:
     defaults = {name: value for name, value in deployment.defaults.items() if name in _COMPLETION_DEFAULTS}
     return outgoing_body(
         call,
-        model=deployment.model,
+        deployment,
         max_tokens_fields=MAX_TOKENS_FIELDS[:1],
         defaults=defaults,
-        extra=deployment.extra_body,
-        drop=deployment.drop_always,
     )
 
 

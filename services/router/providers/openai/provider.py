@@ -45,15 +45,12 @@ class OpenAICompatible(PlainChat, SpeaksRealtime):
         row = self._row
         body = outgoing_body(
             call,
-            model=deployment.model,
+            deployment,
             max_tokens_fields=self._max_tokens_fields(deployment),
             stream_usage=row.stream_options,
             developer_role=row.developer_role,
             unsupported=self._unsupported,
             provider=row.name,
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         url += PATHS[CHAT]
         return HttpCall(url, headers, body), OpenAIAnswer(

@@ -81,12 +81,9 @@ class SageMaker(PlainChat, SignsIn, FailsByHeader, SignsPassed):
     def _chat(self, call: ProviderCall, deployment: Deployment) -> tuple[bytes, AnswerReader]:
         body = outgoing_body(
             call,
-            model=deployment.model,
+            deployment,
             max_tokens_fields=MAX_TOKENS_FIELDS[:1],
             developer_role=False,
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         return body, ContainerAnswer(call.model, include_usage=call.include_usage)
 

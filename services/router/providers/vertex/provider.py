@@ -93,13 +93,11 @@ class Vertex(PlainChat, SignsIn):
         modern = form == "openai"
         sent = outgoing_body(
             call,
+            deployment,
             model=place.model.name,
             max_tokens_fields=MAX_TOKENS_FIELDS[:1],
             stream_usage=modern,
             developer_role=False,
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         url += "/chat/completions" if modern else _raw(call)
         return HttpCall(url, headers, sent), OpenAIAnswer(call.model, include_usage=call.include_usage)

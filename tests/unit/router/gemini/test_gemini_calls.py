@@ -73,7 +73,7 @@ def test_other_providers_get_tool_calls_without_geminis_signatures() -> None:
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": call["id"], "content": "x"},
     ]
-    sent = orjson.loads(outgoing_body(provider_call({"messages": messages}), model="gpt-4o"))["messages"]
+    sent = orjson.loads(outgoing_body(provider_call({"messages": messages}), deployment()))["messages"]
     assert sent[0] == messages[0]
     assert (sent[1]["tool_calls"][0]["id"], sent[2]["tool_call_id"]) == ("call_1", "call_1")
     claude = deployment(provider="anthropic", model="claude-sonnet-4-5", api_key="k")

@@ -53,13 +53,11 @@ def invoke_call(call: ProviderCall, deployment: Deployment, model: ModelId) -> t
     if model.family in _OPENAI_FAMILIES:
         sent = outgoing_body(
             call,
+            deployment,
             model=model.id,
             max_tokens_fields=MAX_TOKENS_FIELDS[::-1] if model.family == "openai" else MAX_TOKENS_FIELDS[:1],
             stream_usage=False,
             developer_role=False,
-            defaults=deployment.defaults,
-            extra=deployment.extra_body,
-            drop=deployment.drop_always,
         )
         openai = OpenAITranslator(call.model, now, call.include_usage, **shown)
         return sent, TranslatedAnswer(InvokeChunks(), openai)
