@@ -279,7 +279,7 @@ class Reserve:
             self._dispatch.give_back(here, request.request_id)
             undecided = Unavailable("a limit could not be decided; nothing was used of it", retry_after_s=1)
             self._in_progress.refuse(request, undecided)
-        elif (refusal := _too_late(request, wanted)) is not None:
+        elif (refusal := _too_late(request, wanted, elsewhere)) is not None:
             self._dispatch.give_back((*here, *homes), request.request_id)
             self._in_progress.refuse(request, refusal)
         else:
@@ -315,13 +315,18 @@ class Reserve:
         self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), headers_in(refused.lines)))
 
 
-def _too_late(request: Admit, wanted: Wanted) -> Unavailable | None:
+def _too_late(request: Admit, wanted: Wanted, elsewhere: Mapping[int, Part]) -> Unavailable | None:
     """Return why a request must not go on any more once all homes of its limits have answered, None where it may."""
     now_ms = _now_ms()
     if now_ms >= request.deadline_ms:
         return Unavailable("the limits took too long to be decided; nothing was used of them", retry_after_s=1)
-    if now_ms >= wanted.now_ms + TELL_AFTER_S * 1000 and wanted.again() is None:
+    if now_ms < wanted.now_ms + TELL_AFTER_S * 1000:
+        return None
+    if wanted.again() is None:
         return Unavailable("its key may not call any more; nothing was used of its limits", retry_after_s=1)
+    for home, part in elsewhere.items():
+        if part.limits != tuple([limit for limit in part.again() if limit.home == home]):
+            return Unavailable("its limits have changed while it waited; nothing was used of them", retry_after_s=1)
     return None
 
 

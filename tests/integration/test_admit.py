@@ -41,20 +41,11 @@ PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 PATIENCE_MS = 300
 ANSWER_S = 20  # what is not answered by then never is
 FAR = next(f"u{n}" for n in range(99) if subjects.partition_of(f"user:u{n}", 2) == 1)
-LIMITED_ELSEWHERE = LimitTree(
-    {
-        entry_name("user", FAR): Holder(
-            kind="user",
-            id=FAR,
-            version=1,
-            tenant=f"user:{FAR}",
-            created_at=0.0,
-            updated_at=0.0,
-            limits=Limits(rpm=5),
-        )
-    },
-    LimitRules(partitions=2),
+FAR_USER = Holder(
+    kind="user", id=FAR, version=1, tenant=f"user:{FAR}", created_at=0.0, updated_at=0.0, limits=Limits(rpm=5)
 )
+FAR_HOLDERS: dict[str, Holder] = {}
+LIMITED_ELSEWHERE = LimitTree(FAR_HOLDERS, LimitRules(partitions=2))
 
 
 @pytest.fixture
@@ -144,6 +135,11 @@ async def test_a_hold_that_is_stored_after_the_edge_has_given_up_is_given_back(
     assert not around.commands
 
 
+def is_limited(_: Opened) -> None:
+    FAR_HOLDERS[entry_name("user", FAR)] = msgspec.structs.replace(FAR_USER, limits=Limits(rpm=1))
+    LIMITED_ELSEWHERE.changed()
+
+
 def is_blocked(owner: Opened) -> None:
     owner.keys["key"] = msgspec.structs.replace(owner.keys["key"], blocked=True)
 
@@ -151,7 +147,11 @@ def is_blocked(owner: Opened) -> None:
 @pytest.mark.parametrize("limit_tree", [LIMITED_ELSEWHERE])
 @pytest.mark.parametrize(
     ("lasts_s", "meanwhile", "why"),
-    [(0.4, lambda _: None, "took too long"), (20.0, is_blocked, "may not call any more")],
+    [
+        (0.4, lambda _: None, "took too long"),
+        (20.0, is_blocked, "may not call any more"),
+        (20.0, is_limited, "its limits have changed"),
+    ],
 )
 async def test_what_comes_too_late_from_the_home_of_a_limit_is_given_back(
     bus: Bus,
@@ -163,6 +163,8 @@ async def test_what_comes_too_late_from_the_home_of_a_limit_is_given_back(
     why: str,
 ) -> None:
     owner.keys["key"] = msgspec.structs.replace(KEY, user_id=FAR)
+    FAR_HOLDERS[entry_name("user", FAR)] = FAR_USER
+    LIMITED_ELSEWHERE.changed()
     asked: list[str] = []
     given_back: list[str] = []
 
