@@ -63,7 +63,7 @@ def catalogue_row(
     if found is None:
         return _unlisted_row(provider, model, at.astimezone(UTC))
     provider_id, info = found
-    at = at.astimezone(UTC)
+    at = _billed_as_at(provider_id, at.astimezone(UTC))
     prices = info.get_prices(at, _CONTEXTS[tier] if tier else None)
     rates = {
         usage_class: rate
@@ -77,6 +77,19 @@ def catalogue_row(
     row = PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", edition_of(snapshot), rates)
     factor = tier_factor(provider, model, tier, at.date()) if tier and prices == info.get_prices(at) else None
     return row if factor is None else multiplied(row, factor, f"{factor}")
+
+
+_WEEKENDS_ARE_CHEAP = datetime(2026, 8, 23, tzinfo=UTC)
+"""Since then DeepSeek's peak hours are those of Monday to Friday, in UTC and in Beijing alike; the catalogue has them
+for all days. https://api-docs.deepseek.com/quick_start/pricing"""
+_PEAK_HOURS = frozenset((1, 2, 3, 6, 7, 8, 9))
+
+
+def _billed_as_at(provider_id: str, at: datetime) -> datetime:
+    """Return a time of the same day whose price the catalogue tells rightly, for one where it does not."""
+    if provider_id == "deepseek" and at.hour in _PEAK_HOURS and at.weekday() >= 5 and at >= _WEEKENDS_ARE_CHEAP:
+        return at.replace(hour=12, minute=0)
+    return at
 
 
 def _unlisted_row(provider: str, model: str, at: datetime) -> PriceRow | None:

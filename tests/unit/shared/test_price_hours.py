@@ -67,6 +67,24 @@ def test_two_books_agree_at_every_time_of_the_day() -> None:
         assert opened_early.row_for("d", "deepseek", "deepseek-reasoner", own={}, now=now) == fresh
 
 
+@pytest.mark.parametrize(
+    ("day", "hour", "is_dear"),
+    [(20, 2, True), (20, 12, False), (21, 2, False), (22, 9, False), (23, 2, True), (23, 4, False)],
+)
+def test_deepseeks_peak_hours_are_those_of_weekdays(day: int, hour: int, is_dear: bool) -> None:
+    now = MIDNIGHT.replace(day=day, hour=hour, minute=30)
+    row = PriceBook().row_for("d", "deepseek", "deepseek-v4-pro", own={}, now=now.timestamp())
+    assert row == catalogue_row("deepseek", "deepseek-v4-pro", now)
+    assert row is not None
+    assert row.rates["output"].base == (3_960_000 if is_dear else 1_980_000)
+
+
+def test_a_weekend_has_one_price() -> None:
+    saturday = MIDNIGHT.replace(day=21)
+    rows = catalogue_rows("deepseek", "deepseek-v4-pro", saturday, saturday.replace(hour=20))
+    assert {row.rates["output"].base for row in rows} == {1_980_000}
+
+
 def test_a_price_that_does_not_change_is_one_row() -> None:
     assert not changes_by_the_hour("openai", "gpt-4o")
     start = MIDNIGHT.timestamp()
