@@ -18,7 +18,8 @@ from services.edge.admin.spend import spend_routes
 from services.edge.calls.endpoint import Endpoint
 from services.edge.health import health_routes
 from services.edge.http.error_dialects import openai_error
-from services.edge.http.error_response import error_headers
+from services.edge.http.error_response import error_body, error_headers
+from services.edge.http.nowhere import dialect_of_path, nowhere
 from services.edge.http.openapi import add_endpoints
 from services.edge.identify import Identities, key_id, key_in
 from services.edge.metrics import Metrics
@@ -86,12 +87,16 @@ def build_app(
         return JSONResponse(openai_error(failure), failure.status, headers)
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, refusal: Exception) -> JSONResponse:
+    async def refused(request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, HTTPException)
-        kind = "not_found_error" if refusal.status_code == 404 else "invalid_request_error"
-        message = f"{request.method} {request.url.path}: {refusal.detail}"
-        failure = GatewayError(message, status=refusal.status_code, type=kind)
-        return JSONResponse(openai_error(failure), failure.status, refusal.headers)
+        path = request.url.path
+        if refusal.status_code == 404:
+            failure: GatewayError = nowhere(request.method, path)
+        else:
+            message = f"{request.method} {path}: {refusal.detail}"
+            failure = GatewayError(message, status=refusal.status_code, type="invalid_request_error")
+        body = error_body(failure, dialect_of_path(path))
+        return Response(body, failure.status, refusal.headers, media_type="application/json")
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> JSONResponse:

@@ -65,7 +65,7 @@ _GOOGLE_STATES = {
 def gemini_error(failure: GatewayError) -> dict[str, Any]:
     """https://cloud.google.com/apis/design/errors; what Google has no place for stands in an ErrorInfo."""
     state = _GOOGLE_STATES.get(failure.status, "INTERNAL" if failure.status >= 500 else "INVALID_ARGUMENT")
-    metadata = {name: str(value) for name, value in (failure.fields or {}).items()}
+    metadata = {name: str(value) for name, value in (failure.fields or {}).items() if value is not None}
     if failure.param is not None:
         metadata["param"] = failure.param
     info = {

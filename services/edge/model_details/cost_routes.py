@@ -83,7 +83,8 @@ def cost_routes(
         answer, model = asked.completion_response, asked.model
         if answer is not None:
             usage = usage_of_answer(answer)
-            model = model or (answer["model"] if isinstance(answer.get("model"), str) else None)
+            named = answer.get("model", answer.get("modelVersion"))  # Google's name for it
+            model = model or (named if isinstance(named, str) else None)
             if usage is None or model is None:
                 missing = "usage" if usage is None else "model"
                 raise InvalidRequest(

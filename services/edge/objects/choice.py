@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 from services.edge.model_details.model_names import ModelNames, some_of
 from services.edge.objects.accounts import sharing
 from services.edge.objects.upload import ROUTE, Upload
-from shared.errors import InvalidRequest
+from shared.errors import AccessDenied, InvalidRequest
 from shared.identity.keys import Key
 from shared.kept.object_calls import KEEPERS, Lines
-from shared.serving.pass_through import group_name
+from shared.serving.pass_through import asked_for, group_name
 
 DEFAULT = "openai"
 
@@ -83,7 +83,16 @@ def keeper_of(
             f"of these in 'custom_llm_provider': {having}.",
             param="custom_llm_provider" if said.provider else "target_model_names",
         )
-    return Keeper(in_lines, group_name(provider, in_lines), False)
+    group = group_name(provider, in_lines)
+    refusal = names.access.model_refusal(key, "", asked_for(group), in_lines) if not in_lines else None
+    if refusal is not None:
+        raise AccessDenied(
+            f"{ROUTE}: a file without a model is kept by the credential of '{provider}', and not all of its models are "
+            f"this key's. Say one of yours in 'target_model_names': {some_of(names.usable_by(key))}.",
+            type=refusal.type,
+            param="target_model_names",
+        )
+    return Keeper(in_lines, group, False)
 
 
 def _keeper_for_all(groups: Mapping[str, str], in_lines: str, names: ModelNames, key: Key | None) -> Keeper:

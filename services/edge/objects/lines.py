@@ -117,7 +117,7 @@ class LineCounter:
             if may_name(body, RESPONSES):
                 self.named |= {each.id: each for each in named_in(body)}
         except InvalidRequest as error:
-            raise _wrong(number, f"body: {error.message}") from error
+            raise _wrong(number, f"body: {error.message.rstrip('.')}") from error
         except msgspec.DecodeError as error:
             raise _wrong(number, f"body: {error}") from error
         if refers.previous_response_id is not None:

@@ -6,7 +6,7 @@ import msgspec
 
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import ESCAPED_ASCII
-from services.edge.peeks.peek import Ours, Peek, peek_of
+from services.edge.peeks.peek import Ours, Peek, peek_of, within
 from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
@@ -62,6 +62,8 @@ def _peek(body: bytes, *, stream: bool) -> Peek:
     config = asked.generationConfig or asked.generation_config or _Config()
     most = config.maxOutputTokens if config.maxOutputTokens is not None else config.max_output_tokens
     count = config.candidateCount if config.candidateCount is not None else config.candidate_count
+    if count is not None:
+        within(1, count, "candidateCount", ROUTE)
     text_bytes, images = _text_and_media(body)
     if asked.service_tier is None:
         asked.service_tier = asked.serviceTier

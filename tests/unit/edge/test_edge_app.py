@@ -114,8 +114,25 @@ async def test_a_path_that_is_not_there_is_refused_in_the_common_shape(client: h
     answer = await client.get("/v1/embeddings/nowhere")
     assert answer.status_code == 404
     assert answer.json()["error"] == {
-        **{"message": "GET /v1/embeddings/nowhere: Not Found", "type": "not_found_error", "param": None, "code": "404"}
+        **{"message": answer.json()["error"]["message"], "type": "not_found_error", "param": None, "code": "404"}
     }
+    assert answer.json()["error"]["message"].startswith(
+        "GET /v1/embeddings/nowhere: Not Found. GET /openapi.json lists"
+    )
+    assert (await client.get("/openapi.json")).status_code == 200
+
+
+async def test_a_path_that_is_not_there_is_told_in_the_words_of_the_api_it_is_written_like(
+    client: httpx.AsyncClient,
+) -> None:
+    anthropic = await client.post("/v1/messages/batches", json={})
+    assert (anthropic.status_code, anthropic.json()["error"]["type"]) == (404, "not_found_error")
+    assert anthropic.json()["type"] == "error"
+    for path in ("/v1beta/models", "/v1beta/models/demo:embedContent"):
+        google = await client.post(path, json={})
+        assert (google.status_code, google.json()["error"]["status"]) == (404, "NOT_FOUND")
+    google = await client.post("/models/gpt-4:embedContent", json={})
+    assert (google.status_code, google.json()["error"]["status"]) == (405, "UNIMPLEMENTED")
 
 
 async def test_another_method_is_refused_naming_the_right_one(client: httpx.AsyncClient) -> None:

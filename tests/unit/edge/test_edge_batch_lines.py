@@ -63,7 +63,7 @@ def test_many_maxima_are_told_in_few_groups_and_never_as_less() -> None:
         ((line(1, model=None),), "body.model is missing"),
         ((line(1).replace(b"/v1/chat/completions", b"/v1/images/generations"),), "a batch cannot call"),
         ((line(1), line(2).replace(b"/v1/chat", b"/chat")), "all lines must have one url"),
-        ((line(1, max_tokens=0),), "'max_tokens' must be at least 1"),
+        ((line(1, max_tokens=0),), "body: /chat/completions: 'max_tokens' must be at least 1."),
         ((line(1, stream=True),), "stream cannot be used"),
         ((line(1, previous_response_id="resp_1"),), "previous_response_id cannot be used"),
         ((line(1).replace(b'"url"', b'"method": "GET", "url"'),), "method must be POST"),
@@ -75,4 +75,5 @@ def test_a_line_that_is_wrong_is_named(lines: tuple[bytes, ...], message: str) -
     with pytest.raises(InvalidRequest) as refused:
         counted(*lines, most=2).lines()
     assert message in refused.value.message
+    assert not refused.value.message.endswith("..")
     assert refused.value.param == "file"

@@ -103,6 +103,13 @@ async def test_the_recorded_questions_get_the_recorded_answers(client: httpx.Asy
         ),
         (
             {
+                "modelVersion": "gemini/gemini-2.5-pro",
+                "usageMetadata": {"promptTokenCount": 100, "totalTokenCount": 100},
+            },
+            "0.000125",
+        ),
+        (
+            {
                 "model": "gpt-4o",
                 "service_tier": "priority",
                 "usage": {"prompt_tokens": 100, "completion_tokens": 0, "total_tokens": 100},

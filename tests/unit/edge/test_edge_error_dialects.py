@@ -51,6 +51,11 @@ def test_our_own_type_and_field_are_not_lost_on_the_way() -> None:
     assert (info["reason"], info["metadata"]) == ("BAD", {"provider": "x", "type": "never", "param": "n"})
 
 
+def test_google_is_told_nothing_of_what_is_not_known() -> None:
+    (info,) = gemini_error(InvalidRequest("no", fields={"spend": "1", "reset_at": None}))["error"]["details"]
+    assert info["metadata"] == {"spend": "1"}
+
+
 def test_an_error_in_a_stream_is_an_event_as_the_dialect_writes_them() -> None:
     failure = Unavailable("gone")
     for dialect, start in (("openai", b"data: "), ("anthropic", b"event: error\ndata: "), ("gemini", b"data: ")):

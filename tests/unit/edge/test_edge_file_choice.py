@@ -76,6 +76,18 @@ def test_models_that_no_account_serves_together_are_refused(
     assert refused.value.param == "target_model_names"
 
 
+def test_a_key_of_some_models_is_told_how_a_file_without_a_model_is_kept() -> None:
+    assert keeper_of(said(), None, NAMES, key(models=("openai/*",)), ("openai",)) == (
+        "",
+        "pass-through/openai/-",
+        False,
+        (),
+    )
+    with pytest.raises(AccessDenied, match="Say one of yours in 'target_model_names': big") as refused:
+        keeper_of(said(), None, NAMES, key(models=("big",)), ("openai",))
+    assert (refused.value.param, refused.value.type) == ("target_model_names", "key_model_access_denied")
+
+
 def test_each_of_several_models_must_be_the_keys() -> None:
     with pytest.raises(AccessDenied, match="'small' is not available"):
         keeper_of(said("big", "small"), None, NAMES, key(models=("big",)), ())

@@ -28,7 +28,9 @@ def test_a_request_tells_its_maximum_in_either_spelling(config: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("fields", "param"),
     [({"contents": None}, "contents"), ({"contents": 5}, "contents"),
-     ({"generationConfig": {"maxOutputTokens": 0}}, "maxOutputTokens")],
+     ({"generationConfig": {"maxOutputTokens": 0}}, "maxOutputTokens"),
+     ({"generationConfig": {"candidateCount": 0}}, "candidateCount"),
+     ({"generation_config": {"candidate_count": -1}}, "candidateCount")],
 )  # fmt: skip
 def test_a_wrong_field_is_named(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
