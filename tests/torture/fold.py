@@ -246,6 +246,7 @@ class Fold:
     def _compare(self, snapshot: Snapshot) -> None:
         """A snapshot stands for entries that were decided while it was written, and are in no group."""
         there = {**snapshot.open, **snapshot.lost}
+        self.took.update((request, snapshot.partition) for request in snapshot.taken)
         for request in [name for name, hold in self.open.items() if hold.partition == snapshot.partition]:
             if request not in there:
                 self._release(request)

@@ -411,6 +411,14 @@ def test_the_end_of_a_request_corrects_its_tokens_and_frees_its_slot() -> None:
         assert kinds(observed) == violations
 
 
+def test_a_part_of_limits_that_only_a_snapshot_has_may_be_given_back() -> None:
+    """It was taken while the snapshot was written, and is in no group."""
+    part = took("a", 0)
+    whole = Snapshot(part.partition, {}, {}, {"a": part})
+    assert check(Observed([whole, Released("a", part.partition, 5)], {})).violations == {}
+    assert "disagreement" in check(Observed([Released("a", part.partition, 5)], {})).violations
+
+
 def test_a_slot_that_was_given_away_while_its_request_ran_is_seen() -> None:
     running = [held("a", 0, KEY), took("a", 0), Stopped("a", 0, 3), took("b", 5), Stopped("b", 0, 6)]
     observed = limited([*running, Finished("a", 0, "", 10, 9)], Limit(parallel=1))
