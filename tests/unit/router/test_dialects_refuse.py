@@ -1,13 +1,12 @@
 """Whatever stands anywhere in a request of another dialect: it is translated, or refused by its name."""
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from services.router.dialects.registry import TRANSLATIONS
 from services.router.providers.answers.rejection import Rejected
+from tests.odd_json import OTHER_VALUES, places_in, with_another
 from tests.router_calls import provider_call
 
 RESPONSE = {
@@ -113,28 +112,6 @@ CONTENTS = {
 }
 
 TEXT = {"model": "m", "prompt": ["x"], "echo": False, "suffix": "", "best_of": 1, "logprobs": 0, "stop": ["a"], "n": 1}
-
-OTHER_VALUES: list[Any] = [
-    *(None, True, 0, 5, 1.5, "", "x"),
-    *([], [5], ["x"], [None], [[]], [{"a": 1}]),
-    *({}, {"type": "x"}, {"type": 5}),
-]
-
-
-def places_in(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    named = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, inner in named:
-        yield (*place, name)
-        yield from places_in(inner, (*place, name))
-
-
-def with_another(body: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    changed = copy.deepcopy(body)
-    holder: Any = changed
-    for name in place[:-1]:
-        holder = holder[name]
-    holder[place[-1]] = value
-    return changed
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.functions import Function, function_of, tools_given
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.cohere.conversation import messages_of
@@ -53,33 +54,28 @@ def to_chat(body: dict[str, Any], *, model: str, drop_params: bool) -> dict[str,
 
 def _tools(body: dict[str, Any], unsupported: dict[str, str]) -> dict[str, Any]:
     """Cohere can be made to call a tool, but not a certain one: then it is given that one alone."""
-    given = body.get("tools")
-    if not given:
+    functions = [function_of(tool, path) for path, tool in tools_given(body.get("tools"))]
+    if not functions:
         return {}
-    if not isinstance(given, list):
-        raise InvalidField("tools", "must be a list of tools.")
-    tools: list[dict[str, Any]] = []
-    strict = False
-    for index, tool in enumerate(given):
-        function = tool.get("function") if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise InvalidField(f"tools[{index}].function", "must be an object with a name.")
-        strict = strict or function.get("strict") is True
-        declared = {name: function[name] for name in ("name", "description") if function.get(name)}
-        declared["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
-        tools.append({"type": "function", "function": declared})
+    tools = [{"type": "function", "function": _declared(function)} for function in functions]
+    strict = any(function.strict for function in functions)
     sent: dict[str, Any] = {"tools": tools} | ({"strict_tools": True} if strict else {})
     choice = body.get("tool_choice")
     if choice in ("required", "none"):
         return {**sent, "tool_choice": choice.upper()}
     if choice is None or choice == "auto":
         return sent
-    function = choice.get("function") if isinstance(choice, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    named = [tool for tool in tools if tool["function"]["name"] == name]
+    chosen = choice.get("function") if isinstance(choice, dict) else None
+    name = chosen.get("name") if isinstance(chosen, dict) else None
+    named = [tool for tool, function in zip(tools, functions, strict=True) if function.name == name]
     if not named:
         raise InvalidField("tool_choice", "must be auto, none, required, or name one of the tools.")
     return {**sent, "tools": named, "tool_choice": "REQUIRED"}
+
+
+def _declared(function: Function) -> dict[str, Any]:
+    told = {"description": function.description} if function.description else {}
+    return {"name": function.name, **told, "parameters": function.parameters or {"type": "object", "properties": {}}}
 
 
 def _response_format(given: object) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _message(message: dict[str, Any], path: str) -> dict[str, Any]:
     sent = {"role": role, **{name: message[name] for name in fields if message.get(name) is not None}}
     if role == "assistant":
         if isinstance(thought := message.get("reasoning_content"), str) and thought:
-            sent["content"] = [_thinking(thought), *_parts(sent.get("content"))]
+            sent["content"] = [_thinking(thought), *_parts(sent.get("content"), f"{path}.content")]
         if "tool_calls" in sent:
             sent["tool_calls"] = _calls(sent["tool_calls"], f"{path}.tool_calls")
         sent.setdefault("content", "")
@@ -89,7 +89,9 @@ def _thinking(thought: str) -> dict[str, Any]:
     return {"type": "thinking", "thinking": [{"type": "text", "text": thought}]}
 
 
-def _parts(content: Any) -> list[dict[str, Any]]:
+def _parts(content: Any, path: str) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
+    if content is not None and not isinstance(content, list):
+        raise InvalidField(path, "must be a string or a list of content parts.")
     return list(content or ())
