@@ -9,11 +9,11 @@ import pytest
 
 from services.router.providers.answers.completions import Completions, SseEvents
 from services.router.providers.answers.translated_answer import TranslatedAnswer
+from services.router.providers.chat.content_parts import PartsTranslator
 from services.router.providers.cloudflare.provider import DONE
 from services.router.providers.cloudflare.run import RunTranslator, to_run
 from services.router.providers.cohere.request import to_chat as to_cohere
 from services.router.providers.cohere.translate import CohereTranslator
-from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.mistral.request import to_mistral
 from services.router.providers.ollama.lines import JsonLines
 from services.router.providers.ollama.request import to_chat as to_ollama

@@ -10,7 +10,7 @@ from services.router.providers.answers.translated_answer import Framing
 from services.router.providers.anthropic.provider import DEFAULT_MAX_TOKENS, AnthropicAnswer
 from services.router.providers.anthropic.requests.request import to_messages
 from services.router.providers.base import AnswerReader, ProviderCall
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from shared.prices import own_output_limit
 from shared.serving.deployments import Deployment
 

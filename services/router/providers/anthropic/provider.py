@@ -14,7 +14,7 @@ from services.router.providers.anthropic.native.message_answer import MessageAns
 from services.router.providers.anthropic.native.messages import outgoing_count, outgoing_message, with_client_headers
 from services.router.providers.anthropic.requests.request import to_messages
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.prepared import Prepared
 from shared.errors import CredentialMissing, GatewayError

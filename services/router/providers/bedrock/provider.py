@@ -21,7 +21,7 @@ from services.router.providers.bedrock.embeddings import HeaderCounted, embeddin
 from services.router.providers.bedrock.failures import failure_of
 from services.router.providers.bedrock.invoke.call import invoke_call, speaks_openai
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, embedding_body
 from services.router.providers.passing import SignsPassed

@@ -1,1 +1,1 @@
-"""What every translation of a chat's request reads alike: functions, their calls, parameters that ask for nothing."""
+"""What translations of a chat read alike: its body, messages and tools, the answer's form, thoughts on both ways."""

@@ -10,9 +10,9 @@ import orjson
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.completions import Completions
 from services.router.providers.answers.rejection import UnsupportedParameter
+from services.router.providers.chat.body import max_tokens_of, number_in
 from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.neutral import HINTS
-from services.router.providers.chat_body import max_tokens_of, number_in
 from shared.ids import new_id
 from shared.usage import Usage, usage_from_openai
 

@@ -9,7 +9,7 @@ from services.router.providers.answers.completions import Completions, SseEvents
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.cohere.request import to_chat
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.cohere.vectors import embed_call, rerank_call

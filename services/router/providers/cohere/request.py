@@ -3,9 +3,9 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 from services.router.providers.chat.functions import Function, function_of, tools_given
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
-from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.cohere.conversation import messages_of
 
 _WITHOUT_COUNTERPART = lacking(

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from services.router.providers.answers.completions import SseEvents
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
+from services.router.providers.chat.content_parts import PartsTranslator
 from services.router.providers.compatible import CompatibleProvider
-from services.router.providers.content_parts import PartsTranslator
 from services.router.providers.credentials import address_or_none, key_or_none, sign_in_text
 from services.router.providers.databricks.thoughts import with_thoughts
 from services.router.providers.openai.provider import OpenAICompatible

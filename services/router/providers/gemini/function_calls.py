@@ -11,8 +11,8 @@ import orjson
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat.functions import call_of
+from services.router.providers.chat.thought_ids import split_thought, with_thought
 from services.router.providers.gemini.content import Parts
-from services.router.providers.thought_ids import split_thought, with_thought
 
 _MADE_HERE = "call_"
 

@@ -10,7 +10,7 @@ import orjson
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.answers.translated_answer import Framing, TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.abilities import abilities_of

@@ -5,8 +5,8 @@ import orjson
 from services.router.providers.answers.completions import SseEvents
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
-from services.router.providers.chat_body import chat_body
-from services.router.providers.content_parts import PartsTranslator
+from services.router.providers.chat.body import chat_body
+from services.router.providers.chat.content_parts import PartsTranslator
 from services.router.providers.mistral.request import to_mistral
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.paths import PATHS

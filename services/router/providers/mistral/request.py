@@ -8,10 +8,10 @@ import re
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.body import max_tokens_of
 from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
-from services.router.providers.chat_body import max_tokens_of
-from services.router.providers.thought_ids import split_thought
+from services.router.providers.chat.thought_ids import split_thought
 
 _WITHOUT_COUNTERPART = lacking(
     *("logprobs", "top_logprobs", "logit_bias", "verbosity", "service_tier", "web_search_options", "thinking"),

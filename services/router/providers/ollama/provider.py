@@ -9,7 +9,7 @@ from services.router.providers.answers.completions import Completions
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import address_or_none, call_headers, key_or_none
 from services.router.providers.ollama.embed import embed_call
 from services.router.providers.ollama.lines import JsonLines

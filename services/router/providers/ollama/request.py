@@ -6,8 +6,8 @@ Sources: https://docs.ollama.com/api/chat, https://docs.ollama.com/modelfile#val
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 from services.router.providers.chat.neutral import HINTS, asked_for, lacking
-from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from services.router.providers.ollama.conversation import messages_of
 
 _WITHOUT_COUNTERPART = lacking(

@@ -8,7 +8,7 @@ import msgspec
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.base import ProviderCall
-from services.router.providers.thought_ids import MARK
+from services.router.providers.chat.thought_ids import MARK
 from shared.serving.deployments import Deployment
 
 CREDENTIALS = {"api_base", "api_key", "base_url"}

@@ -7,8 +7,8 @@ Source: https://replicate.com/meta/meta-llama-3-70b-instruct/api/schema
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
+from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
-from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 
 _WITHOUT_COUNTERPART = lacking(
     *("n", "logprobs", "top_logprobs", "logit_bias", "response_format", "tools", "tool_choice", "verbosity"),

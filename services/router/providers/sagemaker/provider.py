@@ -16,7 +16,7 @@ from services.router.providers.aws.credentials import AwsIdentity
 from services.router.providers.aws.region import region_of, service_address
 from services.router.providers.aws.signature import signed_headers
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall, Whole
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS

@@ -8,8 +8,8 @@ from typing import Any
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.rejection import UnsupportedParameter
 from services.router.providers.bedrock.invoke.prompt import spoken
+from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 from services.router.providers.chat.neutral import NEUTRAL, asked_for
-from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 from shared.usage import Usage
 
 _NUMBERS = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "seed": "seed"}

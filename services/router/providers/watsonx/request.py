@@ -3,9 +3,9 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import UnsupportedParameter
+from services.router.providers.chat.body import max_tokens_of
 from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
-from services.router.providers.chat_body import max_tokens_of
 
 _WITHOUT_COUNTERPART = lacking(
     "parallel_tool_calls", "verbosity", "service_tier", "prediction", "web_search_options", "thinking"

@@ -9,7 +9,7 @@ import orjson
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.requests.content import with_cache_control
 from services.router.providers.chat.functions import call_of
-from services.router.providers.thought_ids import split_thought
+from services.router.providers.chat.thought_ids import split_thought
 
 _REFUSED_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 

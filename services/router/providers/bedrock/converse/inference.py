@@ -16,7 +16,7 @@ from services.router.providers.anthropic.requests.sampling import sampling_of
 from services.router.providers.anthropic.requests.thinking import is_thinking, thinking_of
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.model_id import ModelId
-from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
+from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 
 _NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _OPENAI_EFFORTS = {**_NOVA_EFFORTS, "minimal": "low"}

@@ -19,7 +19,7 @@ from services.router.providers.bedrock.invoke.openai_answer import OpenAITransla
 from services.router.providers.bedrock.invoke.text_answer import TextAnswer, TextTranslator
 from services.router.providers.bedrock.invoke.text_request import TEXT_FAMILIES, to_text_model
 from services.router.providers.bedrock.model_id import ModelId
-from services.router.providers.chat_body import chat_body
+from services.router.providers.chat.body import chat_body
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from shared.ids import new_id

@@ -7,8 +7,8 @@ from typing import Any
 
 from services.router.providers.answers.rejection import UnsupportedParameter
 from services.router.providers.bedrock.invoke.prompt import llama_prompt, mistral_prompt, spoken, titan_prompt
+from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 from services.router.providers.chat.neutral import asked_for, foreign, lacking
-from services.router.providers.chat_body import max_tokens_of, number_in, texts_in
 
 _WITHOUT_COUNTERPART = lacking(
     *("n", "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "tools"),
