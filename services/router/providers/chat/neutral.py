@@ -33,7 +33,10 @@ NEUTRAL: dict[str, Values] = {
 EVERYWHERE = ("modalities", "store", "functions", "function_call", "audio")
 """What none of the protocols that are not OpenAI's has."""
 
-HINTS = frozenset({"stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
+HINTS = frozenset(
+    {"stream_options", "user", "safety_identifier"}
+    | {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"}
+)
 """They change nothing in the answer, so leaving them out is right."""
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
-from services.router.providers.chat.neutral import NEUTRAL, asked_for
+from services.router.providers.chat.neutral import HINTS, NEUTRAL, asked_for
 from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.conversation import split_conversation
 from services.router.providers.gemini.generation import generation_config
@@ -13,17 +13,7 @@ _LACKED = ("logit_bias", "store", "verbosity", "prediction", "moderation", "func
 _WITHOUT_COUNTERPART = {name: NEUTRAL[name] for name in _LACKED}
 """OpenAI's parameters that Gemini lacks, each with the values that ask for nothing."""
 
-_HINTS = frozenset(
-    {
-        "stream_options",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "prompt_cache_options",
-        "user",
-        "safety_identifier",
-        "metadata",
-    }
-)
+_HINTS = HINTS | {"metadata"}
 """They change nothing in the answer, so leaving them out is right: Gemini caches by itself and asks for no names."""
 
 _TRANSLATED = frozenset(

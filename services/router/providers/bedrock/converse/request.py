@@ -14,25 +14,13 @@ from services.router.providers.bedrock.converse.inference import (
 from services.router.providers.bedrock.converse.tools import answer_tool, choice_of, stand_in, tools_of
 from services.router.providers.bedrock.model_id import ModelId
 from services.router.providers.chat.answer_schema import answer_schema
-from services.router.providers.chat.neutral import asked_for, foreign, lacking
+from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 
 _WITHOUT_COUNTERPART = lacking(
     *("n", "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "verbosity", "seed"),
     *("prediction", "moderation", "web_search_options"),
 )
-_HINTS = frozenset(
-    {
-        "stream_options",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "prompt_cache_options",
-        "user",
-        "safety_identifier",
-        "metadata",
-        "stream",
-        "model",
-    }
-)
+_HINTS = HINTS | {"metadata", "stream", "model"}
 _TRANSLATED = frozenset(
     {
         "messages",

@@ -8,15 +8,13 @@ from typing import Any
 from services.router.providers.answers.rejection import UnsupportedParameter
 from services.router.providers.bedrock.invoke.prompt import llama_prompt, mistral_prompt, spoken, titan_prompt
 from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
-from services.router.providers.chat.neutral import asked_for, foreign, lacking
+from services.router.providers.chat.neutral import HINTS, asked_for, foreign, lacking
 
 _WITHOUT_COUNTERPART = lacking(
     *("n", "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "tools"),
     *("tool_choice", "response_format", "prediction", "web_search_options"),
 ) | {"reasoning_effort": ("none",), "thinking": ({"type": "disabled"},)}
-_HINTS = frozenset(
-    {"model", "stream", "stream_options", "user", "parallel_tool_calls", "metadata", "safety_identifier"}
-)
+_HINTS = HINTS | {"model", "stream", "parallel_tool_calls", "metadata"}
 _TRANSLATED = frozenset({"messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop"})
 TEXT_FAMILIES = ("meta", "mistral", "cohere", "amazon")
 _KNOWN = frozenset((*_WITHOUT_COUNTERPART, *_HINTS, *_TRANSLATED))
