@@ -231,7 +231,8 @@ class Reserve:
         if isinstance(answer, Denied):
             self._bodies.drop(request.request_id)
             self._counts.over_budget(answer.charge)
-            refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000)
+            whole = None if wanted.ask.output_pico_per_token else wanted.ask.whole_pico
+            refusal = over_budget(answer.charge, answer.standing, self._rules.budget_status, now_ms / 1000, whole)
             self._replies.deny(request, "budget", refusal)
         elif isinstance(answer, NoRoom):
             self._over_limit(request, answer)

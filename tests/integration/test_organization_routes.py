@@ -156,7 +156,7 @@ async def test_a_deleted_organisation_takes_its_teams_keys_and_members_along(gat
         assert (await gateway.get("/key/info", key=key)).status_code == 404
     assert all(entry.organization_id != "o" for entry in gateway.holders.entries.values())
     again = await gateway.call("DELETE", "/organization/delete", json={"organization_ids": ["o"]})
-    assert_refused(again, 404, "not_found_error", "organization_id", "Organization not found")
+    assert_refused(again, 404, "not_found_error", "organization_ids", "Organization not found")
 
 
 @pytest.mark.parametrize(

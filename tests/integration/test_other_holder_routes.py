@@ -56,7 +56,7 @@ async def test_a_tag_and_a_shared_budget_are_blocked_and_unblocked(gateway: Admi
     assert (await gateway.done("/budget/block", id="small"))["blocked"] is True
     assert "blocked" not in await gateway.done("/budget/unblock", id="small")
     missing = await gateway.post("/budget/unblock", {"id": "nobody"})
-    assert_refused(missing, 404, "not_found_error", "budget_id", "Budget not found: nobody")
+    assert_refused(missing, 404, "not_found_error", "id", "Budget not found: nobody")
 
 
 async def test_a_shared_budget_and_a_member_have_several_windows(gateway: AdminGateway) -> None:
@@ -173,11 +173,11 @@ async def test_a_name_is_given_once_whoever_asks_at_the_same_time(gateway: Admin
         ("/budget/new", {"budget_duration": "x"}, 400, "bad_request_error", "budget_duration", "'x'"),
         ("/budget/new", {"budget_id": "a" * 2001}, 400, "bad_request_error", "budget_id", "1 to 2000 characters"),
         ("/budget/update", {"budget_id": "no"}, 404, "not_found_error", "budget_id", "Budget not found: no"),
-        ("/budget/delete", {"id": "no"}, 404, "not_found_error", "budget_id", "Budget not found: no"),
+        ("/budget/delete", {"id": "no"}, 404, "not_found_error", "id", "Budget not found: no"),
         ("/customer/new", {"user_id": "c", "budget_id": "no"}, 404, "not_found_error", "budget_id", "Budget not found"),
         ("/customer/new", {"user_id": "c", "rpm_limit": -1}, 400, "bad_request_error", "rpm_limit", "negative"),
         ("/customer/update", {"user_id": "no"}, 404, "not_found_error", "user_id", "Customer not found: no"),
-        ("/customer/delete", {"user_ids": ["no"]}, 404, "not_found_error", "user_id", "Customer not found: no"),
+        ("/customer/delete", {"user_ids": ["no"]}, 404, "not_found_error", "user_ids", "Customer not found: no"),
         ("/tag/new", {"name": "t", "max_budget": -1}, 400, "bad_request_error", "max_budget", "non-negative"),
         ("/tag/update", {"name": "no"}, 404, "not_found_error", "name", "Tag not found: no"),
         ("/tag/delete", {"name": "no"}, 404, "not_found_error", "name", "Tag not found: no"),

@@ -254,6 +254,8 @@ async def test_defaults_of_the_configuration_fill_what_a_new_team_leaves_out(bus
     [
         ("/team/new", {"max_budget": -1}, 400, "bad_request_error", "max_budget", "non-negative"),
         ("/team/new", {"budget_duration": "5x"}, 400, "bad_request_error", "budget_duration", "'5x'"),
+        ("/team/new", {"team_member_budget_duration": "5x"}, 400, "bad_request_error", "team_member_budget_duration",
+         "'5x'"),
         ("/team/new", {"rpm_limit": -1}, 400, "bad_request_error", "rpm_limit", "not be negative"),
         ("/team/new", {"model_max_budget": {"m": "x"}}, 400, "bad_request_error", "model_max_budget", "non-negative"),
         ("/team/new", {"organization_id": "no"}, 404, "not_found_error", "organization_id", "Organization not found"),

@@ -184,9 +184,7 @@ async def test_a_user_is_blocked_and_unblocked(gateway: AdminGateway) -> None:
     assert user is not None
     assert user.blocked
     assert "blocked" not in await gateway.done("/user/unblock", user_id="u")
-    assert_refused(
-        await gateway.post("/user/block", {"user_id": "no"}), 404, "not_found_error", "user_ids", "not found"
-    )
+    assert_refused(await gateway.post("/user/block", {"user_id": "no"}), 404, "not_found_error", "user_id", "not found")
 
 
 async def test_defaults_of_the_configuration_fill_what_an_internal_user_leaves_out(bus: Bus) -> None:

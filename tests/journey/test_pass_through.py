@@ -129,6 +129,9 @@ def test_budget_and_guardrails_hold_there_too(
     poor = {"authorization": f"Bearer {new_key(max_budget=0.0001)}"}
     refused = master.post("/anthropic/v1/messages", json=asked, headers=poor)
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "budget_exceeded")
+    assert (
+        "that this request may cost at most: ask for less, or set a lower maximum" in refused.json()["error"]["message"]
+    )
     elsewhere = {"authorization": f"Bearer {new_key(models=['demo'])}"}
     assert master.post("/anthropic/v1/messages", json=asked, headers=elsewhere).status_code == 403
     assert httpx.post(f"{gateway.url}/anthropic/v1/messages", json=asked).status_code == 401

@@ -15,12 +15,22 @@ PROVIDERS_STATUS = 429
 """Whatever status other budgets have: LiteLLM's router says that no deployment is left."""
 
 
-def over_budget(charge: Charge, standing: Standing, status: int, now: float) -> GatewayError:
-    """Return the refusal. LiteLLM's clients look for its words and the two figures."""
+def over_budget(
+    charge: Charge, standing: Standing, status: int, now: float, whole_pico: int | None = None
+) -> GatewayError:
+    """Return the refusal. LiteLLM's clients look for its words and the two figures.
+
+    `whole_pico` is what had to be held, of a request whose cost no shorter answer lowers.
+    """
     spent, maximum = usd_text(standing.spent), usd_text(standing.limit)
     message = _words(charge, spent, maximum)
     if standing.only_holds:
         message += f", held by requests in flight: {usd_text(standing.held)}"
+    elif standing.spent < standing.limit and whole_pico is not None:
+        message += (
+            f". What is left does not cover the {usd_text(whole_pico)} that this request may cost at most: ask for "
+            "less, or set a lower maximum for what it writes"
+        )
     elif standing.spent < standing.limit:
         message += ". What is left does not cover this request's input and one token of answer"
     fields: dict[str, object] = {"spend": spent, "max_budget": maximum, "budget_reset_at": None, "budget": charge.kind}
@@ -52,7 +62,16 @@ def _words(charge: Charge, spent: str, maximum: str) -> str:
 
 
 def unpriced_models(model: str, unpriced: tuple[str, ...]) -> GatewayError:
-    """Return why a model without a price cannot be called on a budget."""
+    """Return why a model without a price, or a call without a model, cannot be had on a budget."""
+    if not model:
+        return BudgetExceeded(
+            "The request names no model, and where a budget counts nothing can be called whose price is not known. "
+            "Name the model as the provider's API has it, or allow it with "
+            "general_settings.meterhouse.allow_unpriced_models_on_budgets",
+            status=400,
+            type="model_without_price",
+            param="model",
+        )
     have = "has" if len(unpriced) == 1 else "have"
     return BudgetExceeded(
         f"The model '{model}' cannot be called where a budget counts: {', '.join(unpriced)} {have} no price. Set "

@@ -131,6 +131,8 @@ def test_holders_keep_to_the_same_dates_of_increases() -> None:
     [
         ({"model_max_budget": {"m": {"budget_limit": -1}}}, "model_max_budget", "non-negative"),
         ({"model_max_budget": {"m": {"budget_limit": 1, "time_period": "x"}}}, "model_max_budget", "'x'"),
+        ({"max_budget": 1e30}, "max_budget", "at most 1,000,000,000,000,000 USD"),
+        ({"max_budget": 1e-15}, "max_budget", "must be 0, or at least 0.000000000001 USD"),
         ({"model_max_budget": {"m": "much"}}, "model_max_budget", "non-negative"),
         ({"model_max_budget": {"m": True}}, "model_max_budget", "non-negative"),
         ({"model_max_budget": ["m"]}, "model_max_budget", "{model name:"),

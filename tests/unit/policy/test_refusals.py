@@ -88,6 +88,19 @@ def test_a_rest_that_is_too_small_is_told() -> None:
     assert told.message.endswith("What is left does not cover this request's input and one token of answer")
 
 
+def test_a_request_that_cannot_be_made_shorter_is_told_what_it_may_cost() -> None:
+    told = over_budget(charge(), Standing(3 * USD, 0, 4 * USD, 0, False), 422, NOW, 2 * USD)
+    assert "does not cover the 2 that this request may cost at most" in told.message
+    assert told.message.endswith("set a lower maximum for what it writes")
+
+
+def test_a_call_without_a_model_is_not_told_to_set_the_models_price() -> None:
+    told = unpriced_models("", ("anthropic/-",))
+    assert (told.status, told.type, told.param) == (400, "model_without_price", "model")
+    assert told.message.startswith("The request names no model")
+    assert "input_cost_per_token" not in told.message
+
+
 def test_the_end_of_the_window_is_told_and_nobody_comes_before_it() -> None:
     told = refusal(USD, 0, USD, ends_ms=MIDNIGHT_MS)
     assert told.message.endswith("Resets at 2026-11-24 00:00:00 UTC")

@@ -63,7 +63,7 @@ class Organizations:
 
         The organisation goes last: should the process die on the way, the same command finishes it.
         """
-        found = [await self.info(organization_id) for organization_id in organization_ids]
+        found = [await self._known(organization_id, "organization_ids") for organization_id in organization_ids]
         for answer in found:
             organization_id = answer.organization.entry.id
             await self._teams.delete([team.team.entry.id for team in answer.teams], actor)
@@ -74,10 +74,7 @@ class Organizations:
         return found
 
     async def info(self, organization_id: str) -> OrganizationAnswer:
-        entry = await self._holders.entry("organization", organization_id)
-        if entry is None:
-            raise NotFound("Organization not found", param="organization_id")
-        return (await self._told([entry]))[0]
+        return await self._known(organization_id, "organization_id")
 
     async def list_all(self, organization_id: str | None, alias: str | None) -> list[OrganizationAnswer]:
         found = [
@@ -118,9 +115,19 @@ class Organizations:
             for answer in await self._holders.told(entries)
         ]
 
+    async def _known(self, organization_id: str, field: str) -> OrganizationAnswer:
+        entry = await self._holders.entry("organization", organization_id)
+        if entry is None:
+            raise _not_found(organization_id, field)
+        return (await self._told([entry]))[0]
+
     async def _check_exists(self, organization_id: str) -> None:
         if await self._holders.entry("organization", organization_id) is None:
-            raise NotFound("Organization not found", param="organization_id")
+            raise _not_found(organization_id, "organization_id")
+
+
+def _not_found(organization_id: str, field: str) -> NotFound:
+    return NotFound(f"Organization not found, passed organization_id={organization_id}", param=field)
 
 
 def _in_organization(organization_id: str) -> Callable[[Key], bool]:

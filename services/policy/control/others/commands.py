@@ -46,7 +46,7 @@ class Standalone:
         for holder_id in holder_ids:
             if self._kind == "end_user" and await self._holders.entry(self._kind, holder_id) is None:
                 await self.new(holder_id, {}, actor)
-            await self._check_exists(holder_id)
+            await self._check_exists(holder_id, _NAMED_BY.get(self._kind))
             change = self._holders.block if blocked else self._holders.unblock
             entries.append(await change(self._kind, holder_id, by=actor.id))
         return await self._holders.told(entries)
@@ -54,7 +54,7 @@ class Standalone:
     async def delete(self, holder_ids: Sequence[str], actor: Actor) -> list[HolderAnswer]:
         """Delete all of them, or none where one does not exist; return them as they were."""
         for holder_id in holder_ids:
-            await self._check_exists(holder_id)
+            await self._check_exists(holder_id, _NAMED_BY.get(self._kind))
         entries = [await self._holders.delete(self._kind, holder_id, by=actor.id) for holder_id in holder_ids]
         return await self._holders.told(entries, figures=False)
 
@@ -69,9 +69,9 @@ class Standalone:
     async def _told(self, entry: Holder) -> HolderAnswer:
         return (await self._holders.told([entry]))[0]
 
-    async def _check_exists(self, holder_id: str) -> None:
+    async def _check_exists(self, holder_id: str, field: str | None = None) -> None:
         if await self._holders.entry(self._kind, holder_id) is None:
-            raise NotFound(f"{NAMES[self._kind]} not found: {holder_id}", param=_id_field(self._kind))
+            raise NotFound(f"{NAMES[self._kind]} not found: {holder_id}", param=field or _id_field(self._kind))
 
     def _check_is_a_name(self, holder_id: str) -> None:
         if not holder_id or len(holder_id) > NAME_MAX:
@@ -88,6 +88,10 @@ class Standalone:
 
 NAME_MAX = 2_000
 """As long as a request may name an end user."""
+
+
+_NAMED_BY = {"budget": "id", "end_user": "user_ids"}
+"""The field that names whom to block or delete, where it is another one than everywhere else."""
 
 
 def _id_field(kind: HolderKind) -> str:

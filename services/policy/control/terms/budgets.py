@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from services.policy.control.terms.amounts import pico_of, window_of
+from services.policy.control.terms.amounts import check_is_not_too_little, pico_of, window_of
 from services.policy.control.terms.refusal import refused
 from shared.identity.holders import Window
 
@@ -41,7 +41,9 @@ def budget_values(body: Mapping[str, Any], now: float) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in MONEY:
         if name in body:
-            values[f"{name}_pico"] = None if body[name] is None else pico_of(name, body[name])
+            pico = values[f"{name}_pico"] = None if body[name] is None else pico_of(name, body[name])
+            if pico == 0:
+                check_is_not_too_little(name, body[name], pico)
     if "budget_duration" in body:
         duration = body["budget_duration"]
         values["budget_duration"] = None if duration is None else window_of("budget_duration", duration)

@@ -92,14 +92,14 @@ class Users:
         return await self._told(await self._holders.update("user", user_id, fields, by=actor.id))
 
     async def set_blocked(self, user_id: str, blocked: bool, actor: Actor) -> UserAnswer:
-        await self._check_exists(user_id)
+        await self._check_exists(user_id, "user_id")
         change = self._holders.block if blocked else self._holders.unblock
         return await self._told(await change("user", user_id, by=actor.id))
 
     async def delete(self, user_ids: Sequence[str], actor: Actor) -> int:
         """Delete all of them with their keys and memberships, or none where one does not exist. The user goes last."""
         for user_id in user_ids:
-            await self._check_exists(user_id)
+            await self._check_exists(user_id, "user_ids")
         for user_id in user_ids:
             await self._keys.delete_of(_of_user(user_id), by=actor.id)
             await self._members.delete_all(_of_user(user_id), by=actor.id)
@@ -174,9 +174,9 @@ class Users:
                 return user.id
         raise NotFound(f"User {email} not found", param="user_email")
 
-    async def _check_exists(self, user_id: str) -> None:
+    async def _check_exists(self, user_id: str, field: str) -> None:
         if await self._holders.entry("user", user_id) is None:
-            raise NotFound(f"User not found, passed user_id={user_id}", param="user_ids")
+            raise NotFound(f"User not found, passed user_id={user_id}", param=field)
 
     async def _check_email(self, email: str | None, user_id: str) -> None:
         if email is None:
