@@ -31,6 +31,7 @@ from services.edge.objects.reach import NamedObjects
 from services.edge.objects.requests import ObjectRequests
 from services.edge.objects.upload import MB, FileLimits
 from services.edge.realtime.journey import RealtimeJourney
+from services.edge.realtime.refusal_log import leave_out_refusals
 from services.edge.realtime.secret import Secrets
 from services.edge.settings import EdgeSettings
 from shared import subjects
@@ -141,6 +142,7 @@ async def work(stopping: asyncio.Event, settings: EdgeSettings) -> int:
         new_user_terms=config.litellm_settings.default_internal_user_params,
         version=version("meterhouse"),
     )
+    leave_out_refusals()
     server = _Server(
         uvicorn.Config(
             Front(

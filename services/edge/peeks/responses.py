@@ -23,6 +23,7 @@ class _Responses(Ours, kw_only=True):
     tools: list[Any] | None = None
     conversation: Any = None
     previous_response_id: str | None = None
+    store: bool | None = None
 
 
 class _Item(msgspec.Struct):

@@ -22,7 +22,7 @@ def test_a_request_tells_its_maximum_and_its_stream() -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [({"input": None}, "input"), ({"input": 5}, "input"), ({"max_output_tokens": 0}, "max_output_tokens"),
-     ({"conversation": "conv_1"}, "conversation")],
+     ({"conversation": "conv_1"}, "conversation"), ({"store": "yes"}, "store")],
 )  # fmt: skip
 def test_a_wrong_field_is_named(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest, match="/responses") as caught:

@@ -135,6 +135,13 @@ def test_what_is_malformed_is_named_by_its_path(fields: dict[str, Any], path: st
     assert caught.value.param == path
 
 
+@pytest.mark.parametrize("drop_params", [False, True])
+def test_of_an_input_that_says_nothing_the_items_that_are_not_served_are_named(drop_params: bool) -> None:
+    with pytest.raises(InvalidField, match=r"input\[0\], items of the type mcp_call") as caught:
+        to_chat({"model": "m", "input": [{"type": "mcp_call"}]}, drop_params=drop_params)
+    assert caught.value.param == "input"
+
+
 def test_thoughts_that_another_sealed_are_told_by_their_summary_alone() -> None:
     thought = {"type": "reasoning", "summary": [{"text": "why"}], "encrypted_content": "gAAAA"}
     given_items = [thought, {"role": "assistant", "content": "so"}, {"role": "user", "content": "and?"}]

@@ -41,7 +41,9 @@ def messages_of(given: object, unsupported: dict[str, str]) -> Messages:
         elif kind not in _LEFT_BY_TOOLS:
             unsupported[path] = f"items of the type {kind}"
     if not messages:
-        raise InvalidField("input", "must have an item that says something.")
+        left_out = [f"{path}, {what}" for path, what in unsupported.items() if path.startswith("input[")]
+        why = f"; this provider does not support {'; '.join(left_out)}" if left_out else ""
+        raise InvalidField("input", f"must have an item that says something{why}.")
     return messages
 
 
