@@ -11,7 +11,7 @@ from services.policy.budgets.admission import Ask as Wish
 from services.policy.budgets.admission import Placed
 from services.policy.budgets.loans import Lent
 from services.policy.budgets.tree import TreeRules
-from services.policy.partitions.decision import Denied
+from services.policy.partitions.decision import Denied, Left
 from services.policy.partitions.loans import borrowing, lending
 from services.policy.partitions.loans.loan_messages import Ask, encode
 from shared import subjects
@@ -117,6 +117,29 @@ async def test_a_limit_that_is_lowered_binds_who_has_borrowed_by_the_higher_one(
         fits = await answered(owners[number], wanted(KEYS[number], cost(5), charges=lowered, waits_s=5))
         assert isinstance(fits, Placed)
         assert owners.at_most_spent() == 15
+
+
+async def test_a_loan_that_is_heard_of_only_under_a_lower_limit_is_not_spent_by_the_higher_one(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ELSEWHERE[0]
+    async with partitions(bus) as owners:
+        assert isinstance(await spend(owners, number, 10, 15), Placed)  # so that it knows a loan by a low limit
+        await until(lambda: owners.figures(number) == (10, 0))
+        lender = owners[HOME].lender
+        with monkeypatch.context() as silent:
+            silent.setattr(lender, "_say", lambda subject, payload: None)
+            request = wanted(KEYS[number], cost(10), charges=charges_under(Window(10**6)), waits_s=1)
+            unheard = asyncio.ensure_future(answered(owners[number], request))
+            await until(lambda: lender._stored.get((GLOBAL, number), (0, 0))[1] > 40)
+            assert owners[number].leave(request.request)
+            assert isinstance(await unheard, Left)
+        lowered = charges_under(Window(35))
+        over = await answered(owners[number], wanted(KEYS[number], cost(26), charges=lowered, waits_s=6))
+        assert isinstance(over, Denied)
+        fits = await answered(owners[number], wanted(KEYS[number], cost(25), charges=lowered, waits_s=6))
+        assert isinstance(fits, Placed)
+        assert owners.at_most_spent() <= 35
 
 
 async def test_an_increase_that_ends_binds_who_has_borrowed_while_it_lasted(

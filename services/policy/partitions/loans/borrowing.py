@@ -227,7 +227,8 @@ class Borrower:
             self._unanswered.discard(name)
             if isinstance(answer, Granted):
                 self._keep(name, need.amount)
-                self._lent_by.lent(need.charge, asked_ms)
+                if not answer.over:
+                    self._lent_by.lent(need.charge, asked_ms)
                 self._take(name, need.charge.home, answer)
                 self._refused.pop(name, None)
                 if answer.short:
@@ -277,6 +278,8 @@ class Borrower:
                 return
         elif credit is not None and granted.window < credit.window:
             return
+        if granted.over:
+            self._lent_by.forget(name)
         entry = Borrowed(name, granted.window, home, granted.lent, granted.starts_ms, granted.ends_ms, granted.duration)
         self._write(entry, None)
         self._touched_ms[name] = self._now_ms()

@@ -196,11 +196,11 @@ class Lender:
         if limit <= 0 or ask.least > unspent:
             self._refuse(asked, now_ms, only_holds=False)
         elif need <= 0:
-            self._lend(asked, lent, short=False)
+            self._lend(asked, lent, short=False, over=free < 0)
         elif need <= free:
             self._lend(asked, lent + amount_to_lend(free, need, max(need, ask.want - unheard)), short=False)
         elif account.held <= unheard:
-            self._lend(asked, lent + max(0, free), short=True)
+            self._lend(asked, lent + max(0, free), short=True, over=free < 0)
         elif ask.waits:
             return False
         else:
@@ -208,10 +208,10 @@ class Lender:
             self._refuse(asked, now_ms, only_holds=True)
         return True
 
-    def _lend(self, asked: _Asked, lent: int, *, short: bool) -> None:
+    def _lend(self, asked: _Asked, lent: int, *, short: bool, over: bool = False) -> None:
         name, borrower = asked.ask.charge.account, asked.ask.borrower
         window = self._books.account(name).window
-        granted = encode(self._granted(name, lent, short=short))
+        granted = encode(self._granted(name, lent, short=short, over=over))
         if self._stored.get((name, borrower)) == (window, lent):
             self._say(asked.reply, granted)  # said before, and lost on its way
             return
@@ -224,9 +224,9 @@ class Lender:
 
         self._write(Lent(name, window, borrower, lent), then)
 
-    def _granted(self, name: str, lent: int, *, short: bool) -> Granted:
+    def _granted(self, name: str, lent: int, *, short: bool, over: bool) -> Granted:
         account = self._books.account(name)
-        return Granted(account.window, lent, account.starts_ms, account.ends_ms, account.duration, short)
+        return Granted(account.window, lent, account.starts_ms, account.ends_ms, account.duration, short, over)
 
     def _refuse(self, asked: _Asked, now_ms: int, *, only_holds: bool) -> None:
         account, limit = self._stand(asked.ask.charge, now_ms)
@@ -264,7 +264,7 @@ class Lender:
         """Tell what is lent, too, should the borrower have died before it heard of it: as far as it is stored."""
         window, lent = self._stored.get((account, borrower), (0, 0))
         if window == self._books.account(account).window:
-            granted = self._granted(account, lent, short=False)
+            granted = self._granted(account, lent, short=False, over=True)  # by which limit, nobody knows any more
             self._say(subjects.recall(borrower), encode(Recall(account, self._number, granted)))
 
     def _say(self, subject: str, payload: bytes) -> None:

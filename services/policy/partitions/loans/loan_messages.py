@@ -25,7 +25,10 @@ class Ask(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Granted(msgspec.Struct, array_like=True, frozen=True, tag=1):
-    """What the borrower was lent in all in this window. `short`: no more is left, though it asked for more."""
+    """What the borrower was lent in all in this window. `short`: no more is left, though it asked for more.
+
+    `over`: all that is spent and held is more than the limit it asked by, so that a higher one has lent this.
+    """
 
     window: int
     lent: int
@@ -33,6 +36,7 @@ class Granted(msgspec.Struct, array_like=True, frozen=True, tag=1):
     ends_ms: int
     duration: str
     short: bool = False
+    over: bool = False
 
 
 class Refusal(msgspec.Struct, array_like=True, frozen=True, tag=2):
