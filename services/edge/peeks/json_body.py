@@ -9,7 +9,7 @@ import orjson
 
 from shared.errors import InvalidRequest
 
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S")
 
 _AT = re.compile(r"^(?P<problem>.*) - at `\$(?P<path>.*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`(?: - at `\$(?P<path>.*)`)?")

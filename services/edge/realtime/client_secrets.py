@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Request
 
 from services.edge.model_details.model_names import ModelNames, some_of
+from services.edge.peeks.json_body import decoded
 from services.edge.realtime.secret import SECONDS_LEAST, SECONDS_MOST, SECONDS_USUAL, Grant, Secrets
 from shared.errors import GatewayError, InvalidRequest
 from shared.identity.keys import Key
@@ -100,10 +101,7 @@ def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> 
 def _read(decode: Callable[[bytes], _Read], body: bytes) -> _Read:
     if len(body) > BODY_MAX_BYTES:
         raise InvalidRequest(f"The body must have at most {BODY_MAX_BYTES} bytes.", param="request_body")
-    try:
-        return decode(body or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidRequest(f"The body cannot be read: {error}", param="request_body") from error
+    return decoded(decode, body or b"{}", "/realtime/client_secrets")
 
 
 def _fields(body: bytes) -> dict[str, Any]:

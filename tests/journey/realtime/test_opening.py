@@ -73,7 +73,7 @@ def test_openais_first_form_of_a_secret_is_made_too(master: httpx.Client, opened
     session = opened(made["client_secret"]["value"], "/v1/realtime?model=talk")
     assert hear(session, "session.updated")["session"]["modalities"] == ["text"]
     endless = master.post("/v1/realtime/sessions", content=b'{"model":"talk","temperature":1e999}')
-    assert (endless.status_code, "cannot be read" in endless.text) == (400, True)
+    assert (endless.status_code, "Number out of range" in endless.text) == (400, True)
 
 
 def test_a_secret_is_refused_for_what_its_key_may_not_open(master: httpx.Client, new_key: NewKey) -> None:
@@ -83,7 +83,7 @@ def test_a_secret_is_refused_for_what_its_key_may_not_open(master: httpx.Client,
         ({"session": {"type": "realtime", "model": "nobody"}}, None, 400, "Invalid model name"),
         ({"session": {"type": "realtime"}}, None, 400, "session.model"),
         ({"session": {"type": "transcription"}}, None, 400, "realtime"),
-        ({"session": 5}, None, 400, "cannot be read"),
+        ({"session": 5}, None, 400, "'session': Expected `object | null`, got `int`"),
         ({"session": {"model": "talk"}, "expires_after": {"seconds": 5}}, None, 400, "10 to 7200"),
         ({"session": {"model": "talk", "instructions": "i" * 5_000}}, None, 400, "4000 bytes"),
     ]

@@ -115,6 +115,8 @@ def _reasoning(given: object) -> dict[str, Any]:
 
 def _logprobs(body: dict[str, Any]) -> dict[str, Any]:
     include = body.get("include") or ()
+    if not isinstance(include, list | tuple):
+        raise InvalidField("include", "must be a list.")
     count = body.get("top_logprobs")
     if not count and LOGPROBS not in include:
         return {}
