@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from services.policy.limits.room import Limit
 from services.policy.partitions.decision import Answer, Denied, NoRoom, Part, Wanted
 from services.policy.partitions.queues.limit_queue import WAITING_MAX
 from services.policy.partitions.slot_watch import SILENT_MS
-from shared.bus import Bus
+from shared.bus import Bus, NotStored
+from shared.bus.acknowledgement import Then
 from shared.header_lines import headers_in
 from tests.budgets import Opened, cost, finish, key_of_budget, opened, until, wanted
 
@@ -62,6 +64,29 @@ async def refused(owner: Opened, request: Wanted) -> NoRoom:
 
 async def used(bus: Bus, request: str, prompt: int = 0, completion: int = 0, **fields: Any) -> None:
     await finish(bus, request, 0, held=False, prompt_tokens=prompt, completion_tokens=completion, **fields)
+
+
+@pytest.mark.parametrize(("stored", "expected"), [(True, NoRoom), (False, type(None))])
+async def test_nobody_is_refused_for_what_the_journal_has_lost(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, stored: bool, expected: type
+) -> None:
+    writes = list[Callable[[], None]]()
+    real = bus.store_then
+
+    def later(subject: str, payload: bytes, then: Then, **options: Any) -> None:
+        writes.append(lambda: real(subject, payload, then, **options) if stored else then(NotStored("no space left")))
+
+    async with opened(bus, KEY) as owner:
+        monkeypatch.setattr(bus, "store_then", later)
+        first, second = asking(owner, asked(limit(rpm=1))), asking(owner, asked(limit(rpm=1)))
+        await until(lambda: writes)
+        await asyncio.sleep(0.05)
+        assert not first.done()
+        assert not second.done()
+        monkeypatch.setattr(bus, "store_then", real)
+        writes[0]()
+        assert isinstance(await first, Placed if stored else type(None))
+        assert isinstance(await second, expected)
 
 
 async def test_as_many_as_the_limit_says_and_all_is_told(bus: Bus) -> None:

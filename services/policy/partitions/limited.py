@@ -33,6 +33,7 @@ class Limited:
         write: Callable[[Entry, Then | None], None],
         try_again: Try,
         catch_up: Callable[[Callable[[], None]], object],
+        after_journal: Callable[[Then], None],
         clock: Callable[[], float],
         counts: Counts,
     ) -> None:
@@ -40,7 +41,14 @@ class Limited:
         self._books = books
         self._write = write
         self._clock = clock
-        self._queue = LimitQueue(books.counters, try_again=try_again, catch_up=catch_up, clock=clock, counts=counts)
+        self._queue = LimitQueue(
+            books.counters,
+            try_again=try_again,
+            catch_up=catch_up,
+            after_journal=after_journal,
+            clock=clock,
+            counts=counts,
+        )
         self._slots = SlotWatch()
         self._sweeper = Sweeper()
 

@@ -114,6 +114,7 @@ class Partition:
             write=self._write,
             try_again=self._try_limited,
             catch_up=catch_up or (lambda then: asyncio.get_running_loop().call_soon(then)),
+            after_journal=self._writer.after,
             clock=clock,
             counts=counts,
         )

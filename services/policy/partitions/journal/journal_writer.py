@@ -79,6 +79,11 @@ class JournalWriter:
             if not known.done():
                 known.set_result(stored)
 
+        self.after(then)
+        return await known
+
+    def after(self, then: Then) -> None:
+        """Call `then` once it is known whether the journal has all that is written by now: at once where it is."""
         if self._queue:
             entry, before = self._queue[-1]
             self._queue[-1] = (entry, then if before is None else _both(before, then))
@@ -86,7 +91,6 @@ class JournalWriter:
             self._storing.append(then)
         else:
             then(not self._closed)
-        return await known
 
     def count_facts(self, facts: int) -> None:
         """So many facts have changed the books, or might have: a reader would have to read them again."""

@@ -16,6 +16,7 @@ from services.policy.limits.headers import limit_lines
 from services.policy.limits.room import Over
 from services.policy.metrics import Counts, Outcome, Wait
 from services.policy.partitions.decision import Answer, Done, Left, NoRoom, Part, Wanted
+from services.policy.partitions.journal.journal_writer import Then
 
 log = structlog.get_logger()
 
@@ -49,13 +50,17 @@ class LimitQueue:
         *,
         try_again: Try,
         catch_up: Callable[[Callable[[], None]], object],
+        after_journal: Callable[[Then], None],
         clock: Callable[[], float],
         counts: Counts,
     ) -> None:
-        """`catch_up` calls what it is given once all ends stored by now are known; `clock` in seconds since 1970."""
+        """`catch_up` calls what it is given once all ends stored by now are known, `after_journal` once all that is
+        taken by now is stored, or lost; `clock` in seconds since 1970.
+        """
         self._counters = counters
         self._try_again = try_again
         self._catch_up = catch_up
+        self._after_journal = after_journal
         self._clock = clock
         self._counts = counts
         self._queue: FairQueue[_Waiting] = FairQueue()
@@ -201,7 +206,9 @@ class LimitQueue:
             self._counts.end(place.waiting.wait, outcome)
 
     def _refuse(self, part: Part, done: Done, over: Over, now_ms: int) -> None:
-        answer(done, NoRoom(over, limit_lines(self._counters, part.limits, now_ms)))
+        """What has used the limit up may be lost with a write that fails: then this is not decided, either."""
+        refusal = NoRoom(over, limit_lines(self._counters, part.limits, now_ms))
+        self._after_journal(lambda stored: answer(done, refusal if stored else None))
 
     def _wake_by(self, at_ms: int, now_ms: int) -> None:
         if self._timer is not None and self._wakes_ms <= at_ms:

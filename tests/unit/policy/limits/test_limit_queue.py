@@ -27,11 +27,13 @@ class Line:
         self.answers: dict[str, Answer] = {}
         self.caught_up: list[Callable[[], None]] = []
         self.tried = 0
+        self.stored = True
         self.counts = Counts()
         self.queue = LimitQueue(
             self.counters,
             try_again=lambda wanted, done: self.try_again(),
             catch_up=self.caught_up.append,
+            after_journal=lambda then: then(self.stored),
             clock=time.time,
             counts=self.counts,
         )
@@ -118,3 +120,9 @@ async def test_a_thousand_wait_and_the_next_one_does_not(monkeypatch: pytest.Mon
     line.queue.close()
     assert len(line.answers) == WAITING_MAX + 1
     assert sum(said is None for said in line.answers.values()) == WAITING_MAX
+
+
+async def test_a_refusal_for_what_the_journal_has_lost_is_none(line: Line) -> None:
+    line.stored = False
+    assert line.put("r", waits_s=0)
+    assert line.answers == {"r": None}
