@@ -24,7 +24,7 @@ _COLLECTIONS = {
     "cohere": _OF_COHERE,
     "cohere_chat": _OF_COHERE,
     "anthropic": ("messages/batches", "files", "skills"),
-    "gemini": ("files", "cachedContents", "batches", "tunedModels", "fileSearchStores", "corpora"),
+    "gemini": ("files", "cachedContents", "batches", "tunedModels", "fileSearchStores", "corpora", "interactions"),
     "vertex_ai": (
         "batchPredictionJobs",
         "cachedContents",
@@ -136,7 +136,7 @@ def id_of_made(kind: str, answer: bytes) -> str:
     except (msgspec.DecodeError, RecursionError):
         return ""
     found = made.id
-    if kind.partition(" ")[0] in _BY_NAME:
+    if kind.partition(" ")[0] in _BY_NAME and not kind.endswith("interactions"):
         found = made.name or (made.file.get("name") if isinstance(made.file, dict) else None)
     elif kind.endswith("threads") and made.thread_id:
         found = made.thread_id

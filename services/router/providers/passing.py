@@ -216,6 +216,7 @@ class PassedAnswer(OwnForm):
                 listener.feed(data)
                 self.usage = listener.usage  # what is known so far, should the stream be cut
                 self.done, self.finish_reason = listener.done, listener.finish_reason
+                self.response_id = listener.response_id
             elif self.is_stream:
                 listener.end()
             elif self._bytes <= HEARD_BYTES_MAX:

@@ -79,6 +79,7 @@ CASES: list[tuple[Endpoint, dict[str, Any], list[tuple[str, str]]]] = [
     (passing("openai"), {"video": {"id": "video_1"}}, [("video", "video_1")]),
     (passing("openai"), {"source": {"type": "file_id", "id": "file-1"}}, [("id", "file-1")]),
     (passing("anthropic"), {"source": {"type": "file", "file_id": "file_1"}}, [("file_id", "file_1")]),
+    (passing("gemini"), {"previous_interaction_id": "v1_a"}, [("previous_interaction_id", "v1_a")]),
     (passing("vertex_ai"), {"cachedContent": "projects/p/cachedContents/1"}, [("cachedContent", "1")]),
 ]
 

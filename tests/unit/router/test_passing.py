@@ -176,7 +176,9 @@ def streamed_usage(listener: InteractionsListener, stream: bytes) -> Usage | Non
 
 def test_an_interaction_that_breaks_off_tells_what_it_had_used_by_then() -> None:
     listener = InteractionsListener("gemini-3-pro")
+    listener.feed(b'data: {"event_type": "interaction.created", "interaction": {"id": "v1"}}\n\n')
     listener.feed(interaction_events(metadata={"usage": {"total_input_tokens": 4, "total_output_tokens": 1}}))
+    assert listener.response_id == "v1"
     assert (listener.usage, listener.text_so_far()) == (Usage(input=4, output=1), "hi")
     with pytest.raises(UnreadableAnswer, match="before its interaction was complete"):
         listener.end()

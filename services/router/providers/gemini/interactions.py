@@ -39,6 +39,8 @@ class InteractionsListener:
                 continue  # [DONE]
             event = json_object(data_of_event)
             interaction = event.get("interaction")
+            if isinstance(interaction, dict) and interaction.get("id"):
+                self.response_id = str(interaction["id"])
             if event.get("event_type") == "interaction.completed":
                 self._note(interaction if isinstance(interaction, dict) else {})
                 continue
@@ -77,7 +79,7 @@ class InteractionsListener:
 
     def _note(self, interaction: dict[str, Any]) -> None:
         self.usage = self._read(interaction.get("usage"), interaction.get("service_tier"))
-        self.response_id = str(interaction.get("id") or "")
+        self.response_id = str(interaction.get("id") or self.response_id)
         self.finish_reason = str(interaction.get("status") or "")
         self.done = True
 
