@@ -13,7 +13,6 @@ from bench.children import Failed
 from bench.load import GRACE_S, Load, Outcome, arguments, read_outcome
 
 ROOT = Path(__file__).parent.parent
-WARM_UP_S = 2.0
 SETTLE_S = 2.5
 """How long what runs behind the answers (facts, batches, inserts) is given before it is counted as done."""
 
@@ -127,7 +126,7 @@ def measure(
     """
     endpoint = f"{target.url}/v1"
     key = target.keys[case.keys]
-    tally.add(case, run_load(case, endpoint, key, min(WARM_UP_S, seconds)))
+    tally.add(case, run_load(case, endpoint, key, min(case.warm_up_s, seconds)))
     _wait_until_stored(target, tally)
 
     role = target.roles()
