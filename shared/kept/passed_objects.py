@@ -32,6 +32,7 @@ _COLLECTIONS = {
         "customJobs",
         "ragCorpora",
         "reasoningEngines",
+        "interactions",
     ),
 }
 """By provider; all others speak OpenAI's API."""
@@ -111,12 +112,16 @@ def _kind(provider: str, collection: str) -> str:
 
 
 class _Made(msgspec.Struct):
-    """Google names what it keeps by its path; OpenAI's runs name the thread they were made with."""
+    """Google names what it keeps by its path, but for interactions, which a stream's first event has in it.
+
+    OpenAI's runs name the thread they were made with.
+    """
 
     id: Any = None
     name: Any = None
     thread_id: Any = None
     file: Any = None
+    interaction: Any = None
 
 
 _decode_made = msgspec.json.Decoder(_Made).decode
@@ -136,7 +141,9 @@ def id_of_made(kind: str, answer: bytes) -> str:
     except (msgspec.DecodeError, RecursionError):
         return ""
     found = made.id
-    if kind.partition(" ")[0] in _BY_NAME and not kind.endswith("interactions"):
+    if kind.endswith("interactions"):
+        found = made.id or (made.interaction.get("id") if isinstance(made.interaction, dict) else None)
+    elif kind.partition(" ")[0] in _BY_NAME:
         found = made.name or (made.file.get("name") if isinstance(made.file, dict) else None)
     elif kind.endswith("threads") and made.thread_id:
         found = made.thread_id

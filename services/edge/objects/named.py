@@ -25,7 +25,8 @@ RESPONSES = (b"file_id", b"vector_store_id", b'"container"')
 MESSAGES = (b"file_id", b'"container"', b"skill_id")
 GENERATE = (
     *(b'ileUri"', b'ile_uri"', b'achedContent"', b'ached_content"'),
-    *(b'ileSearchStoreNames"', b'ile_search_store_names"', b"revious_interaction_id", b"reviousInteractionId"),
+    *(b'ileSearchStoreNames"', b'ile_search_store_names"', b'"uri"'),
+    *(b"revious_interaction_id", b"reviousInteractionId"),
 )
 ANY_OPENAI = (
     *RESPONSES,
@@ -41,7 +42,7 @@ _FIELDS = frozenset(
         *("file_id", "file_ids", "input_file_id", "vector_store_id", "vector_store_ids", "container", "conversation"),
         *("assistant_id", "thread_id", "eval_id", "skill_id", "training_file", "validation_file", "video", PREVIOUS),
         *("fileUri", "file_uri", "cachedContent", "cached_content"),
-        *("fileSearchStoreNames", "file_search_store_names", "previous_interaction_id", "previousInteractionId"),
+        *("fileSearchStoreNames", "file_search_store_names", "uri", "previous_interaction_id", "previousInteractionId"),
     )
 )
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")

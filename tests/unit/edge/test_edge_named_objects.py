@@ -80,6 +80,7 @@ CASES: list[tuple[Endpoint, dict[str, Any], list[tuple[str, str]]]] = [
     (passing("openai"), {"source": {"type": "file_id", "id": "file-1"}}, [("id", "file-1")]),
     (passing("anthropic"), {"source": {"type": "file", "file_id": "file_1"}}, [("file_id", "file_1")]),
     (passing("gemini"), {"previous_interaction_id": "v1_a"}, [("previous_interaction_id", "v1_a")]),
+    (passing("gemini"), {"input": [{"type": "image", "uri": "https://g.example/v1beta/files/abc"}]}, [("uri", "abc")]),
     (passing("vertex_ai"), {"cachedContent": "projects/p/cachedContents/1"}, [("cachedContent", "1")]),
 ]
 
