@@ -14,6 +14,8 @@ from services.router.providers.base import HttpCall, Provider, ProviderCall
 from services.router.providers.signing_in import SignsIn
 from services.router.responses import RESPONSES
 from services.router.streaming.answer_headers import served_by_lines
+from services.router.streaming.pump import WHOLE_BYTES_MAX
+from services.router.transport.provider_answer import ProviderAnswer
 from services.router.transport.transports import Transports
 from shared.bus import Bus, BusError
 from shared.errors import GatewayError, InvalidRequest, NotFound, ProviderFailed, Unavailable
@@ -86,7 +88,8 @@ class StoredResponses:
         provider = self._providers[deployment.provider]
         call = ProviderCall(body=b"{}", drop_params=True, call_type=RESPONSES)
         timeout_s = max(0.001, min(TIMEOUT_S, job.deadline_s))
-        started_ms, failure = now_ms(), None
+        started_ms = now_ms()
+        failure: GatewayError | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 if isinstance(provider, SignsIn):
@@ -95,11 +98,15 @@ class StoredResponses:
                 sent = _sent(request, job.call.request.call_type, asked)
                 answer = await self._transports.open(sent, timeout_s)
                 try:
-                    body = b"".join([part async for part in answer.parts()])
+                    body = await _whole(answer, provider.name)
                 finally:
                     await answer.aclose()
             if answer.status_code >= 300:
                 failure = provider.failure(answer.status_code, body)
+                if isinstance(provider, SignsIn) and answer.status_code in (401, 403):
+                    provider.sign_out(deployment)
+        except ProviderFailed as error:
+            failure = error
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, TimeoutError) as error:
             failure = ProviderFailed(f"{provider.name} could not be asked: {str(error) or type(error).__name__}")
         job.attempts.append(attempted(deployment, failure, started_ms=started_ms, ended_ms=now_ms()))
@@ -129,6 +136,16 @@ class StoredResponses:
         if kept is None:
             raise _unknown(asked)
         return kept
+
+
+async def _whole(answer: ProviderAnswer, provider: str) -> bytes:
+    """Raises ProviderFailed: there is no end to it."""
+    body = bytearray()
+    async for part in answer.parts():
+        body += part
+        if len(body) > WHOLE_BYTES_MAX:
+            raise ProviderFailed(f"{provider} answered with more than {WHOLE_BYTES_MAX} bytes")
+    return bytes(body)
 
 
 def _sent(request: HttpCall, call_type: str, asked: ObjectCall) -> HttpCall:
