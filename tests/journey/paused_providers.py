@@ -41,6 +41,10 @@ class Gates:
         for count in words:
             self.loop.call_soon_threadsafe(lambda count=count: self._open[mark, count].set())
 
+    def sent(self, mark: int) -> int:
+        """Return how many words of a request's answer were sent, or begun to be."""
+        return self._sent.get(mark, 0)
+
     async def before(self, request: Received, event: bytes) -> None:
         found = _MARK.search(request.raw)
         if found is None or WORD.encode() not in event:
