@@ -104,6 +104,16 @@ async def test_a_limit_that_is_raised_counts_at_once_wherever_it_was_refused(bus
         assert isinstance(await spend(owners, ELSEWHERE[0], 51, 1_001), Placed)
 
 
+async def test_a_budget_of_more_money_than_64_bits_hold_is_lent_and_told(bus: Bus) -> None:
+    limit = 10**9 * 10**12
+    async with partitions(bus) as owners:
+        assert isinstance(await spend(owners, ELSEWHERE[0], 10, limit), Placed)
+        assert isinstance(await spend(owners, HOME, limit // 2, limit), Placed)
+        refused = await spend(owners, ELSEWHERE[1], limit // 2, limit)
+        assert isinstance(refused, Denied)
+        assert (refused.standing.spent >= limit // 2, refused.standing.limit) == (True, limit)
+
+
 async def test_a_limit_that_is_lowered_binds_who_has_borrowed_by_the_higher_one(bus: Bus) -> None:
     async with partitions(bus) as owners:
         number = ELSEWHERE[0]

@@ -1,5 +1,6 @@
 """Providers that hold realtime sessions over a WebSocket, in the events of OpenAI's Realtime API."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from shared.serving.deployments import Deployment
@@ -12,16 +13,16 @@ class SocketCall(NamedTuple):
     headers: dict[str, str]
 
 
-class SpeaksRealtime:
+class SpeaksRealtime(ABC):
     """The base of providers that have such sessions."""
 
+    @abstractmethod
     def realtime(self, deployment: Deployment) -> SocketCall | None:
         """Return where the deployment's sessions are, None where it has none.
 
         Raises:
             CredentialMissing
         """
-        raise NotImplementedError
 
 
 def socket_address(url: str) -> str:

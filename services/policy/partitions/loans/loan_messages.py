@@ -1,4 +1,7 @@
-"""What partitions say to each other about loans: msgpack over core NATS, and a lost message is said again."""
+"""What partitions say to each other about loans: JSON over core NATS, and a lost message is said again.
+
+JSON as the journal is: 64 bits, all that msgpack has for an integer, end at 18 million USD.
+"""
 
 import msgspec
 
@@ -70,8 +73,8 @@ class Report(msgspec.Struct, array_like=True, frozen=True):
 
 HEARD = b"+"
 
-encode = msgspec.msgpack.Encoder().encode
-decode_ask = msgspec.msgpack.Decoder(Ask).decode
-decode_answer: msgspec.msgpack.Decoder[Granted | Refusal] = msgspec.msgpack.Decoder(Granted | Refusal)
-decode_recall = msgspec.msgpack.Decoder(Recall).decode
-decode_report = msgspec.msgpack.Decoder(Report).decode
+encode = msgspec.json.Encoder().encode
+decode_ask = msgspec.json.Decoder(Ask).decode
+decode_answer: msgspec.json.Decoder[Granted | Refusal] = msgspec.json.Decoder(Granted | Refusal)
+decode_recall = msgspec.json.Decoder(Recall).decode
+decode_report = msgspec.json.Decoder(Report).decode
