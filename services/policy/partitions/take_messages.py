@@ -1,4 +1,7 @@
-"""What partitions say to each other about limits: one asks for a request's part of what is at home at the other."""
+"""What partitions say to each other about limits: one asks for a request's part of what is at home at the other.
+
+JSON, as about loans: a limit may be set to any number.
+"""
 
 import msgspec
 
@@ -33,6 +36,6 @@ class TakeAnswer(msgspec.Struct, array_like=True, frozen=True):
     max_tokens: int | None = None
 
 
-encode = msgspec.msgpack.Encoder().encode
-decode_ask = msgspec.msgpack.Decoder(TakeAsk).decode
-decode_answer = msgspec.msgpack.Decoder(TakeAnswer).decode
+encode = msgspec.json.Encoder().encode
+decode_ask = msgspec.json.Decoder(TakeAsk).decode
+decode_answer = msgspec.json.Decoder(TakeAnswer).decode

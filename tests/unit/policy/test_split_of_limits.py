@@ -1,8 +1,9 @@
 """Which of a request's limits are at home in its own partition, and which elsewhere."""
 
 from services.policy.limits.need import Need
-from services.policy.limits.room import Limit
+from services.policy.limits.room import Limit, Over
 from services.policy.partitions.decision import Part
+from services.policy.partitions.take_messages import TakeAnswer, TakeAsk, decode_answer, decode_ask, encode
 from services.policy.partitions.taking import split
 
 KEY, USER, TAG = Limit("k", 1, "api_key", "k"), Limit("user:u", 2, "user", "u"), Limit("tag:x", 2, "tag", "x")
@@ -28,3 +29,11 @@ def test_nothing_here_is_none() -> None:
     here, elsewhere = split(part(USER), 1)
     assert here is None
     assert list(elsewhere) == [2]
+
+
+def test_a_limit_that_means_none_travels_however_large_it_is() -> None:
+    unlimited = Limit("user:u", 2, "user", "u", tpm=10**24)
+    ask = TakeAsk("r", "k", "t", (unlimited,), Need(5, 7), "total", 0, 1, 0, 9)
+    assert decode_ask(encode(ask)) == ask
+    answer = TakeAnswer(False, Over(unlimited, "tokens", 10**24, 3, None, True), "x: 1\r\n")
+    assert decode_answer(encode(answer)) == answer
