@@ -10,6 +10,7 @@ import structlog
 
 from services.router.providers.answers.broken_answer import BrokenAnswer
 from services.router.providers.answers.headers import ReadsHeaders
+from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
 from services.router.providers.passed_kinds import JSON, SSE, Listening, listening
@@ -87,14 +88,11 @@ def _heard_of(deployment: Deployment, method: str, target: str, content_type: st
     return found
 
 
-class MadeListener:
+class MadeListener(Listener):
     """An `AnswerReader` that hears of what is made only its id."""
 
     def __init__(self, kind: str) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._kind = kind
         self._heard = b""
 
@@ -107,12 +105,6 @@ class MadeListener:
             self._heard += data
             self.response_id = id_of_made(self._kind, self._heard)
         return data
-
-    def end(self) -> bytes:
-        return b""
-
-    def text_so_far(self) -> str:
-        return ""
 
 
 MADE_BYTES_MAX = 64 * 1024

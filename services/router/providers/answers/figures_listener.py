@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+from services.router.providers.answers.listener import Listener
 from services.router.providers.base import Whole, json_object
 from shared.usage import Usage
 
 
-class FiguresListener:
+class FiguresListener(Listener):
     """An `AnswerReader` of answers that are not streamed."""
 
     def __init__(self, read: Callable[[dict[str, Any]], Usage | None]) -> None:
         """`read` makes the usage of the whole answer."""
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._read = read
 
     def whole(self, body: bytes) -> Whole:
@@ -24,12 +22,3 @@ class FiguresListener:
         self.response_id = str(answer.get("id") or "")
         self.done = True
         return Whole(body, self.usage, self.response_id, self.finish_reason)
-
-    def feed(self, data: bytes) -> bytes:
-        return b""
-
-    def end(self) -> bytes:
-        return b""
-
-    def text_so_far(self) -> str:
-        return ""

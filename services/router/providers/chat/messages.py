@@ -1,4 +1,4 @@
-"""The messages of a chat, one by one."""
+"""The messages of a chat, one by one; and the turns they become where two of one side may not follow each other."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,3 +19,13 @@ def messages_given(given: object) -> Iterator[tuple[str, dict[str, Any]]]:
         if not isinstance(message, dict):
             raise InvalidField(path, "must be an object with role and content.")
         yield path, message
+
+
+def add_to_turns(turns: list[dict[str, Any]], role: str, blocks: list[dict[str, Any]]) -> None:
+    """Put the blocks at the end, in the last turn where that is of the same side; none leave no turn."""
+    if not blocks:
+        return
+    if turns and turns[-1]["role"] == role:
+        turns[-1]["content"] += blocks
+    else:
+        turns.append({"role": role, "content": blocks})

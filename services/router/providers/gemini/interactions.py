@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
 from services.router.providers.gemini.abilities import abilities_of
@@ -11,14 +12,11 @@ from shared.usage import Usage, usage_from_interactions
 _SEARCH, _MAPS = "google_search_call", "google_maps_call"
 
 
-class InteractionsListener:
+class InteractionsListener(Listener):
     """An `AnswerReader` that only listens: what it returns is nothing for a client."""
 
     def __init__(self, model: str) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._bills_queries = abilities_of(model).bills_queries
         self._parser = SseParser()
         self._queries: dict[str, set[str]] = {_SEARCH: set(), _MAPS: set()}

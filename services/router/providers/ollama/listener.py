@@ -3,21 +3,19 @@
 from typing import Any
 
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
+from services.router.providers.answers.listener import Listener
 from services.router.providers.base import Whole, json_object
 from services.router.providers.ollama.lines import JsonLines
-from shared.usage import Usage, usage_from_ollama
+from shared.usage import usage_from_ollama
 
 _TEXTS = ("content", "response", "thinking")
 
 
-class LinesListener:
+class LinesListener(Listener):
     """An `AnswerReader` of streams of /api/chat and /api/generate; nothing of it is for a client."""
 
     def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._lines = JsonLines()
         self._texts: list[str] = []
 

@@ -3,21 +3,19 @@
 from typing import Any
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
-from shared.usage import Usage, usage_in_response
+from shared.usage import usage_in_response
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
-class ResponsesListener:
+class ResponsesListener(Listener):
     """An `AnswerReader` that only listens: what it returns is nothing for a client."""
 
     def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._parser = SseParser()
         self._deltas: list[bytes] = []
 

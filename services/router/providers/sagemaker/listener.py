@@ -1,25 +1,22 @@
 """Listens to a container whose calls pass untouched: by what it says first, whether it chats or generates text."""
 
+from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import AnswerReader, Whole
 from services.router.providers.openai import OpenAIAnswer
 from services.router.providers.sagemaker.stream import Payloads
 from services.router.providers.sagemaker.text_generation import TextGenerationTranslator
-from shared.usage import Usage
 
 _GENERATED = b'"generated_text"'
 """What every event of text generation has, and no chunk of a chat."""
 
 
-class ContainerListener:
+class ContainerListener(Listener):
     """An `AnswerReader`; what it makes of the answer is for nobody."""
 
     def __init__(self, model: str) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._model = model
         self._payloads = Payloads()
         self._first = b""

@@ -10,7 +10,7 @@ from typing import Any
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.anthropic.requests.content import blocks_of, with_cache_control
 from services.router.providers.anthropic.requests.tool_calls import tool_use_blocks, wire_id
-from services.router.providers.chat.messages import messages_given
+from services.router.providers.chat.messages import add_to_turns, messages_given
 
 Blocks = list[dict[str, Any]]
 
@@ -23,7 +23,7 @@ def split_conversation(messages: object) -> tuple[Blocks, list[dict[str, Any]]]:
         if message.get("role") in ("system", "developer"):
             system += _system(message, path)
         else:
-            _append(turns, *_turn(message, path))
+            add_to_turns(turns, *_turn(message, path))
     if not turns:
         raise InvalidField("messages", "must have a message with text or another content beside the system prompt.")
     return system, _tidied(turns)
@@ -112,15 +112,6 @@ def _cached(blocks: Blocks, message: dict[str, Any]) -> Blocks:
     if blocks and blocks[-1]["type"] not in ("thinking", "redacted_thinking"):
         blocks[-1] = with_cache_control(blocks[-1], message)
     return blocks
-
-
-def _append(turns: list[dict[str, Any]], role: str, blocks: Blocks) -> None:
-    if not blocks:
-        return
-    if turns and turns[-1]["role"] == role:
-        turns[-1]["content"] += blocks
-    else:
-        turns.append({"role": role, "content": blocks})
 
 
 def _tidied(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from services.router.providers.anthropic.requests.output_format import ANSWER_TO
 from services.router.providers.anthropic.requests.sampling import sampling_of, stop_sequences_of
 from services.router.providers.anthropic.requests.thinking import budget_of, is_thinking, thinking_of
 from services.router.providers.anthropic.requests.tools import choice_of, tools_of
+from services.router.providers.chat.body import max_tokens_of
 from services.router.providers.chat.neutral import asked_for, foreign, lacking
 
 _WITHOUT_COUNTERPART = lacking(
@@ -64,7 +65,7 @@ def to_messages(body: dict[str, Any], *, model: str, drop_params: bool, default_
     abilities = abilities_of(model)
     request = foreign(body, _KNOWN)
     system, turns = split_conversation(body.get("messages"))
-    limit = _limit(body)
+    limit = max_tokens_of(body)
     thinking, effort = thinking_of(body, abilities, limit, unsupported)
     request |= {
         "model": model,
@@ -92,17 +93,6 @@ def to_messages(body: dict[str, Any], *, model: str, drop_params: bool, default_
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Anthropic ({model})")
     return request
-
-
-def _limit(body: dict[str, Any]) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens"):
-        value = body.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
-            raise InvalidField(name, "must be a whole number of tokens.")
-        return int(value)
-    return None
 
 
 def _system(body: dict[str, Any], blocks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from services.router.providers.anthropic.requests.conversation import signed_tho
 from services.router.providers.anthropic.requests.tool_calls import tool_use_blocks, wire_id
 from services.router.providers.bedrock.converse.abilities import Abilities
 from services.router.providers.bedrock.converse.content import Blocks, blocks_of, cache_point
-from services.router.providers.chat.messages import messages_given
+from services.router.providers.chat.messages import add_to_turns, messages_given
 
 Turns = list[dict[str, Any]]
 
@@ -27,11 +27,11 @@ def split_conversation(messages: object, abilities: Abilities) -> tuple[Blocks, 
                 raise InvalidField(f"{path}.content", "must be text: a system prompt takes nothing else.")
             system += blocks
         elif role == "user":
-            _append(turns, "user", _content(message, abilities, path))
+            add_to_turns(turns, "user", _content(message, abilities, path))
         elif role == "assistant":
-            _append(turns, "assistant", _assistant(message, abilities, path))
+            add_to_turns(turns, "assistant", _assistant(message, abilities, path))
         elif role == "tool":
-            _append(turns, "user", _tool_result(message, abilities, path))
+            add_to_turns(turns, "user", _tool_result(message, abilities, path))
         elif role == "function":
             raise InvalidField(f"{path}.role", "function is not supported; use role tool with a tool_call_id.")
         else:
@@ -93,15 +93,6 @@ def _tool_result(message: dict[str, Any], abilities: Abilities, path: str) -> Bl
 
 def _short_id(call_id: str) -> str:
     return call_id if len(call_id) <= 64 else wire_id(f"{call_id}.")[-64:]
-
-
-def _append(turns: Turns, role: str, blocks: Blocks) -> None:
-    if not blocks:
-        return
-    if turns and turns[-1]["role"] == role:
-        turns[-1]["content"] += blocks
-    else:
-        turns.append({"role": role, "content": blocks})
 
 
 def _first_user(turns: Turns) -> dict[str, Any]:

@@ -4,20 +4,18 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Invo
 """
 
 from services.router.providers.answers.headers import Header, ReadsHeaders, count_in
+from services.router.providers.answers.listener import Listener
 from services.router.providers.base import Whole, json_object
 from services.router.providers.bedrock.invoke.chunks import InvokeChunks
 from services.router.providers.bedrock.invoke.openai_answer import METRICS
-from shared.usage import Usage, usage_from_bedrock_metrics
+from shared.usage import usage_from_bedrock_metrics
 
 
-class InvokeListener(ReadsHeaders):
+class InvokeListener(Listener, ReadsHeaders):
     """An `AnswerReader` that only listens."""
 
     def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.response_id = ""
-        self.finish_reason = ""
-        self.done = False
+        super().__init__()
         self._chunks = InvokeChunks()
 
     def read_headers(self, header: Header) -> None:
@@ -42,6 +40,3 @@ class InvokeListener(ReadsHeaders):
         for _ in self._chunks.end():
             pass
         return b""
-
-    def text_so_far(self) -> str:
-        return ""
