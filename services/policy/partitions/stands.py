@@ -98,8 +98,9 @@ class Stands:
         if correction.at_least:
             by = max(0, by)
         else:
-            holds = {request: lost.hold for request, lost in self._books.lost.items()}
-            settles = tuple(one for one, hold in holds.items() if (hold.account, hold.window) == (name, account.window))
+            of_window = (name, account.window)
+            losses = self._books.lost.items()
+            settles = tuple(one for one, lost in losses if (lost.hold.account, lost.hold.window) == of_window)
         if not account.starts_ms <= correction.at_ms or 0 < account.ends_ms <= correction.at_ms:
             by, settles = 0, ()  # it was said of another window than this one
         self._write(Adjusted(name, account.window, correction.serial, by, settles), then)
