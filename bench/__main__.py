@@ -22,7 +22,8 @@ from bench.measure import ROOT, Figures, Tally, Target, idle_cpu, measure, strai
 from bench.proof import checks
 from bench.report import Run, render, write_into
 
-SECONDS = 8.0
+SECONDS = 4.0
+ROUNDS = 3
 QUICK_SECONDS = 2.0
 DIRECT_SECONDS_MAX = 3.0
 IDLE_S = 5.0
@@ -34,11 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     chosen = [case for case in CASES if not options.case or case.name in options.case]
     seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
+    rounds = options.rounds or (1 if options.quick else ROUNDS)
     (ROOT / ".bench").mkdir(exist_ok=True)
     # On the disk of the checkout: a temporary directory is memory on many machines, and fsync would cost nothing.
     work = Path(tempfile.mkdtemp(prefix="run-", dir=ROOT / ".bench"))
     try:
-        run = _run(options, chosen, seconds, work)
+        run = _run(options, chosen, seconds, rounds, work)
     except Failed as problem:
         print(f"The benchmark failed: {problem}", file=sys.stderr)
         return 1
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def _run(options: argparse.Namespace, chosen: Sequence[Case], seconds: float, work: Path) -> Run:
+def _run(options: argparse.Namespace, chosen: Sequence[Case], seconds: float, rounds: int, work: Path) -> Run:
     calibration_ms = machine.calibrate_ms()
     run = Run(
         day=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -73,7 +75,7 @@ def _run(options: argparse.Namespace, chosen: Sequence[Case], seconds: float, wo
         rig = _Rig(chosen, seconds, work, upstream_url, upstream_pid)
         _measure_upstream(run, rig)
         if not options.direct:
-            _measure_ours(run, rig)
+            _measure_ours(run, rig, rounds)
             if not (options.no_peer or options.quick):
                 _measure_peer(run, rig)
     run.calibration_ms = (calibration_ms, machine.calibrate_ms())
@@ -102,7 +104,7 @@ def _measure_upstream(run: Run, rig: _Rig) -> None:
         _say_outcome("upstream", case, outcome)
 
 
-def _measure_ours(run: Run, rig: _Rig) -> None:
+def _measure_ours(run: Run, rig: _Rig, rounds: int) -> None:
     _say("Meterhouse: starting")
     with meterhouse(rig.work, rig.upstream_url, {case.keys for case in rig.cases}) as (target, books):
         calls_before = _upstream_calls(rig.upstream_url)
@@ -110,29 +112,43 @@ def _measure_ours(run: Run, rig: _Rig) -> None:
         wait_until_calm(target)
         run.idle = idle_cpu(target, IDLE_S)
         _say(f"Meterhouse: ready; idle {100 * sum(run.idle.values()):.1f} % of a core")
-        run.ours = _measure_cases(rig, target, run.idle, tally)
+        for number in range(rounds):
+            _say(f"Meterhouse: round {number + 1} of {rounds}")
+            # Every other time from the end: what a case leaves behind for the next is not always on the same one.
+            order = rig.cases if number % 2 == 0 else rig.cases[::-1]
+            run.rounds.append([_measure_case(case, rig, target, run.idle, tally) for case in order])
         calls = _upstream_calls(rig.upstream_url) - calls_before
         run.checks = checks(tally, upstream_calls=calls, stored=books.read())
 
 
 def _measure_peer(run: Run, rig: _Rig) -> None:
     """Measure LiteLLM; where it cannot be had, a note says so."""
-    try:
+    with _noting(run):
         _say("LiteLLM: looking for it, else installing it")
         run.peer_name = f"LiteLLM Proxy {install()}"
         with litellm(rig.work, rig.upstream_url) as target:
             idle = idle_cpu(target, IDLE_S)
             run.peer_idle = sum(idle.values())
-            run.peer = _measure_cases(rig, target, idle, Tally())
+            for case in rig.cases:
+                if case.keys in target.keys:
+                    with _noting(run):
+                        run.peer.append(_measure_case(case, rig, target, idle, Tally()))
+
+
+@contextlib.contextmanager
+def _noting(run: Run) -> Iterator[None]:
+    """Note what failed, and go on without it."""
+    try:
+        yield
     except Failed as problem:
         run.notes.append(str(problem))
         _say(str(problem))
 
 
-def _measure_cases(rig: _Rig, target: Target, idle: Mapping[str, float], tally: Tally) -> list[Figures]:
-    """Measure all cases; one that other programs disturbed is repeated once, and the quieter of the two counts."""
+def _measure_case(case: Case, rig: _Rig, target: Target, idle: Mapping[str, float], tally: Tally) -> Figures:
+    """Measure a case; one that other programs disturbed is repeated once, and the quieter of the two counts."""
 
-    def once(case: Case) -> Figures:
+    def once() -> Figures:
         figures = measure(
             case,
             target,
@@ -145,16 +161,11 @@ def _measure_cases(rig: _Rig, target: Target, idle: Mapping[str, float], tally: 
         _say_outcome(target.name, case, figures.outcome, f", {own_ms(figures):.3f} ms CPU each")
         return figures
 
-    found = []
-    for case in rig.cases:
-        if case.keys not in target.keys:
-            continue
-        figures = once(case)
-        if figures.others_share > DISTURBED_CORES:
-            _say(f"  others took {figures.others_share:.2f} cores meanwhile: once more")
-            figures = min(figures, once(case), key=lambda one: one.others_share)
-        found.append(figures)
-    return found
+    figures = once()
+    if figures.others_share > DISTURBED_CORES:
+        _say(f"  others took {figures.others_share:.2f} cores meanwhile: once more")
+        figures = min(figures, once(), key=lambda one: one.others_share)
+    return figures
 
 
 @contextlib.contextmanager
@@ -185,11 +196,18 @@ def _command() -> str:
     return shlex.join(["python", "-m", "bench", *sys.argv[1:]])
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: give 1 or more")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="only this one; repeat")
     parser.add_argument("--seconds", type=float, help=f"of each case; {SECONDS:g} if not given")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s a case, without the peer")
+    parser.add_argument("--rounds", type=_at_least_one, help=f"over all cases of Meterhouse; {ROUNDS} if not given")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s a case, one round, without the peer")
     parser.add_argument("--no-peer", action="store_true", help="without LiteLLM Proxy")
     parser.add_argument("--direct", action="store_true", help="only the upstream and the clients, without any gateway")
     parser.add_argument("--keep", action="store_true", help="keep data and logs of the run in .bench/")

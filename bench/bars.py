@@ -1,7 +1,8 @@
 """The figures that were asked for, and what is computed from a case's figures to compare with them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from bench.cases import FEW, MANY
 from bench.latency import Spread
@@ -10,13 +11,17 @@ from bench.measure import Figures
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A figure to reach. `most`: the value may not pass it; else it may not stay below."""
+    """A figure to reach. `most`: the value may not pass it; else it may not stay below.
+
+    `spread` holds the lowest and the highest that a round found.
+    """
 
     what: str
     limit: float
     unit: str
     found: float | None
     most: bool = True
+    spread: tuple[float, float] | None = None
 
     @property
     def verdict(self) -> str:
@@ -25,8 +30,26 @@ class Bar:
         return "reached" if (self.found <= self.limit if self.most else self.found >= self.limit) else "**missed**"
 
 
-def bars(figures: Sequence[Figures]) -> list[Bar]:
-    """Return what was asked for, with what was found. Without ClickHouse, where not said otherwise."""
+def bars(rounds: Sequence[Sequence[Figures]]) -> list[Bar]:
+    """Return what was asked for, with what the round in the middle found; of an even number, the mean of the two there.
+
+    A difference is one of cases of the same round: what a host is faster or slower an hour later does not come in.
+    """
+    return [_over_rounds(same) for same in zip(*(_bars(figures) for figures in rounds), strict=True)]
+
+
+def middle(rounds: Sequence[Figures]) -> Figures:
+    """Return the round of a case that took the CPU in the middle; of an even number, the lower of the two there."""
+    return sorted(rounds, key=own_ms)[(len(rounds) - 1) // 2]
+
+
+def _over_rounds(same: Sequence[Bar]) -> Bar:
+    found = [bar.found for bar in same if bar.found is not None]
+    return replace(same[0], found=median(found), spread=(min(found), max(found))) if found else same[0]
+
+
+def _bars(figures: Sequence[Figures]) -> list[Bar]:
+    """Return what one round found. Without ClickHouse, where not said otherwise."""
     by_name = {one.case.name: one for one in figures}
 
     def cpu(case: str) -> float | None:

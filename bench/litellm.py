@@ -55,7 +55,12 @@ def litellm(work: Path, upstream_url: str) -> Iterator[Target]:
         Failed: it did not become ready; with the end of its log.
     """
     config, log = work / "litellm.yaml", work / "litellm.log"
-    settings = {"model_list": config_models(upstream_url), "general_settings": {"master_key": _MASTER_KEY}}
+    settings = {
+        "model_list": config_models(upstream_url),
+        "general_settings": {"master_key": _MASTER_KEY},
+        # Else it asks OpenAI's Responses API for Anthropic's dialect; the upstream has the one that Meterhouse asks.
+        "litellm_settings": {"use_chat_completions_url_for_anthropic_messages": True},
+    }
     config.write_text(yaml.safe_dump(settings))
     port = free_port()
     url = f"http://{LOOPBACK}:{port}"

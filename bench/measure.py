@@ -126,7 +126,7 @@ def measure(
     """
     endpoint = f"{target.url}/v1"
     key = target.keys[case.keys]
-    tally.add(case, run_load(case, endpoint, key, min(case.warm_up_s, seconds)))
+    tally.add(case, run_load(case, endpoint, key, case.warm_up_s))
     _wait_until_stored(target, tally)
 
     role = target.roles()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.bars import added_first_chunk_ms, added_ms, bars, own_ms
+from bench.bars import added_first_chunk_ms, added_ms, bars, middle, own_ms
 from bench.cpu import Memory
 from bench.latency import Spread
 from bench.load import Outcome
@@ -26,7 +26,7 @@ class Run:
     versions: str
     calibration_ms: tuple[float, float]  # before and after
     direct: list[tuple[str, Outcome, float]] = field(default_factory=list)  # case title, outcome, upstream CPU ms
-    ours: list[Figures] = field(default_factory=list)
+    rounds: list[list[Figures]] = field(default_factory=list)
     roles: Sequence[str] = ()
     idle: Mapping[str, float] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
@@ -34,6 +34,20 @@ class Run:
     peer_name: str = ""
     peer_idle: float = 0.0
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def ours(self) -> list[Figures]:
+        """The figures of each case, from its round in the middle."""
+        return [middle(same) for same in self._by_case()]
+
+    @property
+    def spreads(self) -> list[tuple[float, float]]:
+        """The lowest and the highest CPU of a request without ClickHouse that a round found, by case."""
+        return [(min(map(own_ms, same)), max(map(own_ms, same))) for same in self._by_case()]
+
+    def _by_case(self) -> list[list[Figures]]:
+        names = [one.case.name for one in self.rounds[0]] if self.rounds else []
+        return [[one for figures in self.rounds for one in figures if one.case.name == name] for name in names]
 
 
 def render(run: Run) -> str:
@@ -44,11 +58,11 @@ def render(run: Run) -> str:
         f"Machine: {run.machine}. Versions: {run.versions}.\n"
         f"Calibration (a fixed piece of Python work, best of several): {before:.1f} ms before, {after:.1f} ms after.",
     ]
-    if run.ours:
-        parts += ["### To reach", _bars(run.ours)]
+    if run.rounds:
+        parts += ["### To reach", _rounds_line(len(run.rounds)), _bars(run.rounds)]
         parts += ["### CPU milliseconds a request, by process", _cpu_table(run), _idle_line(run)]
         parts += ["### Speed (milliseconds: p50 / p99)", _speed_table(run.ours)]
-        parts += ["### Memory after the last case, MB", _memory_table(run.ours[-1].memory, run.roles)]
+        parts += ["### Memory after the last case, MB", _memory_table(run.rounds[-1][-1].memory, run.roles)]
     if run.peer:
         parts += [f"### Beside {run.peer_name}, same run", _peer_table(run)]
         parts += [f"Idle, {run.peer_name} takes {100 * run.peer_idle:.1f} % of a core."]
@@ -74,28 +88,37 @@ def write_into(page: Path, tables: str) -> None:
     page.write_text(f"{text[: begin + len(BEGIN)]}\n\n{tables}\n{text[end:]}")
 
 
-def _bars(figures: Sequence[Figures]) -> str:
+def _rounds_line(count: int) -> str:
+    if count == 1:
+        return "Of one round: what the host did meanwhile is in it."
+    return f"Of {count} rounds over all cases: the one in the middle, and the lowest and the highest."
+
+
+def _bars(rounds: Sequence[Sequence[Figures]]) -> str:
     rows = []
-    for bar in bars(figures):
-        found = _NONE if bar.found is None else f"{bar.found:.2f}" if bar.unit else f"{bar.found:,.0f}"
+    for bar in bars(rounds):
+        digits = ".2f" if bar.unit else ",.0f"
+        found = _NONE if bar.found is None else format(bar.found, digits)
+        spread = _NONE if bar.spread is None else " to ".join(format(value, digits) for value in bar.spread)
         limit = f"{'at most' if bar.most else 'at least'} {bar.limit:,g} {bar.unit}".strip()
-        rows.append([bar.what, limit, found, bar.verdict])
-    return _table(["", "to reach", "measured", ""], rows)
+        rows.append([bar.what, limit, found, spread, bar.verdict])
+    return _table(["", "to reach", "measured", "rounds", ""], rows)
 
 
 def _cpu_table(run: Run) -> str:
-    header = ["case", "without ClickHouse", *run.roles, "all", "in calibrations", "others' cores"]
+    header = ["case", "without ClickHouse", "rounds", *run.roles, "all", "in calibrations", "others' cores"]
     loop_ms = sum(run.calibration_ms) / 2
     rows = [
         [
             one.case.title,
             f"**{own_ms(one):.3f}**",
+            f"{least:.2f} to {greatest:.2f}",
             *(f"{one.cpu_ms.get(role, 0.0):.3f}" for role in run.roles),
             f"{one.total_ms:.3f}",
             f"{one.total_ms / loop_ms:.4f}",
             f"{one.others_share:.2f}",
         ]
-        for one in run.ours
+        for one, (least, greatest) in zip(run.ours, run.spreads, strict=True)
     ]
     return _table(header, rows)
 

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from bench.__main__ import main
 from bench.bars import added_ms, bars
 from bench.cases import CASES, config_models
 from bench.children import Failed, call_json, free_port
@@ -47,7 +48,7 @@ def run(**fields: object) -> Run:
 
 
 def test_a_figure_is_held_against_what_was_asked_for():
-    found = {bar.what: bar for bar in bars([figures("saturated", edge=0.45), figures("alone", edge=1.5)])}
+    found = {bar.what: bar for bar in bars([[figures("saturated", edge=0.45), figures("alone", edge=1.5)]])}
     assert found["CPU of a request, saturated (32 connections)"].verdict == "reached"
     assert found["ClickHouse's share on top of it"].verdict == "reached"
     assert found["CPU of a request when alone"].verdict == "**missed**"
@@ -58,7 +59,7 @@ def test_a_figure_is_held_against_what_was_asked_for():
 
 def test_what_budgets_and_limits_take_is_the_difference_to_a_key_without_any():
     measured = [figures("plain", edge=0.40), figures("held", edge=0.48), figures("few", edge=0.41)]
-    found = {bar.what: bar for bar in bars([*measured, figures("many", edge=0.50)])}
+    found = {bar.what: bar for bar in bars([[*measured, figures("many", edge=0.50)]])}
     assert found["CPU that 3 budgets and 2 limits add, saturated"].found == pytest.approx(0.08)
     assert found["CPU that 3 budgets and 2 limits add, saturated"].verdict == "reached"
     assert found["requests a second on one hot team with them"].found == 4000
@@ -69,11 +70,36 @@ def test_what_budgets_and_limits_take_is_the_difference_to_a_key_without_any():
 def test_a_translation_is_held_against_the_cheaper_of_the_two_dialects():
     measured = [figures("saturated", edge=0.40), figures("messages", edge=0.30), figures("messages-chat", edge=0.42)]
     streams = [figures("stream", edge=0.60), figures("stream-chat-messages", edge=1.10)]
-    found = {bar.what: bar for bar in bars([*measured, *streams])}
+    found = {bar.what: bar for bar in bars([[*measured, *streams]])}
     assert found["CPU of a request in Anthropic's dialect to Anthropic, saturated"].verdict == "reached"
     assert found["CPU that a translation adds, Anthropic to OpenAI"].found == pytest.approx(0.12)
     assert found["CPU that a translation adds, OpenAI to Anthropic"].verdict == "not measured"
     assert found["CPU that translating a 50-chunk stream adds, OpenAI to Anthropic"].verdict == "**missed**"
+
+
+def test_of_several_rounds_the_one_in_the_middle_counts():
+    rounds = [[figures("saturated", edge=edge)] for edge in (0.60, 0.40, 0.45)]
+    found = {bar.what: bar for bar in bars(rounds)}["CPU of a request, saturated (32 connections)"]
+    assert (found.found, found.verdict) == (pytest.approx(0.45), "reached")
+    assert found.spread == (pytest.approx(0.40), pytest.approx(0.60))
+    page = render(run(rounds=rounds))
+    assert "| at most 0.5 ms | 0.45 | 0.40 to 0.60 | reached |" in page
+    assert "| 32 connections | **0.450** | 0.40 to 0.60 |" in page
+    assert "Of 3 rounds" in page
+
+
+def test_a_difference_is_one_of_cases_of_the_same_round():
+    slow = [figures("plain", edge=0.80), figures("held", edge=0.88)]
+    fast = [figures("held", edge=0.48), figures("plain", edge=0.40)]  # the other way round, as every other round is
+    found = {bar.what: bar for bar in bars([slow, fast, slow])}["CPU that 3 budgets and 2 limits add, saturated"]
+    assert found.spread == (pytest.approx(0.08), pytest.approx(0.08))
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "two", "1.5"])
+def test_a_number_of_rounds_that_is_none_is_refused(rounds, capsys):
+    with pytest.raises(SystemExit):
+        main(["--rounds", rounds])
+    assert "give 1 or more" in capsys.readouterr().err
 
 
 def test_added_latency_is_not_told_where_the_load_fills_the_cores():
@@ -82,8 +108,8 @@ def test_added_latency_is_not_told_where_the_load_fills_the_cores():
 
 def test_the_tables_hold_what_was_found():
     theirs = figures("saturated", edge=9.0, clickhouse=0.0)
-    page = render(run(ours=[figures("saturated", edge=0.4)], peer=[theirs], peer_name="LiteLLM Proxy 1"))
-    assert "| 32 connections | **0.400** | 0.000 | 0.400 |" in page
+    page = render(run(rounds=[[figures("saturated", edge=0.4)]], peer=[theirs], peer_name="LiteLLM Proxy 1"))
+    assert "| 32 connections | **0.400** | 0.40 to 0.40 | 0.000 | 0.400 |" in page
     assert "**20.0x**" in page
     assert "| resident | 100 | 500 | 600 |" in page
 
