@@ -1,9 +1,9 @@
 """The fields that every kind of holder can be given: budgets, limits, metadata."""
 
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from services.edge.admin.requests import BudgetLimit
 from shared.errors import InvalidRequest
@@ -47,6 +47,26 @@ class BudgetFields(BaseModel):
     rpm_limit: Whole = Field(None, description="Requests a minute.")
     tpd_limit: Whole = Field(None, description="Tokens a day.")
     max_parallel_requests: Whole = Field(None, description="Requests at a time.")
+
+
+class NewMember(BaseModel):
+    """Who becomes a member, by id or by e-mail address."""
+
+    user_id: Text = Field(None, description="The user's id; one that is not known is made.")
+    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
+
+    @model_validator(mode="after")
+    def _names_a_user(self) -> Self:
+        if self.user_id is None and self.user_email is None:
+            raise ValueError("Either user_id or user_email must be provided")
+        return self
+
+
+class OneMember(BaseModel):
+    """Which member is meant, by id or by e-mail address."""
+
+    user_id: Text = Field(None, description="The user.")
+    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
 
 
 class HolderFields(BudgetFields):

@@ -1,10 +1,10 @@
 """What the /organization routes take: LiteLLM's fields. Unknown ones are ignored, a wrong type is a 422."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
-from services.edge.admin.holder_fields import HolderFields, Names, Text, Usd
+from services.edge.admin.holder_fields import HolderFields, Names, NewMember, OneMember, Text, Usd
 
 Role = Literal["org_admin", "internal_user", "internal_user_viewer"]
 
@@ -34,18 +34,8 @@ class SomeOrganizations(BaseModel):
     organization_ids: list[str] = Field(description="The organisations.")
 
 
-class OrganizationMember(BaseModel):
-    """Who is meant, by id or by e-mail address; and as what."""
-
+class OrganizationMember(NewMember):
     role: Role = Field(description="org_admin, internal_user or internal_user_viewer.")
-    user_id: Text = Field(None, description="The user's id; one that is not known is made.")
-    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
-
-    @model_validator(mode="after")
-    def _names_a_user(self) -> Self:
-        if self.user_id is None and self.user_email is None:
-            raise ValueError("Either user_id or user_email must be provided")
-        return self
 
 
 class AddMembers(BaseModel):
@@ -54,15 +44,11 @@ class AddMembers(BaseModel):
     max_budget_in_organization: Usd = Field(None, description="USD a member may spend with the organisation's keys.")
 
 
-class UpdateMember(BaseModel):
+class UpdateMember(OneMember):
     organization_id: str = Field(description="The organisation.")
-    user_id: Text = Field(None, description="The user.")
-    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
     role: Role | None = Field(None, description="org_admin, internal_user or internal_user_viewer.")
     max_budget_in_organization: Usd = Field(None, description="USD a member may spend with the organisation's keys.")
 
 
-class DeleteMember(BaseModel):
+class DeleteMember(OneMember):
     organization_id: str = Field(description="The organisation.")
-    user_id: Text = Field(None, description="The user.")
-    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")

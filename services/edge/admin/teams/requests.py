@@ -1,27 +1,27 @@
 """What the /team routes take: LiteLLM's fields. Unknown ones are ignored, a wrong type is a 422."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.edge.admin.holder_fields import BudgetFields, HolderFields, Names, Object, Text, Usd, Whole
+from services.edge.admin.holder_fields import (
+    BudgetFields,
+    HolderFields,
+    Names,
+    NewMember,
+    Object,
+    OneMember,
+    Text,
+    Usd,
+    Whole,
+)
 from services.edge.admin.requests import BudgetLimit
 
 KEPT = " Kept and shown; it has no effect yet."
 
 
-class Member(BaseModel):
-    """Who is meant, by id or by e-mail address; and as what."""
-
+class Member(NewMember):
     role: Literal["admin", "user"] = Field(description="admin or user.")
-    user_id: Text = Field(None, description="The user's id; one that is not known is made.")
-    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
-
-    @model_validator(mode="after")
-    def _names_a_user(self) -> Self:
-        if self.user_id is None and self.user_email is None:
-            raise ValueError("Either user_id or user_email must be provided")
-        return self
 
 
 class TeamFields(HolderFields):
@@ -85,17 +85,13 @@ class AddMembers(MemberTerms):
     member: Member | list[Member] = Field(description="One, or several: all are added or none.")
 
 
-class UpdateMember(MemberTerms):
+class UpdateMember(MemberTerms, OneMember):
     team_id: str = Field(description="The team.")
-    user_id: Text = Field(None, description="The user.")
-    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
     role: Literal["admin", "user"] | None = Field(None, description="admin or user.")
 
 
-class DeleteMember(BaseModel):
+class DeleteMember(OneMember):
     team_id: str = Field(description="The team.")
-    user_id: Text = Field(None, description="The user.")
-    user_email: Text = Field(None, description="The user's e-mail address, where the id is not known.")
 
 
 class ListTeams(BaseModel):
