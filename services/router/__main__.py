@@ -15,11 +15,13 @@ from services.router.endpoints import Endpoints
 from services.router.objects.at_provider import AtProvider
 from services.router.objects.batch_watch import BatchWatch
 from services.router.objects.settle import Settler
+from services.router.objects.stored import StoredResponses
 from services.router.outcome import no_adapter
 from services.router.providers.registry import load_providers
 from services.router.realtime.sessions import Sessions
 from services.router.settings import RouterSettings
 from services.router.transport.transports import Transports
+from services.router.tries import Tries
 from shared.bus import Bus, Outbox, prepare_streams
 from shared.config import Config, load_config
 from shared.heartbeat import beat
@@ -56,20 +58,28 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         own = config.general_settings.meterhouse
         sessions = Sessions(bus, transports, models, silence_s=own.admission_timeout_s)
         await sessions.start()
-        completer = Completer(
+        groups = _groups(config, models)
+        tries = Tries(
             bus,
-            outbox,
             transports,
             sessions,
             providers,
-            _groups(config, models),
+            groups,
             Health(allowed_fails=router.allowed_fails, cooldown_s=router.cooldown_time),
             prices,
             timeout_s=router.timeout,
             stream_timeout_s=router.stream_timeout,
             drop_params=config.litellm_settings.drop_params,
-            cost_in_streams=config.litellm_settings.include_cost_in_streaming_usage,
             chance=Random(),
+        )
+        completer = Completer(
+            bus,
+            outbox,
+            tries,
+            StoredResponses(bus, transports, providers, groups.deployments),
+            sessions,
+            prices,
+            cost_in_streams=config.litellm_settings.include_cost_in_streaming_usage,
         )
         interrupted = Interrupted(
             own.interrupted_stream or own.client_disconnect,
@@ -82,7 +92,7 @@ async def work(stopping: asyncio.Event, settings: RouterSettings) -> int:
         batches = BatchWatch(
             bus,
             outbox,
-            _groups(config, models),
+            groups,
             at_provider,
             Settler(bus, outbox, prices, at_provider),
             poll_s=own.batch_poll_s,

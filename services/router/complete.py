@@ -1,27 +1,23 @@
 """A request's way through router, top to bottom: its tries, what it used and cost, the fact, the end."""
 
 import time
-from random import Random
 
 import orjson
 import structlog
 
-from services.router.choice.health import Health
-from services.router.choice.plan import Groups
 from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed
 from services.router.objects.keep import keep_object, keep_passed
 from services.router.objects.lists import listed
 from services.router.objects.stored import StoredResponses
 from services.router.price_call import NOT_BILLED, Priced, price_call
-from services.router.providers.base import OwnForm, Provider
+from services.router.providers.base import OwnForm
 from services.router.providers.passing import PassedAnswer
 from services.router.realtime.sessions import Sessions
 from services.router.responses import RESPONSES, keep
 from services.router.settle_usage import settle_usage
 from services.router.streaming.answer_headers import cost_lines, served_by_lines
 from services.router.tell_cost import body_with_cost, closing_with_cost, cost_tap
-from services.router.transport.transports import Transports
 from services.router.tries import Tries
 from shared.bus import Bus, MessageTooBig, Outbox
 from shared.errors import GatewayError, Unavailable
@@ -42,39 +38,21 @@ class Completer:
         self,
         bus: Bus,
         outbox: Outbox,
-        transports: Transports,
+        tries: Tries,
+        stored: StoredResponses,
         sessions: Sessions,
-        providers: dict[str, Provider],
-        groups: Groups,
-        health: Health,
         prices: PriceBook,
         *,
-        timeout_s: float,
-        stream_timeout_s: float | None,
-        drop_params: bool,
-        chance: Random,
         cost_in_streams: bool = False,
     ) -> None:
         """`cost_in_streams`: a stream that tells its client the usage tells the cost, too."""
-        self._cost_in_streams = cost_in_streams
         self._bus = bus
         self._outbox = outbox
-        self._prices = prices
+        self._tries = tries
+        self._stored = stored
         self._sessions = sessions
-        self._stored = StoredResponses(bus, transports, providers, groups.deployments)
-        self._tries = Tries(
-            bus,
-            transports,
-            sessions,
-            providers,
-            groups,
-            health,
-            prices,
-            timeout_s=timeout_s,
-            stream_timeout_s=stream_timeout_s,
-            drop_params=drop_params,
-            chance=chance,
-        )
+        self._prices = prices
+        self._cost_in_streams = cost_in_streams
         self.mismatches: dict[str, int] = {}  # by provider: answers whose usage did not add up
         self.overruns: dict[str, int] = {}  # by provider: requests that cost more than was held for them
 

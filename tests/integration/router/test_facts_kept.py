@@ -10,10 +10,12 @@ from services.router.choice.health import Health
 from services.router.choice.plan import Groups
 from services.router.complete import Completer
 from services.router.job import Job
+from services.router.objects.stored import StoredResponses
 from services.router.providers.registry import load_providers
 from services.router.realtime.sessions import Sessions
 from services.router.streaming.answer import AnswerWriter
 from services.router.transport.transports import Transports
+from services.router.tries import Tries
 from shared.bus import Outbox
 from shared.calls import pack
 from shared.prices import PriceBook
@@ -31,20 +33,23 @@ async def test_a_router_that_cannot_store_facts_calls_nobody(caller: Caller, ope
     of = deployment(api_base=openai_server.url, api_key=openai_server.key)
     body = orjson.dumps({"model": "m", "messages": []})
     async with Transports({}) as transports:
-        completer = Completer(
+        sessions, providers, prices = Sessions(caller.bus, transports, {}, silence_s=1), load_providers({}), PriceBook()
+        groups = Groups({"m": (of,)}, {}, {}, {}, False, 2)
+        tries = Tries(
             caller.bus,
-            Outbox(caller.bus, facts_max=0),
             transports,
-            Sessions(caller.bus, transports, {}, silence_s=1),
-            load_providers({}),
-            Groups({"m": (of,)}, {}, {}, {}, False, 2),
+            sessions,
+            providers,
+            groups,
             Health(allowed_fails=3, cooldown_s=5),
-            PriceBook(),
+            prices,
             timeout_s=10,
             stream_timeout_s=None,
             drop_params=False,
             chance=Random(1),
         )
+        stored = StoredResponses(caller.bus, transports, providers, groups.deployments)
+        completer = Completer(caller.bus, Outbox(caller.bus, facts_max=0), tries, stored, sessions, prices)
         answer = caller.expect("req_full")
         command = complete("req_full", caller.bus.process, body)
         await completer.complete(Job(command, body, AnswerWriter(caller.bus, caller.bus.process, "req_full")))
