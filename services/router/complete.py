@@ -10,7 +10,6 @@ from services.router.job import Ending, Job, failed
 from services.router.objects.keep import keep_object, keep_passed
 from services.router.objects.lists import listed
 from services.router.objects.stored import StoredResponses
-from services.router.price_call import NOT_BILLED, Priced, price_call
 from services.router.providers.base import OwnForm
 from services.router.providers.passing import PassedAnswer
 from services.router.realtime.sessions import Sessions
@@ -25,6 +24,7 @@ from shared.facts import encode_fact
 from shared.frames import Head
 from shared.kept.object_calls import LISTS, STORED
 from shared.prices import PriceBook
+from shared.prices.price_call import NOT_BILLED, Priced, price_call
 
 log = structlog.get_logger()
 

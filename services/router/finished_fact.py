@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 
 from services.router.job import Ending, Job
-from services.router.price_call import Priced
 from shared.calls import Complete
 from shared.facts import CompletionFinished, PriceUsed
 from shared.facts.header import caller_fields, unchecked
+from shared.prices.price_call import Priced
 from shared.serving.deployments import Deployment
 
 _finished = unchecked(CompletionFinished)

@@ -1,7 +1,6 @@
 """The end of an answer whose client wants to know what it cost."""
 
 from services.router.job import Ending, Job
-from services.router.price_call import Priced
 from services.router.streaming.shown_cost import (
     TELL_ALWAYS,
     CostTap,
@@ -11,6 +10,7 @@ from services.router.streaming.shown_cost import (
     with_cost,
 )
 from shared.calls import Admit
+from shared.prices.price_call import Priced
 
 
 def cost_tap(request: Admit, *, in_streams: bool) -> CostTap | None:

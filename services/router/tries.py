@@ -13,7 +13,6 @@ from services.router.choice.plan import Groups, Plan, Try, pause_s
 from services.router.choice.rooms import Rooms
 from services.router.job import ERROR_TEXT_MAX, Ending, Job, failed, now_ms
 from services.router.outcome import Failed, no_adapter, not_its_own, too_dear, unsent
-from services.router.price_call import price_call
 from services.router.providers.answers.failures import is_context_failure, is_policy_failure
 from services.router.providers.base import Provider, ProviderCall
 from services.router.realtime.sessions import Sessions
@@ -25,6 +24,7 @@ from shared.facts import Attempt
 from shared.facts.header import unchecked
 from shared.payloads.bodies import BodyGone, read_body, spooled_body
 from shared.prices import PriceBook
+from shared.prices.price_call import price_call
 from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()

@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.usage.classes import Usage
 from shared.usage.gemini import usage_from_gemini
+from shared.usage.gemini_searches import bills_queries
 from shared.usage.reading import first_count
 
 _COUNTS = {
@@ -20,6 +21,54 @@ _BY_MODALITY = {
     "cached_tokens_by_modality": "cacheTokensDetails",
     "tool_use_tokens_by_modality": "toolUsePromptTokensDetails",
 }
+
+
+_SEARCH, _MAPS = "google_search_call", "google_maps_call"
+
+
+def usage_in_interaction(interaction: dict[str, Any], model: str) -> Usage | None:
+    """Return what a whole interaction by `model` tells of what it used."""
+    tools = Tools(model)
+    tools.note_all(interaction)
+    return tools.usage(interaction.get("usage"), interaction.get("service_tier"))
+
+
+class Tools:
+    """The tools of Google's that an interaction's steps show, whole or as they come."""
+
+    def __init__(self, model: str) -> None:
+        self._bills_queries = bills_queries(model)
+        self._queries: dict[str, set[str]] = {_SEARCH: set(), _MAPS: set()}
+        self._kinds: set[str] = set()
+
+    def note_all(self, interaction: dict[str, Any]) -> None:
+        """Note the steps of a whole one, which older revisions of the API call its outputs."""
+        for name in ("steps", "outputs"):
+            found = interaction.get(name)
+            for step in found if isinstance(found, list) else ():
+                self.note(step)
+
+    def note(self, step: Any) -> None:
+        """`step` is a whole one, or the delta that has its arguments."""
+        kind = step.get("type") if isinstance(step, dict) else None
+        if not isinstance(kind, str) or not kind.endswith("_call"):
+            return
+        if kind != "function_call":
+            self._kinds.add(kind)
+        if kind in self._queries:
+            arguments = step.get("arguments")
+            queries = arguments.get("queries") if isinstance(arguments, dict) else None
+            self._queries[kind].update(query for query in queries or () if isinstance(query, str) and query.strip())
+
+    def usage(self, usage: object, tier: object = None) -> Usage | None:
+        return usage_from_interactions(
+            usage,
+            queries=len(self._queries[_SEARCH]),
+            map_queries=len(self._queries[_MAPS]),
+            bills_queries=self._bills_queries,
+            finds_are_free=self._kinds == {_SEARCH},
+            tier=tier,
+        )
 
 
 def usage_from_interactions(

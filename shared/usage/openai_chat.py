@@ -94,6 +94,7 @@ def _with_details(usage: dict[str, Any], prompt: int, completion: int, total: in
         **read_classes,
         **written_classes,
         "web_searches": _searches(usage),
+        "map_searches": count_or_0(usage.get("server_tool_use"), "map_search_requests"),  # ours, of Google's answers
         "search_sources": count_or_0(usage, "num_sources_used"),
         "audio_input_ms": audio_ms,
     }
@@ -114,6 +115,7 @@ _TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 def _prompt(usage: dict[str, Any], prompt: int) -> Prompt:
     read = usage.get("prompt_tokens_details")
     lasting = read.get("cache_creation_token_details") if isinstance(read, dict) else None
+    by_medium = read.get("cached_tokens_details") if isinstance(read, dict) else None  # as in realtime sessions
     written = first_count(
         (read, "cache_write_tokens"),
         (read, "cache_creation_tokens"),
@@ -136,6 +138,8 @@ def _prompt(usage: dict[str, Any], prompt: int) -> Prompt:
         count_or_0(read, "audio_tokens"),
         count_or_0(read, "image_tokens"),
         count_or_0(read, "video_tokens"),
+        count_or_0(by_medium, "audio_tokens"),
+        count_or_0(by_medium, "image_tokens"),
     )
 
 

@@ -167,3 +167,49 @@ def _media(usage: Usage) -> int:
 
 def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body).encode()
+
+
+def answer_of(case: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the whole answer that has the case's usage in it, None of a usage that only a stream tells.
+
+    `answer` in a case is what stands beside the usage where the cost hangs on it.
+    """
+    usage, args, beside = case["usage"], case.get("args", {}), case.get("answer", {})
+    fields = {name: args[name] for name in ("output", "tools", "tool_usage") if name in args}
+    tier = {"service_tier": args["tier"]} if "tier" in args else {}
+    match case["reader"]:
+        case "usage_from_openai" if _endpoint_of(case) == "rerank":
+            return {"results": [], "usage": usage}
+        case "usage_from_openai" if _endpoint_of(case) == "embeddings":
+            return {"object": "list", "data": [], "usage": usage}
+        case "usage_from_openai":
+            return {"object": "chat.completion", "choices": [], "usage": usage, **tier}
+        case "usage_from_responses":
+            return {"object": "response", "id": "resp_1", "output": [], "usage": usage, **fields, **tier}
+        case "usage_from_anthropic":
+            return {"type": "message", "id": "msg_1", "role": "assistant", "content": [], "usage": usage}
+        case "usage_from_gemini":
+            return {"candidates": [], "usageMetadata": usage, **beside}
+        case "usage_from_interactions":
+            return {"id": "v1_1", "status": "completed", "usage": usage, **beside}
+        case "usage_from_bedrock" if "cache_in_input" not in args:
+            served = {"serviceTier": {"type": args["tier"]}} if "tier" in args else {}
+            return {"output": {"message": {"content": []}}, "stopReason": "end_turn", "usage": usage, **served}
+        case "usage_from_bedrock_metrics":
+            return {"amazon-bedrock-invocationMetrics": usage}
+        case "usage_from_cohere" if {"tokens", "cached_tokens"} & usage.keys():
+            return {"id": "1", "message": {"role": "assistant", "content": []}, "usage": usage}
+        case "usage_from_cohere":
+            return {"id": "1", "results": [], "meta": usage}
+        case "usage_from_images":
+            return {"created": 1, "data": [{"b64_json": "AA=="}] * args["images"], "usage": usage}
+        case "usage_from_transcription":
+            return {"text": "", **usage}
+        case "usage_from_realtime":
+            return {"object": "realtime.response", "usage": usage}
+        case "usage_from_total":
+            return {"data": [], "usage": usage}
+        case "usage_of_speech" | "usage_from_bedrock":
+            return None
+    assert isinstance(usage, dict)
+    return usage

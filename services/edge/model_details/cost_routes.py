@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.edge.admin.validation import PlainFaults
-from services.edge.model_details.cost_quote import Quote, quote, usage_of_answer
+from services.edge.model_details.cost_quote import Quote, quote
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
 from services.edge.model_details.needs_key import needs_key
@@ -20,6 +20,7 @@ from shared.identity.keys import Key
 from shared.money import pico_to_usd
 from shared.prices import PriceBook
 from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, Usage
+from shared.usage.whole_answer import usage_in_answer
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -63,10 +64,10 @@ def cost_routes(
     router = APIRouter(route_class=PlainFaults, tags=["spend"], dependencies=[needs_key(key_of)])
     prices = PriceBook()
 
-    def priced(request: Request, model: str, usage: Usage) -> Quote:
+    def priced(request: Request, model: str, used: Callable[[str], Usage]) -> Quote:
         key = key_of(dict(request.scope["headers"]), request.url.path)
         group = names.group_of(model, key.aliases if key else {})
-        found = quote(prices, facts.serving(group), model, usage, now=time.time())
+        found = quote(prices, facts.serving(group), model, used, now=time.time())
         if found is None:
             raise GatewayError(
                 f"{request.url.path}: no price is known for the model '{model}'. Set input_cost_per_token and "
@@ -82,15 +83,16 @@ def cost_routes(
         """A request counts its input alone, by OpenAI's tokenizer; an answer what its usage says."""
         answer, model = asked.completion_response, asked.model
         if answer is not None:
-            usage = usage_of_answer(answer)
             named = answer.get("model", answer.get("modelVersion"))  # Google's name for it
             model = model or (named if isinstance(named, str) else None)
-            if usage is None or model is None:
-                missing = "usage" if usage is None else "model"
+            told = usage_in_answer(answer, model or "")
+            if told is None or model is None:
+                missing = "usage" if told is None else "model"
                 raise InvalidRequest(
                     f"/spend/calculate: completion_response has no {missing} that can be read.",
                     param=f"completion_response.{missing}",
                 )
+            found = priced(request, model, lambda served: usage_in_answer(answer, served) or told)
         elif model is None:
             raise InvalidRequest(
                 "/spend/calculate: Either 'model' or 'completion_response' must be provided.", param="model"
@@ -102,7 +104,8 @@ def cost_routes(
         else:
             body = asked.model_dump(exclude_none=True, exclude={"model"})
             usage = Usage(input=await asyncio.to_thread(tokens.request_tokens, body))
-        return _json({"cost": pico_to_usd(priced(request, model, usage).charged.pico)})
+            found = priced(request, model, lambda _: usage)
+        return _json({"cost": pico_to_usd(found.priced.pico)})
 
     @router.post("/cost/estimate", summary="What so many requests of a size cost, a day and a month")
     async def estimate(asked: EstimateRequest, request: Request) -> Response:
@@ -114,25 +117,25 @@ def cost_routes(
             output=asked.output_tokens - asked.reasoning_tokens,
             reasoning=asked.reasoning_tokens,
         )
-        return _json(estimated(asked, priced(request, asked.model, usage)))
+        return _json(estimated(asked, priced(request, asked.model, lambda _: usage)))
 
     return router
 
 
 def estimated(asked: EstimateRequest, found: Quote) -> dict[str, Any]:
     """Return LiteLLM's answer: shares of one request, of a day and of a month, and the rates."""
-    parts = found.cost.parts
+    parts = found.priced.computed.parts
     shares = {
-        "cost": found.charged.pico,
+        "cost": found.priced.pico,
         "input_cost": sum(parts.get(name, 0) for name in INPUT_CLASSES),
         "output_cost": sum(parts.get(name, 0) for name in OUTPUT_CLASSES),
-        "margin_cost": found.charged.margin_pico,
+        "margin_cost": found.priced.margin_pico,
         "cache_read_cost": parts.get("cached_input", 0),
         "cache_creation_cost": parts.get("cache_write", 0),
         "reasoning_cost": parts.get("reasoning", 0),
     }
     periods = {"daily": asked.num_requests_per_day, "monthly": asked.num_requests_per_month}
-    prompt = found.usage.prompt_tokens
+    prompt, row = found.usage.prompt_tokens, found.priced.row
     return {
         **asked.model_dump(),
         **{f"{name}_per_request": pico_to_usd(pico) for name, pico in shares.items()},
@@ -142,7 +145,9 @@ def estimated(asked: EstimateRequest, found: Quote) -> dict[str, Any]:
             for name, pico in shares.items()
         },
         **{
-            name: None if (rate := found.row.rate_for(usage_class)) is None else pico_to_usd(1) * rate.at(prompt)
+            name: None
+            if row is None or (rate := row.rate_for(usage_class)) is None
+            else pico_to_usd(1) * rate.at(prompt)
             for name, usage_class in _RATES.items()
         },
         "provider": found.provider,

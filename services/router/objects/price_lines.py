@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from services.router.price_call import Priced, price_call
 from shared.facts.batch import PricedLine
 from shared.prices import Cost, PriceBook, PriceRow
+from shared.prices.price_call import Priced, price_call
 from shared.serving.deployments import Deployment
 from shared.usage import NOTHING, Usage, usage_from_openai, usage_from_responses, usage_of
 

@@ -1,9 +1,9 @@
 """The headers of an answer that the router knows, as lines: which deployment served it, and what it cost."""
 
 from services.router.job import Job
-from services.router.price_call import Priced
 from shared.header_lines import header_text
 from shared.money import usd_text
+from shared.prices.price_call import Priced
 from shared.serving.deployments import Deployment
 from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES
 

@@ -122,6 +122,28 @@ async def test_an_answer_of_any_dialect_is_priced(client: httpx.AsyncClient, ans
     assert await cost(client, completion_response=answer) == Decimal(usd)
 
 
+GROUNDED = {
+    "candidates": [{"groundingMetadata": {"webSearchQueries": ["a", "b"]}}],
+    "usageMetadata": {"promptTokenCount": 100, "toolUsePromptTokenCount": 900, "totalTokenCount": 1_000},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "usd"), [("gemini/gemini-2.5-flash", "0.03503"), ("gemini/gemini-3-flash-preview", "0.02805")]
+)
+async def test_googles_searches_are_in_the_cost_as_the_model_bills_them(
+    client: httpx.AsyncClient, model: str, usd: str
+) -> None:
+    # by the prompt up to 2.5, by the query from 3 on; what was found is not charged
+    assert await cost(client, model=model, completion_response=GROUNDED) == Decimal(usd)
+    assert await cost(client, completion_response={**GROUNDED, "modelVersion": model}) == Decimal(usd)
+
+
+async def test_the_word_of_a_provider_that_is_believed_is_the_cost(client: httpx.AsyncClient) -> None:
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 0, "total_tokens": 1_000, "cost": 0.25}
+    assert await cost(client, completion_response={"model": "openrouter/nobody/x", "usage": usage}) == Decimal("0.25")
+
+
 async def test_the_operators_terms_are_in_the_cost_and_an_alias_is_its_model(client: httpx.AsyncClient) -> None:
     usage = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}
     assert await cost(client, completion_response={"model": "quick", "usage": usage}) == Decimal("0.00056")

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 
 from services.router.job import Job
-from services.router.price_call import NOT_PRICED, Priced
 from services.router.streaming.answer import AnswerWriter
 from services.router.streaming.answer_headers import cost_lines, served_by_lines
 from shared import frames
@@ -12,6 +11,7 @@ from shared.errors import ProviderFailed
 from shared.frames import DATA_MAX, FAILURE, HEAD, LAST, PROGRESS, Head
 from shared.header_lines import headers_in
 from shared.prices import Cost
+from shared.prices.price_call import NOT_PRICED, Priced
 from tests.router_calls import complete, deployment
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from services.router.finished_fact import MESSAGE_MAX, finished_fact
 from services.router.job import Ending, Job, failed
-from services.router.price_call import Priced, price_call
 from services.router.providers.openai import OpenAIAnswer
 from services.router.streaming.answer import AnswerWriter
 from shared.errors import ProviderFailed
 from shared.facts import CompletionFinished, encode_fact
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
 from shared.prices import PriceBook, PriceRow, Rate, cost_of
+from shared.prices.price_call import Priced, price_call
 from shared.usage import Usage
 from tests.router_calls import caller, complete, deployment
 

@@ -149,6 +149,8 @@ def test_the_searches_of_an_interaction_are_heard_as_its_model_bills_them(model:
         streamed, interaction_events(INTERACTION, delta=SEARCHING)
     )
     assert whole.usage == Usage(input=4, output=2, web_searches=searches)
+    older = InteractionsListener(model).whole(orjson.dumps({**INTERACTION, "outputs": [SEARCHING]}))
+    assert older.usage == whole.usage
     assert (whole.response_id, whole.finish_reason, streamed.done) == ("v1", "completed", True)
 
 

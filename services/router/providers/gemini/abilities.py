@@ -5,13 +5,12 @@ https://ai.google.dev/gemini-api/docs/thought-signatures (demanded from 3 on),
 https://ai.google.dev/gemini-api/docs/structured-output (JSON Schema from 2.0 on).
 """
 
-import re
 from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
-_VERSION = re.compile(r"gemini-(?:[a-z]+-)*(\d{1,2})(?:\.(\d{1,2}))?(?!\d)")
+from shared.usage.gemini_searches import version_of
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,30 +26,23 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     """Refuses calls of functions in the conversation that come back without the signature of their thought."""
     media_in_results: bool = True
     """Takes images in the response of a function."""
-    bills_queries: bool = True
-    """A search is billed by its queries; else by the request that searched."""
 
 
 @lru_cache(maxsize=256)
 def abilities_of(model: str) -> Abilities:
     """Return what `model` takes. A name that tells no version (gemini-pro-latest) is taken for a new one."""
     name = model.lower()
-    found = _VERSION.search(name)
-    if found is None:
+    version = version_of(name)
+    if version is None:
         if "gemini" in name:
             return Abilities(signatures=False)
-        return Abilities(thinking="none", signatures=False, media_in_results=False, bills_queries=False)  # gemma
-    version = (int(found[1]), int(found[2] or 0))
+        return Abilities(thinking="none", signatures=False, media_in_results=False)  # gemma
     if version < (2, 0):
-        return Abilities(
-            thinking="none", json_schema=False, signatures=False, media_in_results=False, bills_queries=False
-        )
+        return Abilities(thinking="none", json_schema=False, signatures=False, media_in_results=False)
     if version < (3, 0):
         least = 128 if "pro" in name else 0
         thinking: Literal["none", "budget"] = "budget" if version >= (2, 5) else "none"
-        return Abilities(
-            thinking=thinking, budget_least=least, signatures=False, media_in_results=False, bills_queries=False
-        )
+        return Abilities(thinking=thinking, budget_least=least, signatures=False, media_in_results=False)
     if "flash" in name and version < (3, 5):
         return Abilities(levels=("minimal", "low", "medium", "high"))
     return Abilities(levels=("low", "high")) if version == (3, 0) else Abilities()

@@ -6,10 +6,7 @@ from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
-from services.router.providers.gemini.abilities import abilities_of
-from shared.usage import Usage, usage_from_interactions
-
-_SEARCH, _MAPS = "google_search_call", "google_maps_call"
+from shared.usage.gemini_interactions import Tools
 
 
 class InteractionsListener(Listener):
@@ -17,17 +14,13 @@ class InteractionsListener(Listener):
 
     def __init__(self, model: str) -> None:
         super().__init__()
-        self._bills_queries = abilities_of(model).bills_queries
         self._parser = SseParser()
-        self._queries: dict[str, set[str]] = {_SEARCH: set(), _MAPS: set()}
-        self._tools: set[str] = set()
+        self._tools = Tools(model)
         self._texts: list[str] = []
 
     def whole(self, body: bytes) -> Whole:
         interaction = json_object(body)
-        steps = interaction.get("steps")
-        for step in steps if isinstance(steps, list) else ():
-            self._count(step)
+        self._tools.note_all(interaction)
         self._note(interaction)
         return Whole(body, self.usage, self.response_id, self.finish_reason)
 
@@ -46,7 +39,7 @@ class InteractionsListener(Listener):
                 self._listen(event.get("delta"))
             so_far = event.get("metadata")
             if isinstance(so_far, dict) and "usage" in so_far:
-                self.usage = self._read(so_far["usage"])
+                self.usage = self._tools.usage(so_far["usage"])
         return b""
 
     def end(self) -> bytes:
@@ -58,35 +51,13 @@ class InteractionsListener(Listener):
         return "".join(self._texts)
 
     def _listen(self, delta: Any) -> None:
-        self._count(delta)
+        self._tools.note(delta)
         text = delta.get("text") if isinstance(delta, dict) else None
         if isinstance(text, str):
             self._texts.append(text)
 
-    def _count(self, step: Any) -> None:
-        """`step` is a whole one, or the delta that has its arguments."""
-        kind = step.get("type") if isinstance(step, dict) else None
-        if not isinstance(kind, str) or not kind.endswith("_call"):
-            return
-        if kind != "function_call":
-            self._tools.add(kind)
-        if kind in self._queries:
-            arguments = step.get("arguments")
-            queries = arguments.get("queries") if isinstance(arguments, dict) else None
-            self._queries[kind].update(query for query in queries or () if isinstance(query, str) and query.strip())
-
     def _note(self, interaction: dict[str, Any]) -> None:
-        self.usage = self._read(interaction.get("usage"), interaction.get("service_tier"))
+        self.usage = self._tools.usage(interaction.get("usage"), interaction.get("service_tier"))
         self.response_id = str(interaction.get("id") or self.response_id)
         self.finish_reason = str(interaction.get("status") or "")
         self.done = True
-
-    def _read(self, usage: Any, tier: Any = None) -> Usage | None:
-        return usage_from_interactions(
-            usage,
-            queries=len(self._queries[_SEARCH]),
-            map_queries=len(self._queries[_MAPS]),
-            bills_queries=self._bills_queries,
-            finds_are_free=self._tools == {_SEARCH},
-            tier=tier,
-        )

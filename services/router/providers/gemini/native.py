@@ -14,12 +14,10 @@ from services.router.providers.answers.native_answer import NativeAnswer
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.answers.sse import event_of
 from services.router.providers.base import ProviderCall, Whole, json_object
-from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.failures import reported
-from services.router.providers.gemini.grounding import Searches
 from services.router.providers.openai.body import OURS, refuse_credentials
 from shared.serving.deployments import Deployment
-from shared.usage import usage_from_gemini
+from shared.usage.gemini_searches import Searches, bills_queries
 
 GENERATE, COUNT = "agenerate_content", "agemini_count_tokens"
 """Types of calls that Google's own clients make."""
@@ -73,7 +71,7 @@ def vertex_body(call: ProviderCall, deployment: Deployment) -> bytes:
 def native_reader(call: ProviderCall, deployment: Deployment) -> "GenerateAnswer | CountAnswer":
     if call.call_type == COUNT:
         return CountAnswer("totalTokens")
-    return GenerateAnswer(bills_queries=abilities_of(deployment.model).bills_queries)
+    return GenerateAnswer(bills_queries=bills_queries(deployment.model))
 
 
 def _own_fields(call: ProviderCall, deployment: Deployment) -> dict[str, Any]:
@@ -136,13 +134,7 @@ class GenerateAnswer(NativeAnswer):
         self.response_id = str(answer.get("responseId") or self.response_id)
         self._searches.note(candidates)
         self._metadata = answer.get("usageMetadata") or self._metadata
-        found = self._searches
-        self.usage = usage_from_gemini(
-            self._metadata,
-            searches=found.billed,
-            map_searches=found.maps_billed,
-            finds_are_free=found.finds_are_free,
-        )
+        self.usage = self._searches.usage(self._metadata)
         if not candidates and answer.get("promptFeedback"):
             self.finish_reason = "blocked"
         for one in candidates:

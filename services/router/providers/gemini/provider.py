@@ -13,7 +13,6 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, Provide
 from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
-from services.router.providers.gemini.abilities import abilities_of
 from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.native import COUNT, GENERATE, native_body, native_method, native_reader
@@ -23,6 +22,7 @@ from services.router.providers.prepared import Prepared
 from shared.errors import CredentialMissing, GatewayError
 from shared.ids import new_id
 from shared.serving.deployments import Deployment
+from shared.usage.gemini_searches import bills_queries
 
 DEFAULT_BASE = "https://generativelanguage.googleapis.com"
 DEFAULT_VERSION = "v1beta"
@@ -105,9 +105,7 @@ def generate_content(call: ProviderCall, deployment: Deployment) -> dict[str, An
 
 def listener_for(model: str, framing: Framing) -> AnswerReader:
     """Return a reader that tells what an answer of `model` used; what it makes of the answer is for nobody."""
-    translator = GeminiTranslator(
-        model, 0, True, answer_id="", bills_queries=abilities_of(model).bills_queries, candidates=1
-    )
+    translator = GeminiTranslator(model, 0, True, answer_id="", bills_queries=bills_queries(model), candidates=1)
     return TranslatedAnswer(framing, translator)
 
 
@@ -120,7 +118,7 @@ def reader_of(call: ProviderCall, deployment: Deployment, body: dict[str, Any]) 
         int(time.time()),
         call.include_usage,
         answer_id=new_id("chatcmpl"),
-        bills_queries=abilities_of(deployment.model).bills_queries,
+        bills_queries=bills_queries(deployment.model),
         candidates=candidates if isinstance(candidates, int) else 1,
     )
     return TranslatedAnswer(SseParser(), translator)

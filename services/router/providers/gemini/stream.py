@@ -11,7 +11,7 @@ from typing import Any
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.gemini.failures import reported
 from services.router.providers.gemini.function_calls import tool_call
-from services.router.providers.gemini.grounding import Searches, annotations_of
+from services.router.providers.gemini.grounding import annotations_of
 from services.router.providers.gemini.response import (
     blocked_choice,
     end_fields,
@@ -22,7 +22,8 @@ from services.router.providers.gemini.response import (
     to_completion,
 )
 from services.router.providers.gemini.usage import openai_usage
-from shared.usage import Usage, usage_from_gemini
+from shared.usage import Usage
+from shared.usage.gemini_searches import Searches
 
 
 class GeminiTranslator:
@@ -90,13 +91,7 @@ class GeminiTranslator:
     def _usage_in(self, answer: dict[str, Any], candidates: list[dict[str, Any]]) -> Usage | None:
         self._searches.note(candidates)
         self._metadata = answer.get("usageMetadata") or self._metadata
-        found = self._searches
-        return usage_from_gemini(
-            self._metadata,
-            searches=found.billed,
-            map_searches=found.maps_billed,
-            finds_are_free=found.finds_are_free,
-        )
+        return self._searches.usage(self._metadata)
 
     def _candidate(self, candidate: dict[str, Any], index: int) -> list[dict[str, Any]]:
         choice = self._choices.setdefault(index, _Choice(index))

@@ -13,6 +13,8 @@ def openai_usage(usage: Usage) -> dict[str, Any]:
         "image_tokens": usage.image_input + usage.cached_image_input,
         "video_tokens": usage.video_input,
     }
+    by_medium = _counted({"audio_tokens": usage.cached_audio_input, "image_tokens": usage.cached_image_input})
+    of_cached = {"cached_tokens_details": by_medium} if by_medium else {}
     wrote = {
         "reasoning_tokens": usage.reasoning,
         "audio_tokens": usage.audio_output,
@@ -23,12 +25,12 @@ def openai_usage(usage: Usage) -> dict[str, Any]:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": cached, **_counted(read)},
+        "prompt_tokens_details": {"cached_tokens": cached, **of_cached, **_counted(read)},
     }
     if details := _counted(wrote):
         shown["completion_tokens_details"] = details
-    if usage.web_searches:
-        shown["server_tool_use"] = {"web_search_requests": usage.web_searches}
+    if searches := _counted({"web_search_requests": usage.web_searches, "map_search_requests": usage.map_searches}):
+        shown["server_tool_use"] = searches
     return shown
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from services.router.providers.openai.event_answer import EventAnswer
 from shared.payloads.picture_sizes import USUAL, pixels_of
 from shared.usage import Usage, added, usage_from_images
+from shared.usage.whole_answer import usage_in_pictures
 
 
 class ImagesAnswer(EventAnswer):
@@ -21,12 +22,9 @@ class ImagesAnswer(EventAnswer):
         return isinstance(answer.get("data"), list)
 
     def usage_in(self, answer: dict[str, Any]) -> Usage:
-        images = len(answer["data"])
-        return usage_from_images(answer.get("usage"), images=images, pixels=images * self._pixels(answer))
+        return usage_in_pictures(answer, size=self._size)
 
     def note_end(self, event: dict[str, Any]) -> None:
-        usage = usage_from_images(event.get("usage"), images=1, pixels=self._pixels(event))
+        pixels = pixels_of(event.get("size")) or pixels_of(self._size) or USUAL
+        usage = usage_from_images(event.get("usage"), images=1, pixels=pixels)
         self.usage = usage if self.usage is None else added(self.usage, usage)
-
-    def _pixels(self, told: dict[str, Any]) -> int:
-        return pixels_of(told.get("size")) or pixels_of(self._size) or USUAL

@@ -1,14 +1,13 @@
 """Reranking in Cohere's form, which servers beside OpenAI's chat have too. https://docs.cohere.com/reference/rerank"""
 
-from typing import Any
-
 import orjson
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import Whole, json_object
 from services.router.providers.openai.answer import raise_reported
-from shared.usage import Usage, usage_from_cohere, usage_from_openai, usage_from_total
+from shared.usage import Usage
+from shared.usage.whole_answer import usage_in_reranking
 
 
 class RerankAnswer(WholeOnly):
@@ -26,17 +25,8 @@ class RerankAnswer(WholeOnly):
         if not isinstance(answer.get("results"), list):
             raise_reported(answer)
             raise UnreadableAnswer("an answer without results")
-        self.usage = usage_in(answer)
+        self.usage = usage_in_reranking(answer)
         self.response_id = str(answer.get("id") or "")
         if answer.get("model", self._model) != self._model:
             body = orjson.dumps({**answer, "model": self._model})
         return Whole(body, self.usage, self.response_id, self.finish_reason)
-
-
-def usage_in(answer: dict[str, Any]) -> Usage | None:
-    """Return the usage as Cohere tells it (`meta.billed_units`), or as those do who count tokens (`usage`)."""
-    meta = answer.get("meta")
-    if isinstance(meta, dict) and meta.get("billed_units"):
-        return usage_from_cohere(meta)
-    usage = answer.get("usage")
-    return usage_from_openai(usage) or usage_from_total(usage)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.router.price_call import NOT_PRICED, price_call
 from shared.prices import PriceBook, Terms
+from shared.prices.price_call import NOT_PRICED, price_call
 from shared.usage import Usage
 from tests.router_calls import deployment
 
