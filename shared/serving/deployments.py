@@ -119,7 +119,7 @@ def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
         drop_params=params.drop_params,
         drop_always=params.additional_drop_params,
         extra_headers=params.extra_headers,
-        extra_body=params.extra_body,
+        extra_body={**params.bedrock_fields(), **params.extra_body},
         defaults=params.call_defaults(),
         prices=entry.own_prices(),
         terms=terms_of(provider, settings),

@@ -30,7 +30,7 @@ def embedding_body(call: ProviderCall, deployment: Deployment) -> dict[str, Any]
     Raises:
         InvalidField: it is not JSON that can be translated, or brings credentials.
     """
-    fields = json_call(call, deployment, defaults=("dimensions", "encoding_format"))
+    fields = json_call(call, deployment, defaults=("dimensions", "encoding_format", "input_type"))
     if fields.get("encoding_format") not in (None, "float", "base64"):
         raise InvalidField("encoding_format", "must be float or base64.")
     return fields

@@ -44,6 +44,12 @@ class CallDefaults(Section):
     dimensions: Count | None = Field(None, description="Length of an embedding.")
     chat_template_kwargs: dict[str, Any] | None = Field(None, description="Arguments of a chat template (vLLM).")
 
+    input_type: Text | None = Field(None, description="What embeddings are for (Cohere, Voyage, NVIDIA).")
+    safety_settings: tuple[dict[str, Any], ...] | None = Field(None, description="Gemini's thresholds by category.")
+    safe_prompt: bool | None = Field(None, description="Whether Mistral puts its safety prompt in front.")
+    keep_alive: Any = Field(None, description="How long Ollama keeps the model loaded, such as `8m`, or -1.")
+    num_ctx: Count | None = Field(None, description="Size of Ollama's context window.")
+
     def call_defaults(self) -> dict[str, Any]:
         """Return the parameters the configuration sets, by their names in a request."""
         return {name: getattr(self, name) for name in CallDefaults.model_fields if name in self.model_fields_set}

@@ -26,6 +26,11 @@ class CloudSignIn(Section):
     aws_bedrock_runtime_endpoint: Text | None = Field(
         None, description="Address of Bedrock, where it is not the region's."
     )
+    model_id: Text | None = Field(
+        None,
+        description="ARN or id that Bedrock is asked for in place of `model`, which says what it is and how "
+        "it is priced; at SageMaker the inference component.",
+    )
     vertex_project: Text | None = Field(None, description="Google Cloud project; else the credentials' own.")
     vertex_location: Text | None = Field(None, description="Region of Vertex AI, or `global`; else `us-central1`.")
     vertex_credentials: Text | dict[str, Any] | None = Field(

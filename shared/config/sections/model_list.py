@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.config.reading.references import MissingVariable, missing_in
+from shared.config.sections.bedrock_fields import BedrockFields
 from shared.config.sections.call_defaults import CallDefaults
 from shared.config.sections.cloud_sign_in import CloudSignIn
 from shared.config.sections.operator_prices import OperatorPrices
@@ -83,7 +84,7 @@ def _client_sets(given: tuple[str | dict[str, str], ...]) -> dict[str, str | Non
     return sets
 
 
-class LiteLLMParams(CallDefaults, OperatorPrices, CloudSignIn, DeploymentParams):
+class LiteLLMParams(CallDefaults, OperatorPrices, BedrockFields, CloudSignIn, DeploymentParams):
     """How a deployment is reached, chosen and priced, and what its calls carry."""
 
     @property

@@ -22,9 +22,9 @@ def region_of(deployment: Deployment, environ: Mapping[str, str]) -> str:
     for part in deployment.model.split("/"):
         if is_region(part):
             return part
-    found = _IN_ARN.search(deployment.model)
-    if found:
-        return found[1]
+    for name in (deployment.model, sign_in_text(deployment, "model_id") or ""):
+        if (found := _IN_ARN.search(name)) is not None:
+            return found[1]
     return next((environ[name] for name in VARIABLES if environ.get(name)), DEFAULT_REGION)
 
 

@@ -19,6 +19,7 @@ from services.router.providers.bedrock.converse.request import joined, to_conver
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
 from services.router.providers.bedrock.embeddings import HeaderCounted, embedding_request, serves_embeddings
 from services.router.providers.bedrock.failures import failure_of
+from services.router.providers.bedrock.invoke.beside import beside_body
 from services.router.providers.bedrock.invoke.call import invoke_call, speaks_openai
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
 from services.router.providers.chat.body import chat_body
@@ -33,6 +34,7 @@ from shared.serving.deployments import Deployment
 
 BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 ENDPOINT_VARIABLE = "AWS_BEDROCK_RUNTIME_ENDPOINT"
+_NOTHING: Mapping[str, str] = {}
 
 
 class _Place(NamedTuple):
@@ -78,11 +80,10 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader, SignsPassed):
             sent, read = embedding_request(asked, place.model, drop_params=call.drop_params)
             vectors = HeaderCounted(call.model, read, as_base64=asked.get("encoding_format") == "base64")
             body = orjson.dumps({**sent, **deployment.extra_body})
-            return self._call(place, deployment, f"{place.url}/invoke", body), vectors
+            return self._invoke(place, deployment, body), vectors
         if place.model.route == "invoke" or call.call_type == MESSAGES:
             body, reader = invoke_call(call, deployment, place.model)
-            url = f"{place.url}/{'invoke-with-response-stream' if call.stream else 'invoke'}"
-            return self._call(place, deployment, url, body), reader
+            return self._invoke(place, deployment, body, stream=call.stream), reader
         request = to_converse(chat_body(call, deployment), place.model, drop_params=call.drop_params)
         body = orjson.dumps(joined(request, dict(deployment.extra_body)))
         translator = ConverseTranslator(
@@ -114,11 +115,18 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader, SignsPassed):
             call.url, call.headers, call.body, signer, service="bedrock", region=place.region, method=call.method
         )
 
-    def _call(self, place: _Place, deployment: Deployment, url: str, body: bytes) -> HttpCall:
-        if not place.signed:
-            return HttpCall(url, place.headers, body)
-        credentials = self._identity.of(deployment)
-        headers = signed_headers(url, place.headers, body, credentials, service="bedrock", region=place.region)
+    def _invoke(self, place: _Place, deployment: Deployment, body: bytes, *, stream: bool = False) -> HttpCall:
+        body, beside = beside_body(body)
+        url = f"{place.url}/{'invoke-with-response-stream' if stream else 'invoke'}"
+        return self._call(place, deployment, url, body, beside)
+
+    def _call(
+        self, place: _Place, deployment: Deployment, url: str, body: bytes, beside: Mapping[str, str] = _NOTHING
+    ) -> HttpCall:
+        headers = {**place.headers, **beside} if beside else place.headers
+        if place.signed:
+            credentials = self._identity.of(deployment)
+            headers = signed_headers(url, headers, body, credentials, service="bedrock", region=place.region)
         return HttpCall(url, headers, body)
 
     def _located(self, deployment: Deployment) -> _Place:
@@ -131,7 +139,8 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader, SignsPassed):
             or service_address("bedrock-runtime", region)
         )
         base = base.rstrip("/")
-        url = f"{base}/model/{quote(model.id, safe='')}"
+        asked_for = sign_in_text(deployment, "model_id") or model.id
+        url = f"{base}/model/{quote(asked_for, safe='')}"
         bearer = self._bearer(deployment)
         headers = call_headers(deployment, {"authorization": f"Bearer {bearer}"} if bearer else {})
         return _Place(model, base, url, headers, region, bearer is None)

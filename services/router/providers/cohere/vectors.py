@@ -20,7 +20,7 @@ def embed_call(
     call: ProviderCall, deployment: Deployment, base: str, headers: dict[str, str]
 ) -> tuple[HttpCall, AnswerReader]:
     """Raises: Rejected."""
-    body = json_call(call, deployment, defaults=DEFAULTS)
+    body = json_call(call, deployment, defaults=(*DEFAULTS, "input_type"))
     known = ("input", "input_type", "truncate", "max_tokens", *DEFAULTS)
     refuse_others(body, known, drop_params=call.drop_params, provider="Cohere")
     sent: dict[str, Any] = {

@@ -25,7 +25,7 @@ _COMPLETION_DEFAULTS = frozenset(
 """The call parameters of a deployment that /completions knows: the others are of chats."""
 
 _DEFAULTS = {
-    "aembedding": frozenset({"dimensions", "encoding_format", "user"}),
+    "aembedding": frozenset({"dimensions", "encoding_format", "input_type", "user"}),
     "aimage_generation": frozenset({"user"}),
     "aimage_edit": frozenset({"user"}),
     "aspeech": frozenset({"response_format", "voice", "speed"}),

@@ -17,7 +17,7 @@ from services.router.providers.aws.region import region_of, service_address
 from services.router.providers.aws.signature import signed_headers
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall, Whole
 from services.router.providers.chat.body import chat_body
-from services.router.providers.credentials import call_headers, text_or_missing
+from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.openai import outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.passing import SignsPassed
@@ -101,7 +101,9 @@ class SageMaker(PlainChat, SignsIn, FailsByHeader, SignsPassed):
             "runtime.sagemaker", region
         )
         url = f"{base.rstrip('/')}/endpoints/{quote(deployment.model, safe='')}"
-        return _Place(url, call_headers(deployment, {}), region)
+        component = sign_in_text(deployment, "model_id")
+        own = {"x-amzn-sagemaker-inference-component": component} if component else {}
+        return _Place(url, call_headers(deployment, own), region)
 
 
 class _FirstOfList(TranslatedAnswer):

@@ -70,7 +70,7 @@ class TokenVectors:
 
     def _embed(self, call: ProviderCall, deployment: Deployment) -> tuple[dict[str, Any], Callable[[Any], Read]]:
         kind = self._kind
-        body = json_call(call, deployment, defaults=DEFAULTS)
+        body = json_call(call, deployment, defaults=(*DEFAULTS, *kind.own_fields))
         refuse_others(body, ("input", *DEFAULTS, *kind.own_fields), drop_params=call.drop_params, provider=kind.name)
         sent = {"input": texts_of(body, "input"), **{name: body[name] for name in kind.own_fields if name in body}}
         if (dimensions := whole_number(body, "dimensions")) is not None:
