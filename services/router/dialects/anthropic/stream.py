@@ -10,6 +10,7 @@ import orjson
 
 from services.router.dialects.anthropic.citations import citation
 from services.router.dialects.anthropic.response import stop_of, to_message, usage_shown
+from services.router.dialects.calls_in_turn import CallsInTurn
 from services.router.dialects.outlet import chunks_in
 from services.router.providers.answers.annotations import cited_in
 from shared.usage import Usage
@@ -19,7 +20,10 @@ _PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
 class MessageOutlet:
-    """Implements dialects.outlet.Outlet. Blocks follow one another: one is closed when another kind of piece comes."""
+    """Implements dialects.outlet.Outlet. Blocks follow one another: one is closed when another kind of piece comes.
+
+    Only one may be open: pieces of calls that come mixed wait for the call that began before them.
+    """
 
     stream_type = "text/event-stream; charset=utf-8"
 
@@ -29,7 +33,8 @@ class MessageOutlet:
         self._begun = False
         self._open = ""  # the kind of the block that is open: text, thinking, or the place of a tool's call
         self._index = -1
-        self._places: dict[int, int] = {}  # of the tools' calls among the blocks
+        self._turns = CallsInTurn()
+        self._calls = False
         self._own_citations = False
         self._cited: set[tuple[str, str]] = set()  # by the block that is open
         self._end: dict[str, Any] = {}  # the choice that told how it ended
@@ -43,7 +48,8 @@ class MessageOutlet:
             self._begin(chunk.get("id"), out)
             for choice in chunk.get("choices") or ():
                 if choice.get("index") in (0, None):
-                    self._delta(choice.get("delta") or {}, out)
+                    for delta in self._turns.feed(choice.get("delta") or {}):
+                        self._delta(delta, out)
                     if choice.get("finish_reason"):
                         self._end = choice
         return b"".join(out)
@@ -51,8 +57,10 @@ class MessageOutlet:
     def closing(self, usage: Usage) -> bytes:
         out: list[bytes] = []
         self._begin("", out)
+        for delta in self._turns.end():
+            self._delta(delta, out)
         self._close(out)
-        reason, sequence = stop_of(self._end, calls_tools=bool(self._places), stop_sequences=self._stop_sequences)
+        reason, sequence = stop_of(self._end, calls_tools=self._calls, stop_sequences=self._stop_sequences)
         end = {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": sequence}}
         out += (_event({**end, "usage": usage_shown(usage)}), _event({"type": "message_stop"}))
         return b"".join(out)
@@ -123,15 +131,12 @@ class MessageOutlet:
 
     def _call(self, call: dict[str, Any], out: list[bytes]) -> None:
         function = call.get("function") or {}
-        place = call.get("index") or 0
-        if place not in self._places:
-            start = {"type": "tool_use", "id": call.get("id") or "", "name": function.get("name") or ""}
-            self._block(f"tool {place}", {**start, "input": {}}, out)
-            self._places[place] = self._index
+        self._calls = True
+        start = {"type": "tool_use", "id": call.get("id") or "", "name": function.get("name") or ""}
+        self._block(f"tool {call['index']}", {**start, "input": {}}, out)
         arguments = function.get("arguments")
         if isinstance(arguments, str) and arguments:
-            piece = {"type": "input_json_delta", "partial_json": arguments}
-            out.append(_event({"type": "content_block_delta", "index": self._places[place], "delta": piece}))
+            self._piece({"type": "input_json_delta", "partial_json": arguments}, out)
 
     def _block(self, kind: str, block: dict[str, Any], out: list[bytes]) -> None:
         if self._open == kind:

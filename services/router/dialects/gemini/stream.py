@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.calls_in_turn import CallPlaces
 from services.router.dialects.chat_pieces import join_thoughts
 from services.router.dialects.gemini.grounding import grounding_of
 from services.router.dialects.gemini.response import answer, call_parts, candidate, text_parts, thought_parts, to_answer
@@ -55,6 +56,7 @@ class CandidatesOutlet:
 class _Choice:
     def __init__(self) -> None:
         self.finish: str | None = None
+        self._places = CallPlaces()
         self._calls: dict[int, dict[str, Any]] = {}
         self._blocks: list[dict[str, Any]] = []
         self._text: list[str] = []
@@ -67,12 +69,10 @@ class _Choice:
 
     def add(self, pieces: Any) -> None:
         for piece in pieces:
-            call = self._calls.setdefault(
-                piece.get("index") or 0, {"id": "", "function": {"name": "", "arguments": ""}}
-            )
+            call = self._calls.setdefault(self._places.of(piece), {"id": "", "function": {"name": "", "arguments": ""}})
             call["id"] = call["id"] or piece.get("id") or ""
             function = piece.get("function") or {}
-            call["function"]["name"] += function.get("name") or ""
+            call["function"]["name"] = call["function"]["name"] or function.get("name") or ""
             call["function"]["arguments"] += function.get("arguments") or ""
 
     def think(self, pieces: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from services.router.dialects.calls_in_turn import CallPlaces, is_whole
 from services.router.dialects.chat_pieces import join_thoughts
 from services.router.dialects.outlet import chunks_in
 from services.router.dialects.responses.response import (
@@ -24,7 +25,11 @@ from shared.usage import Usage
 
 
 class ResponseOutlet:
-    """Implements dialects.outlet.Outlet. `response` is the whole answer, once it is."""
+    """Implements dialects.outlet.Outlet. `response` is the whole answer, once it is.
+
+    An item is done when another begins; but a call only when its arguments are whole, since pieces of calls can come
+    mixed, and no item before those in front of it.
+    """
 
     stream_type = "text/event-stream; charset=utf-8"
 
@@ -35,8 +40,9 @@ class ResponseOutlet:
         at = int(time.time()) if created is None else created
         self.response = empty_response(body, response_id=self.response_id, model=model, created=at)
         self._number = 0
-        self._output: list[dict[str, Any]] = []  # items that are whole
-        self._open: _Message | _Thought | _Call | None = None
+        self._output: list[dict[str, Any]] = []  # items that are done
+        self._items: list[_Message | _Thought | _Call] = []  # all that have begun
+        self._places = CallPlaces()
         self._calls: dict[int, _Call] = {}
         self._finish: str | None = None
 
@@ -59,7 +65,7 @@ class ResponseOutlet:
     def closing(self, usage: Usage) -> bytes:
         out: list[bytes] = []
         self._begin(out)
-        self._close(out)
+        self._close(out, len(self._items), at_end=True)
         self.response = ended(self.response, self._output, self._finish, usage)
         out.append(self._event(f"response.{self.response['status']}", response=self.response))
         return b"".join(out)
@@ -73,8 +79,10 @@ class ResponseOutlet:
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         blocks = delta.get("thinking_blocks")
         if (isinstance(thought, str) and thought) or blocks:
-            item = self._open if isinstance(self._open, _Thought) else self._start(_Thought(), out)
-            assert isinstance(item, _Thought)
+            item = self._last
+            if not isinstance(item, _Thought):
+                item = _Thought()
+                self._start(item, out)
             item.add(blocks if isinstance(blocks, list) else [])
             if isinstance(thought, str) and thought:
                 item.text += thought
@@ -87,8 +95,12 @@ class ResponseOutlet:
         for call in delta.get("tool_calls") or ():
             self._call(call, out)
 
+    @property
+    def _last(self) -> "_Message | _Thought | _Call | None":
+        return self._items[-1] if self._items else None
+
     def _cite(self, delta: dict[str, Any], out: list[bytes]) -> None:
-        item = self._open
+        item = self._last
         if not isinstance(item, _Message) or item.refuses:
             return
         for annotation in annotations_of(delta):
@@ -98,10 +110,10 @@ class ResponseOutlet:
 
     def _text(self, name: str, text: str, out: list[bytes]) -> None:
         refuses = name == "refusal"
-        item = self._open
+        item = self._last
         if not isinstance(item, _Message) or item.refuses is not refuses:
-            item = self._start(_Message(refuses), out)
-        assert isinstance(item, _Message)
+            item = _Message(refuses)
+            self._start(item, out)
         item.text += text
         if refuses:
             out.append(self._piece(item, "response.refusal.delta", content_index=0, delta=text))
@@ -109,36 +121,37 @@ class ResponseOutlet:
             out.append(self._piece(item, "response.output_text.delta", content_index=0, delta=text, logprobs=[]))
 
     def _call(self, call: dict[str, Any], out: list[bytes]) -> None:
-        place = call.get("index") or 0
+        place = self._places.of(call)
         item = self._calls.get(place)
         if item is None:
             item = self._calls[place] = _Call(call)
             self._start(item, out)
         pieces = call.get("function") or call.get("custom") or {}
         piece = pieces.get("arguments") or pieces.get("input")
-        if isinstance(piece, str) and piece:
+        if isinstance(piece, str) and piece and item.place >= len(self._output):
             item.text += piece
             out.append(self._piece(item, f"response.{item.field}.delta", delta=piece))
+            self._close(out, len(self._items) - 1)
 
-    def _start(self, item: "_Message | _Thought | _Call", out: list[bytes]) -> "_Message | _Thought | _Call":
-        self._close(out)
-        self._open = item
-        item.place = len(self._output)
+    def _start(self, item: "_Message | _Thought | _Call", out: list[bytes]) -> None:
+        item.place = len(self._items)
+        self._close(out, item.place)
+        self._items.append(item)
         item.ids = f"{self._ids}_{item.place}"
         shown = item.shown("in_progress")
         item.id = shown["id"]
         out.append(self._event("response.output_item.added", output_index=item.place, item=shown))
         out += [self._piece(item, kind, **fields) for kind, fields in item.opening()]
-        return item
 
-    def _close(self, out: list[bytes]) -> None:
-        item, self._open = self._open, None
-        if item is None:
-            return
-        out += [self._piece(item, kind, **fields) for kind, fields in item.closing()]
-        shown = item.shown("completed")
-        self._output.append(shown)
-        out.append(self._event("response.output_item.done", output_index=item.place, item=shown))
+    def _close(self, out: list[bytes], before: int, *, at_end: bool = False) -> None:
+        """Close the items before that place, in order, up to one that may go on."""
+        for item in self._items[len(self._output) : before]:
+            if not (item.is_over or at_end):
+                return
+            out += [self._piece(item, kind, **fields) for kind, fields in item.closing()]
+            shown = item.shown("completed")
+            self._output.append(shown)
+            out.append(self._event("response.output_item.done", output_index=item.place, item=shown))
 
     def _piece(self, item: "_Message | _Thought | _Call", kind: str, **fields: Any) -> bytes:
         return self._event(kind, item_id=item.id, output_index=item.place, **fields)
@@ -157,6 +170,11 @@ class _Item:
     ids = ""
     id = ""
     text = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can follow once another item has begun."""
+        return True
 
 
 class _Message(_Item):
@@ -215,6 +233,10 @@ class _Call(_Item):
         text = {"input": self.text} if self._custom else {"arguments": self.text}
         kind = "custom" if self._custom else "function"
         return call_item(self.ids, {"id": self._call.get("id"), "type": kind, kind: {**inner, **text}}, status)
+
+    @property
+    def is_over(self) -> bool:
+        return is_whole(self.text)
 
     def opening(self) -> Pieces:
         return []
