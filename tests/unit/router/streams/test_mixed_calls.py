@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import orjson
@@ -142,7 +143,7 @@ def _calls(draw: st.DrawFn) -> list[list[Piece]]:
         text = orjson.dumps(draw(ARGUMENTS)).decode()
         cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=4)))
         ends = [0, *cuts, len(text)]
-        texts = [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+        texts = [text[start:end] for start, end in pairwise(ends)]
         calls.append([_piece(index, piece, begins=place == 0) for place, piece in enumerate(texts)])
     return calls
 
