@@ -81,6 +81,16 @@ def cohere(words: Sequence[str]) -> list[dict[str, Any]]:
     return [start, opened, *[{**delta, "delta": {"message": {"content": {"text": word}}}} for word in words]]
 
 
+def interactions(words: Sequence[str]) -> list[dict[str, Any]]:
+    interaction = {"id": "v1_a", "object": "interaction", "model": "gemini-x", "status": "in_progress"}
+    told = [
+        {"event_type": "interaction.created", "interaction": interaction},
+        {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}},
+        *[{"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": word}} for word in words],
+    ]
+    return [{**event, "event_id": f"evt_{number}"} for number, event in enumerate(told)]
+
+
 def ollama(words: Sequence[str]) -> list[dict[str, Any]]:
     times = [f"2026-11-20T12:00:00.{number:06d}Z" for number in range(len(words))]
     said = [{"role": "assistant", "content": word} for word in words]
@@ -107,6 +117,7 @@ FORMS: dict[str, tuple[Callable[[Sequence[str]], list[dict[str, Any]]], Wire]] =
     "generate": (generate, Sse()),
     "generate-array": (generate, JsonArray()),
     "responses": (responses, Sse(named=True)),
+    "interactions": (interactions, Sse(named=True)),
     "converse": (converse, AwsEvents()),
     "cohere": (cohere, Sse(named=True)),
     "ollama": (ollama, JsonLines()),
@@ -119,7 +130,9 @@ FORMS: dict[str, tuple[Callable[[Sequence[str]], list[dict[str, Any]]], Wire]] =
 def written(form: str, words: Sequence[str]) -> list[bytes]:
     made, wire = FORMS[form]
     name = "contentBlockDelta" if form == "converse" else ""
-    events = [wire.write(name or str(event.get("type") or ""), event) for event in made(words)]
+    events = [
+        wire.write(name or str(event.get("type") or event.get("event_type") or ""), event) for event in made(words)
+    ]
     if form == "generate-array":  # the wire of one stream knows what went out before: here many are made
         return [(b"," if at else b"[") + event.lstrip(b"[,\r\n") for at, event in enumerate(events)]
     return events

@@ -1,13 +1,15 @@
 """A request's way through router, top to bottom: its tries, what it used and cost, the fact, the end."""
 
 import time
+from functools import partial
 
 import orjson
 import structlog
 
 from services.router.finished_fact import finished_fact, shortened
 from services.router.job import Ending, Job, failed
-from services.router.objects.keep import keep_object, keep_passed
+from services.router.objects.keep import keep_object
+from services.router.objects.keep_passed import keep_named, keep_passed
 from services.router.objects.lists import listed
 from services.router.objects.stored import StoredResponses
 from services.router.providers.base import OwnForm
@@ -66,6 +68,8 @@ class Completer:
         else:
             request = job.call.request
             job.tap = cost_tap(request, in_streams=self._cost_in_streams)
+            if request.passed[0] == "POST":
+                job.when_named = partial(keep_named, self._bus, job)
             ending = await self._outcome(job)
         if job.call.request.object is not None:
             priced = NOT_BILLED

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Literal
@@ -45,6 +45,9 @@ class Job:
     deferred: CompletionDeferred | None = None  # the provider has taken a batch: the request's end comes later
     client_left: bool = False
     cut: Literal["", "client", "stop"] = ""
+    when_named: Callable[[str, Deployment], Awaitable[None]] | None = None
+    """To be told the id of what a passed call has made, before its client is."""
+    named: bool = False  # it is remembered whose that is
     tap: CostTap | None = None  # of a stream whose client wants to know what it cost
     read_until: float | None = None  # by the loop's clock: when a stream that nobody hears any more is left
     interrupted: Literal["", "drained", "cancelled", "capped"] = ""  # what became of a stream nobody hears

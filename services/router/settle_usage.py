@@ -17,7 +17,9 @@ async def settle_usage(job: Job, ending: Ending) -> None:
     reader = ending.reader
     if reader is None or ending.usage_source != "none":
         return
-    if reader.usage is not None:
+    if isinstance(reader, PassedAnswer) and reader.goes_on and reader.is_billed and not reader.done and job.call.bound:
+        ending.usage, ending.usage_source = _assumed(job.call), "assumed"  # what it will cost, nobody hears here
+    elif reader.usage is not None:
         ending.usage, ending.usage_source = reader.usage, "provider"
         if not reader.done and not reader.finish_reason and (job.cut or ending.failure is not None):
             await _count_what_was_read(ending, reader.usage, reader)

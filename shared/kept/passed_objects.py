@@ -20,11 +20,18 @@ _MADE_ELSEWHERE = ("chat/completions",)
 """Kept by the provider where a client asks for it, and reached by nobody here: no answer says that it is kept."""
 
 _OF_COHERE = ("datasets", "embed-jobs", "connectors", "finetuning/finetuned-models")
+_WITH_INTERACTIONS = ("agents", "credentials", "environments", "triggers", "voices", "webhooks", "interactions")
+"""Of Gemini's, for interactions; unlike all else there, each answers with its id. Environments have files of their own.
+https://ai.google.dev/api/interactions-api"""
+
 _COLLECTIONS = {
     "cohere": _OF_COHERE,
     "cohere_chat": _OF_COHERE,
     "anthropic": ("messages/batches", "files", "skills"),
-    "gemini": ("files", "cachedContents", "batches", "tunedModels", "fileSearchStores", "corpora", "interactions"),
+    "gemini": (
+        *_WITH_INTERACTIONS,
+        *("files", "cachedContents", "batches", "tunedModels", "fileSearchStores", "corpora"),
+    ),
     "vertex_ai": (
         "batchPredictionJobs",
         "cachedContents",
@@ -47,7 +54,7 @@ _CREATED_BY = {"threads": ("runs",)}
 
 _UNTOLD = re.compile(
     r"(?:^|/)(?:batches|fine_tuning/jobs|evals/[^/]+/runs|runs|videos|videos/[^/]+/remix|containers|tuningJobs|tunedModels"
-    r"|batchPredictionJobs|customJobs|embed-jobs|finetuned-models)$"
+    r"|batchPredictionJobs|customJobs|embed-jobs|finetuned-models|triggers|triggers/[^/]+/executions)$"
     r"|:batchGenerateContent$|:asyncBatchEmbedContent$|:predictLongRunning$"
 )
 """Ends of paths whose POST has work done that no answer tells the cost of."""
@@ -112,7 +119,8 @@ def _kind(provider: str, collection: str) -> str:
 
 
 class _Made(msgspec.Struct):
-    """Google names what it keeps by its path, but for interactions, which a stream's first event has in it.
+    """Google names what it keeps by its path, but for interactions and what they use: a stream's first event has one in
+    it.
 
     OpenAI's runs name the thread they were made with.
     """
@@ -141,7 +149,7 @@ def id_of_made(kind: str, answer: bytes) -> str:
     except (msgspec.DecodeError, RecursionError):
         return ""
     found = made.id
-    if kind.endswith("interactions"):
+    if kind.rpartition(" ")[2] in _WITH_INTERACTIONS:
         found = made.id or (made.interaction.get("id") if isinstance(made.interaction, dict) else None)
     elif kind.partition(" ")[0] in _BY_NAME:
         found = made.name or (made.file.get("name") if isinstance(made.file, dict) else None)

@@ -1,15 +1,16 @@
-"""Gemini's generateContent at Google AI Studio.
+"""Gemini's generateContent and interactions at Google AI Studio.
 
 Sources: https://ai.google.dev/api/generate-content, https://ai.google.dev/gemini-api/docs/thought-signatures,
 https://cloud.google.com/apis/design/errors
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+from tests.provider_servers import interactions
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 
 STATUSES = {
@@ -44,11 +45,15 @@ class GeminiServer(HttpServer):
     def __init__(self, *, key: str = "AIza-provider") -> None:
         super().__init__()
         self.key = key
+        self.interactions = interactions.Interactions()
 
     def refusal(self, request: Received) -> tuple[int, Any] | None:
         refused = self.refusal_of_key(request)
         if refused is not None:
             return refused
+        interaction = interactions.PATH.fullmatch(request.path)
+        if interaction is not None:
+            return self.interactions.refusal(request, interaction)
         found = self.path.fullmatch(request.path)
         if found is None:
             return 404, error_of(404, "Requested entity was not found.")
@@ -109,7 +114,13 @@ class GeminiServer(HttpServer):
             error["error"]["details"] = [delay]
         return error
 
+    async def before(self, request: Received, event: bytes) -> None:
+        if interactions.PATH.fullmatch(request.path):
+            await self.interactions.before(request, event)
+
     def streams(self, request: Received) -> bool:
+        if interactions.PATH.fullmatch(request.path):
+            return request.method == "POST" and bool(request.raw) and super().streams(request)
         return request.path.endswith(":streamGenerateContent")
 
     def stream_type_of(self, request: Received) -> str:
@@ -117,6 +128,9 @@ class GeminiServer(HttpServer):
         return "application/json; charset=UTF-8" if array else self.stream_type
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        interaction = interactions.PATH.fullmatch(request.path)
+        if interaction is not None:
+            return self.interactions.answer(request, interaction, behaviour)
         if request.path.endswith(":batchEmbedContents"):
             count = len(request.body["requests"])
             return {"embeddings": [{"values": VECTOR}] * count, "usageMetadata": {"promptTokenCount": 5 * count}}
@@ -127,7 +141,9 @@ class GeminiServer(HttpServer):
             parts = self._thoughts(request) + self._calls(request)
         return self._response(request, parts, behaviour.finish or "STOP", behaviour)
 
-    def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
+    def events(self, request: Received, behaviour: Behaviour) -> Iterable[bytes]:
+        if interactions.PATH.fullmatch(request.path):
+            return self.interactions.events(request, behaviour)
         texts = behaviour.text.split(" ")
         words = [{"text": word if not index else f" {word}"} for index, word in enumerate(texts)]
         parts = self._calls(request) if behaviour.tool_calls else words

@@ -8,7 +8,7 @@ import struct
 import zlib
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
@@ -115,7 +115,7 @@ class HttpServer(ABC):
         """Return the body of a whole answer."""
 
     @abstractmethod
-    def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
+    def events(self, request: Received, behaviour: Behaviour) -> Iterable[bytes]:
         """Return the events of a streamed answer."""
 
     @abstractmethod

@@ -26,7 +26,8 @@ MESSAGES = (b"file_id", b'"container"', b"skill_id")
 GENERATE = (
     *(b'ileUri"', b'ile_uri"', b'achedContent"', b'ached_content"'),
     *(b'ileSearchStoreNames"', b'ile_search_store_names"', b'"uri"'),
-    *(b"revious_interaction_id", b"reviousInteractionId"),
+    *(b"revious_interaction_id", b"reviousInteractionId", b'agent"', b'nvironment"', b"nvironment_id", b'"voice"'),
+    b'"credential"',
 )
 ANY_OPENAI = (
     *RESPONSES,
@@ -43,6 +44,7 @@ _FIELDS = frozenset(
         *("assistant_id", "thread_id", "eval_id", "skill_id", "training_file", "validation_file", "video", PREVIOUS),
         *("fileUri", "file_uri", "cachedContent", "cached_content"),
         *("fileSearchStoreNames", "file_search_store_names", "uri", "previous_interaction_id", "previousInteractionId"),
+        *("agent", "base_agent", "environment", "base_environment", "environment_id", "voice", "credential"),
     )
 )
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")

@@ -8,6 +8,7 @@ from services.router.cuts.contained import ContainedCut
 from services.router.cuts.converse import ConverseCut
 from services.router.cuts.cut import Cut
 from services.router.cuts.generate import GenerateCut
+from services.router.cuts.interactions import InteractionsCut
 from services.router.cuts.messages import MessagesCut
 from services.router.cuts.ollama import OllamaCut
 from services.router.cuts.responses import ResponsesCut
@@ -21,6 +22,7 @@ CUTS: dict[str, Callable[[], Cut]] = {
     "generate": lambda: GenerateCut(Sse()),
     "generate-array": lambda: GenerateCut(JsonArray()),
     "responses": ResponsesCut,
+    "interactions": InteractionsCut,
     "converse": ConverseCut,
     "contained": ContainedCut,
     "cohere": CohereCut,

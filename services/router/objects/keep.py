@@ -1,22 +1,18 @@
 """What is remembered of a file or batch once the provider has made, shown or deleted it: before its client hears."""
 
 import asyncio
-from urllib.parse import unquote
 
 import msgspec
 import structlog
 
 from services.router.job import Ending, Job, now_ms
-from services.router.responses import keep as keep_response
 from shared.bus import Bus, BusError
 from shared.errors import Unavailable
 from shared.facts import CompletionDeferred
 from shared.facts.header import caller_fields
-from shared.identity.owner_names import owner_of
 from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, DELETE_FILE, FILE_CONTENT
 from shared.kept.open_batches import OpenBatch, open_batch
 from shared.kept.owned import Owned, find_owned, forget_owned, keep_owned
-from shared.kept.passed_objects import makes_response, object_in
 from shared.serving.deployments import Deployment
 
 log = structlog.get_logger()
@@ -98,53 +94,6 @@ async def _keep(bus: Bus, job: Job, ending: Ending, deployment: Deployment) -> N
         await forget_owned(bus, found)
     else:
         await keep_shown(bus, found, ending.body)
-
-
-async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
-    """Remember whose it is what a call made that went to a provider as it is, or that it is deleted.
-
-    Raises:
-        Unavailable: nobody could ask for what was made.
-    """
-    request, reader, deployment = job.call.request, ending.reader, ending.deployment
-    method, target = request.passed
-    if deployment is None or reader is None or ending.status >= 300:
-        return
-    if makes_response(method, target):
-        await keep_response(bus, job, ending)
-        return
-    concerned = object_in(deployment.provider, method, target)
-    if concerned is None or (not concerned.makes and method != "DELETE"):
-        return
-    caller = request.caller
-    owner = owner_of(caller.key, caller.user_id, caller.team_id)
-    try:
-        if concerned.makes and reader.response_id:
-            shown = msgspec.json.encode({"id": reader.response_id, "object": concerned.kind})
-            made = Owned(
-                concerned.kind,
-                reader.response_id,
-                owner,
-                caller.key,
-                request.group,
-                request.model,
-                deployment.id,
-                now_ms(),
-                shown,
-            )
-            await keep_owned(bus, made)
-        elif method == "DELETE" and _deletes_it(target, concerned.id):
-            found = await find_owned(bus, concerned.kind, owner, concerned.id)
-            if found is not None:
-                await forget_owned(bus, found)
-    except BusError as error:
-        log.error("an object of a provider could not be remembered", request=request.request_id, error=str(error))
-        raise Unavailable("what was made could not be remembered", retry_after_s=1) from error
-
-
-def _deletes_it(target: str, object_id: str) -> bool:
-    """Whether it is the object itself that is deleted, and not a part of it."""
-    return unquote(target.partition("?")[0]).rstrip("/").endswith(f"/{object_id}")
 
 
 async def keep_shown(bus: Bus, owned: Owned, shown: bytes) -> None:

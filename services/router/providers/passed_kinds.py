@@ -103,7 +103,7 @@ _KINDS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
     ),
     (re.compile(r":(streamR|r)awPredict$"), lambda _: OpenAIAnswer("", include_usage=True), "chat-to-its-end"),
     (re.compile(r":(stream)?[gG]enerateContent$"), lambda model: listener_for(model, SseParser()), "generate"),
-    (re.compile(r"/interactions$"), InteractionsListener, ""),
+    (re.compile(r"/interactions$"), InteractionsListener, "interactions"),
     (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read), ""),
     (re.compile(r"/listen$"), lambda _: FiguresListener(usage_from_deepgram), ""),
     (re.compile(r"/v2/chat$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("usage"))), ""),

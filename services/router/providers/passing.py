@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 
 from services.router.providers.answers.broken_answer import BrokenAnswer
@@ -76,7 +77,25 @@ def passed_call(provider: object, call: ProviderCall, deployment: Deployment) ->
     if isinstance(provider, SignsPassed):
         request = request._replace(headers=provider.signed(deployment, request))
     costs = method == "POST" and deployment.model != NO_MODEL
-    return request, PassedAnswer(partial(_heard_of, deployment, method, target), costs=costs)
+    heard = partial(_heard_of, deployment, method, target)
+    return request, PassedAnswer(heard, costs=costs, goes_on=costs and _goes_on(call.body))
+
+
+class _InBackground(msgspec.Struct):
+    background: Any = None
+
+
+_decode_background = msgspec.json.Decoder(_InBackground).decode
+
+
+def _goes_on(body: bytes) -> bool:
+    """Whether the work goes on whoever listens: `background` of OpenAI's responses and Gemini's interactions."""
+    if b'"background"' not in body:
+        return False
+    try:
+        return _decode_background(body).background is True
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def _heard_of(deployment: Deployment, method: str, target: str, content_type: str) -> Listening | None:
@@ -133,10 +152,13 @@ def joined(base: str, target: str) -> str:
 class PassedAnswer(OwnForm):
     """Passes everything on, and lets a reader of the provider's form listen for the usage."""
 
-    def __init__(self, listening: Callable[[str], Listening | None] | None, *, costs: bool) -> None:
+    def __init__(
+        self, listening: Callable[[str], Listening | None] | None, *, costs: bool, goes_on: bool = False
+    ) -> None:
         """`listening` tells by an answer's content type who reads it; `costs`: a model is asked, so that an answer
-        without figures cannot be taken for nothing.
+        without figures cannot be taken for nothing; `goes_on`: to leave or cut the answer does not end the work.
         """
+        self.goes_on = goes_on
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
@@ -174,6 +196,8 @@ class PassedAnswer(OwnForm):
         heard = self._listening(self.stream_type) if self._listening is not None and status < 300 else None
         if heard is not None:
             self._listener, self.is_stream, self.cut_as = heard
+            if self.goes_on:
+                self.cut_as = ""
             if isinstance(self._listener, ReadsHeaders):
                 self._listener.read_headers(header)
 

@@ -29,7 +29,7 @@ END_WAIT_S = 2.0
 class Reading:
     """One answer while it is read."""
 
-    __slots__ = ("_began_ns", "_deployment", "_first_ms", "_outlet", "_started_ms", "reader")
+    __slots__ = ("_began_ns", "_first_ms", "_outlet", "_started_ms", "deployment", "reader")
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Reading:
         """`outlet`: the way from chat to the client's dialect, where the reader does not speak it."""
         self.reader = reader
         self._outlet = outlet
-        self._deployment = deployment
+        self.deployment = deployment
         self._started_ms = started_ms
         self._began_ns = began_ns
         self._first_ms = 0
@@ -71,13 +71,13 @@ class Reading:
         form = self.reader if isinstance(self.reader, OwnForm) else OwnForm
         stream_type = form.stream_type if self._outlet is None else self._outlet.stream_type
         headers = (("content-type", stream_type), *form.more_headers)
-        lines = served_by_lines(job, self._deployment)
+        lines = served_by_lines(job, self.deployment)
         job.answer.head(Head(form.status, headers, form.is_events, router, provider_us, lines), out)
 
     def ending(self, failure: GatewayError | None = None, *, status: int = 200, body: bytes = b"") -> Ending:
         at = now_ms()
         return Ending(
-            deployment=self._deployment,
+            deployment=self.deployment,
             reader=self.reader,
             failure=failure,
             status=failure.status if failure else status,
@@ -167,6 +167,9 @@ async def forward_passed(
     async for part in answer.parts():
         await job.answer.room()
         out = reader.feed(part)
+        if job.when_named is not None and reader.response_id:
+            await job.when_named(reader.response_id, reading.deployment)
+            job.when_named = None
         if line is not None:
             events, rest = line.cut.wire.split(rest + out)
             out = b"".join(events)

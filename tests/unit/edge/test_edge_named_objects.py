@@ -80,6 +80,14 @@ CASES: list[tuple[Endpoint, dict[str, Any], list[tuple[str, str]]]] = [
     (passing("openai"), {"source": {"type": "file_id", "id": "file-1"}}, [("id", "file-1")]),
     (passing("anthropic"), {"source": {"type": "file", "file_id": "file_1"}}, [("file_id", "file_1")]),
     (passing("gemini"), {"previous_interaction_id": "v1_a"}, [("previous_interaction_id", "v1_a")]),
+    (
+        passing("gemini"),
+        {"agent": "my-agent", "environment": "env_1"},
+        [("agent", "my-agent"), ("environment", "env_1")],
+    ),
+    (passing("gemini"), {"base_agent": "my-agent", "tools": []}, [("base_agent", "my-agent")]),
+    (passing("gemini"), {"environment": {"env": [{"credential": "cred_1"}]}}, [("credential", "cred_1")]),
+    (passing("gemini"), {"generation_config": {"speech_config": [{"voice": "v_1"}]}}, [("voice", "v_1")]),
     (passing("gemini"), {"input": [{"type": "image", "uri": "https://g.example/v1beta/files/abc"}]}, [("uri", "abc")]),
     (passing("vertex_ai"), {"cachedContent": "projects/p/cachedContents/1"}, [("cachedContent", "1")]),
 ]

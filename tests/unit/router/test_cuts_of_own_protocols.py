@@ -37,6 +37,41 @@ def test_a_call_of_cohere_is_closed_where_it_is_cut() -> None:
     assert found[-1]["delta"]["finish_reason"] == cut.reason == "MAX_TOKENS"
 
 
+def test_an_interaction_ends_with_its_step_and_as_incomplete() -> None:
+    interaction = b'{"id":"v1_a","object":"interaction","model":"gemini-x","status":"incomplete","usage":'
+    used = b'{"total_input_tokens":10,"total_cached_tokens":3,"total_output_tokens":20,"total_tokens":30}'
+    assert end_of("interactions") == (
+        b'event: step.stop\ndata: {"event_type":"step.stop","index":0}\n\n'
+        b'event: interaction.completed\ndata: {"event_type":"interaction.completed","interaction":'
+        + interaction
+        + used
+        + b"}}\n\n"
+        b"event: done\ndata: [DONE]\n\n"
+    )
+
+
+def test_thoughts_and_calls_of_an_interaction_count_until_it_is_cut() -> None:
+    think = {"type": "thought_summary", "content": {"type": "text", "text": "Let me think. "}}
+    call = {"type": "function_call", "id": "f_1", "name": "look_up", "arguments": {}}
+    events: list[dict[str, Any]] = [
+        {"event_type": "step.start", "index": 0, "step": {"type": "thought"}},
+        {"event_type": "step.delta", "index": 0, "delta": think},
+        {"event_type": "step.stop", "index": 0},
+        {"event_type": "step.start", "index": 1, "step": call},
+        *[
+            {"event_type": "step.delta", "index": 1, "delta": {"type": "arguments_delta", "arguments": word}}
+            for word in WORDS
+        ],
+    ]
+    wire = Sse(named=True)
+    out, cut = cut_off("interactions", [wire.write(event["event_type"], event) for event in events])
+    found = [fields for _, fields in told_of(wire, out)]
+    assert 4 < len(found) - 2 < 4 + PAID
+    assert found[-2] == {"event_type": "step.stop", "index": 1}
+    ended = found[-1]["interaction"]
+    assert (ended["id"], ended["status"], cut.reason) == ("id", "incomplete", "incomplete")
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [("ollama", b'"message":{"role":"assistant","content":""}'), ("ollama-generate", b'"response":""')],

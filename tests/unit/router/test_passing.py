@@ -186,6 +186,41 @@ def test_an_interaction_that_breaks_off_tells_what_it_had_used_by_then() -> None
         listener.end()
 
 
+@pytest.mark.parametrize("told", [{"metadata": {"total_usage": INTERACTION["usage"]}}, {"usage": INTERACTION["usage"]}])
+def test_what_an_interaction_has_used_so_far_stands_in_any_event_and_outlasts_an_end_without_it(
+    told: dict[str, Any],
+) -> None:
+    listener = InteractionsListener("gemini-3-pro")
+    assert streamed_usage(listener, interaction_events({"id": "v1", "status": "completed"}, **told)) == Usage(
+        input=4, output=2
+    )
+
+
+def test_thoughts_and_arguments_of_an_interaction_are_heard() -> None:
+    listener = InteractionsListener("gemini-3-pro")
+    thought = {"type": "thought_summary", "content": {"type": "text", "text": "hm"}}
+    for delta in (thought, {"type": "arguments_delta", "arguments": "{}"}):
+        listener.feed(interaction_events(delta=delta))
+    assert listener.text_so_far() == "hm{}"
+
+
+@pytest.mark.parametrize(
+    ("body", "goes_on"),
+    [
+        (b'{"background": true}', True),
+        (b'{"background": false}', False),
+        (b'{"input": "\\"background\\""}', False),
+        (b"{}", False),
+    ],
+)
+def test_a_call_in_the_background_is_known_by_its_body(body: bytes, goes_on: bool) -> None:
+    of = deployment(provider="gemini", model="gemini-3-pro", api_key="k", api_base="http://host")
+    call = provider_call(body, call_type="pass_through_endpoint", passed=("POST", "/v1beta/interactions"))
+    _, answer, _ = prepared(load_providers({})["gemini"], call, of)
+    assert isinstance(answer, PassedAnswer)
+    assert answer.goes_on is goes_on
+
+
 def test_cohere_and_ollama_get_their_own_calls_at_their_own_address() -> None:
     request, *_ = sent("cohere", "/v2/chat")
     assert (request.url, request.headers) == ("http://host/v2/chat", {"authorization": "Bearer sk-theirs"})

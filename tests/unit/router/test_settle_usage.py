@@ -6,6 +6,8 @@ import orjson
 import pytest
 
 from services.router.job import Ending, Job
+from services.router.providers.gemini.interactions import InteractionsListener
+from services.router.providers.passed_kinds import Listening
 from services.router.providers.passing import PassedAnswer
 from services.router.settle_usage import settle_usage
 from services.router.streaming.answer import AnswerWriter
@@ -23,9 +25,9 @@ class _Bus:
         raise AssertionError("nothing is written")
 
 
-async def settled(status: int, **fields: Any) -> tuple[Usage, str]:
+async def settled(status: int, reader: PassedAnswer | None = None, **fields: Any) -> tuple[Usage, str]:
     job = Job(complete("req_1", "edge-1", BODY, **fields), BODY, AnswerWriter(_Bus(), "edge-1", "req_1"))  # type: ignore[arg-type]
-    reader = PassedAnswer(None, costs=True)
+    reader = reader or PassedAnswer(None, costs=True)
     reader.begin(status, {}.get)
     ending = Ending(deployment=deployment(), reader=reader)
     await settle_usage(job, ending)
@@ -45,3 +47,26 @@ async def test_a_passed_call_for_which_nothing_is_held_was_one_call() -> None:
 @pytest.mark.parametrize("status", [400, 500])
 async def test_an_error_used_nothing(status: int) -> None:
     assert await settled(status, bound=Bound(100, 50, 1)) == (NOTHING, "none")
+
+
+@pytest.mark.parametrize(
+    ("told", "used"), [(3, (Usage(input=100, output=50), "assumed")), (4, (Usage(input=4, output=2), "provider"))]
+)
+async def test_what_goes_on_in_the_background_is_taken_at_its_most_unless_it_was_heard_to_its_end(
+    told: int, used: tuple[Usage, str]
+) -> None:
+    reader = PassedAnswer(
+        lambda _: Listening(InteractionsListener("gemini-3-pro"), True, "interactions"), costs=True, goes_on=True
+    )
+    reader.begin(200, {"content-type": "text/event-stream"}.get)
+    assert reader.cut_as == ""
+    usage = {"total_input_tokens": 4, "total_output_tokens": 2}
+    events: list[dict[str, Any]] = [
+        {"event_type": "interaction.created", "interaction": {"id": "v1"}},
+        {"event_type": "step.delta", "delta": {"type": "text", "text": "hi"}},
+        {"event_type": "step.stop", "usage": usage},
+        {"event_type": "interaction.completed", "interaction": {"id": "v1", "usage": usage}},
+    ]
+    for event in events[:told]:
+        reader.feed(b"data: " + orjson.dumps(event) + b"\n\n")
+    assert await settled(200, reader, bound=Bound(100, 50, 1)) == used

@@ -28,6 +28,11 @@ from shared.kept.passed_objects import PassedObject, id_of_made, is_untold, make
         ("gemini", "POST", "/v1beta/interactions", PassedObject("gemini interactions", "", True)),
         ("gemini", "GET", "/v1beta/interactions/v1_a?stream=true", PassedObject("gemini interactions", "v1_a", False)),
         ("gemini", "POST", "/v1beta/interactions/v1_a/cancel", PassedObject("gemini interactions", "v1_a", False)),
+        ("gemini", "POST", "/v1beta/agents", PassedObject("gemini agents", "", True)),
+        ("gemini", "POST", "/v1beta/webhooks/w:ping", PassedObject("gemini webhooks", "w", False)),
+        ("gemini", "GET", "/v1beta/credentials", PassedObject("gemini credentials", "", False)),
+        ("gemini", "GET", "/v1beta/triggers/t/executions", PassedObject("gemini triggers", "t", False)),
+        ("gemini", "GET", "/v1beta/environments/e/files/a.txt", PassedObject("gemini environments", "e", False)),
         ("groq", "GET", "/openai/v1/fi%6Ces/f", PassedObject("file", "f", False)),
         ("openai", "GET", "/v1//x/../Threads/thread_1", PassedObject("openai threads", "thread_1", False)),
         ("cohere", "GET", "/v1/datasets/d_1", PassedObject("cohere datasets", "d_1", False)),
@@ -70,6 +75,7 @@ def test_a_path_tells_what_is_concerned(provider: str, method: str, target: str,
         ("gemini interactions", b'{"id": "v1_a", "name": "x"}', "v1_a"),
         ("gemini interactions", b'data: {"event_type": "interaction.created", "interaction": {"id": "v1_a"}}', "v1_a"),
         ("gemini interactions", b'{"interaction": "v1_a"}', ""),
+        ("gemini webhooks", b'{"id": "w_1", "name": "mine"}', "w_1"),
         ("openai threads", b"not json", ""),
         ("openai threads", b"[1]", ""),
         ("openai threads", b"event: thread.created\nda", ""),
@@ -94,6 +100,8 @@ def test_work_whose_cost_no_answer_tells_is_known() -> None:
         "/v1/threads/t/runs",
         "/v1/videos",
         "/openai/batches?a=1",
+        "/v1beta/triggers",
+        "/v1beta/triggers/t/executions",
     ):
         assert is_untold("POST", target), target
         assert not is_untold("GET", target)

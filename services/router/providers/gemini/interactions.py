@@ -37,9 +37,7 @@ class InteractionsListener(Listener):
                 continue
             if event.get("event_type") == "step.delta":
                 self._listen(event.get("delta"))
-            so_far = event.get("metadata")
-            if isinstance(so_far, dict) and "usage" in so_far:
-                self.usage = self._tools.usage(so_far["usage"])
+            self._note_so_far(event)
         return b""
 
     def end(self) -> bytes:
@@ -47,17 +45,31 @@ class InteractionsListener(Listener):
             raise UnreadableAnswer("the stream ended before its interaction was complete")
         return b""
 
+    def _note_so_far(self, event: dict[str, Any]) -> None:
+        """Steps that end, changes of the status and the metadata of any event tell what was used until then."""
+        metadata = event.get("metadata")
+        so_far = (
+            metadata.get("total_usage", metadata.get("usage")) if isinstance(metadata, dict) else event.get("usage")
+        )
+        if isinstance(so_far, dict):
+            self.usage = self._tools.usage(so_far)
+
     def text_so_far(self) -> str:
         return "".join(self._texts)
 
     def _listen(self, delta: Any) -> None:
         self._tools.note(delta)
-        text = delta.get("text") if isinstance(delta, dict) else None
-        if isinstance(text, str):
-            self._texts.append(text)
+        if isinstance(delta, dict):
+            content = delta.get("content")  # of a thought's summary
+            said = (
+                delta.get("text"),
+                content.get("text") if isinstance(content, dict) else None,
+                delta.get("arguments"),
+            )
+            self._texts += [text for text in said if isinstance(text, str)]
 
     def _note(self, interaction: dict[str, Any]) -> None:
-        self.usage = self._tools.usage(interaction.get("usage"), interaction.get("service_tier"))
+        self.usage = self._tools.usage(interaction.get("usage"), interaction.get("service_tier")) or self.usage
         self.response_id = str(interaction.get("id") or self.response_id)
         self.finish_reason = str(interaction.get("status") or "")
         self.done = True
