@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import time
 from collections.abc import Mapping
 
 import msgspec
@@ -18,6 +17,7 @@ from services.policy.replies import Replies
 from services.policy.reserve import Reserve
 from shared.bus import Bus, BusError, Message, Outbox
 from shared.calls import BODY_INLINE_MAX, Admit, decode_cancel, unpack_admit
+from shared.clock import time_ms
 from shared.errors import AuthenticationFailed, Unavailable
 from shared.identity.access import refusal_of_key
 from shared.identity.holder_access import HolderAccess
@@ -71,7 +71,7 @@ class Admission:
         except (msgspec.DecodeError, struct.error) as error:
             log.error("a request cannot be read", partition=number, error=str(error))
             return
-        now_ms = _now_ms()
+        now_ms = time_ms()
         if now_ms >= request.deadline_ms:
             return  # edge has answered by now
         try:
@@ -113,7 +113,7 @@ class Admission:
             )
             self._replies.deny(request, "key", deleted)
             return
-        self._check_key(number, request, key, body, _now_ms())
+        self._check_key(number, request, key, body, time_ms())
 
     def _check_key(self, number: int, request: Admit, key: Key, body: bytes, now_ms: int) -> None:
         refusal = refusal_of_key(key, route=request.route, now=now_ms / 1000)
@@ -210,7 +210,3 @@ def _with_growth(request: Admit, grown: int) -> Admit:
         return request
     lines = msgspec.structs.replace(asked.lines, text_bytes=asked.lines.text_bytes + grown)
     return msgspec.structs.replace(request, object=msgspec.structs.replace(asked, lines=lines))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

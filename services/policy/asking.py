@@ -1,6 +1,5 @@
 """What is asked of a partition for one request: whose budgets and limits it is counted in, and how long it may wait."""
 
-import time
 from collections.abc import Mapping
 
 from services.policy.budgets.admission import Ask
@@ -14,6 +13,7 @@ from services.policy.limits.tree import LimitTree
 from services.policy.metrics import PRIORITIES
 from services.policy.partitions.decision import Part, Wanted
 from shared.calls import Admit
+from shared.clock import time_ms
 from shared.identity.holder_access import HolderAccess
 from shared.identity.keys import Key
 from shared.kept.object_calls import CREATE_BATCH
@@ -81,11 +81,11 @@ class Asking:
     def wanted(
         self, request: Admit, key: Key | None, charges: Charges, ask: Ask, part: Part | None, *, held: bool
     ) -> Wanted:
-        now_ms, caller = _now_ms(), request.caller
+        now_ms, caller = time_ms(), request.caller
 
         def again() -> Charges | None:
             """What it is counted in by then; the key may have been changed, or be gone."""
-            now_ms = _now_ms()
+            now_ms = time_ms()
             if key is None:
                 refused = caller.end_user and self._access.refusal(None, caller.end_user)
                 return None if refused else self.charges(request, None, now_ms)
@@ -125,7 +125,3 @@ class Asking:
 
 def _level_of(key: Key | None) -> int:
     return PRIORITIES.index("normal" if key is None else key.priority)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,8 +3,7 @@ or back with a refusal.
 """
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -14,16 +13,17 @@ from services.policy.asking import Asking
 from services.policy.budgets.admission import NOTHING, Ask, Placed
 from services.policy.budgets.ceilings import Ceilings
 from services.policy.budgets.charges import Charges
-from services.policy.budgets.count_input import NO_TEXT, TextTokens, text_tokens
+from services.policy.budgets.count_input import text_tokens
 from services.policy.budgets.headers import key_budget_lines
 from services.policy.budgets.refusals import over_budget, unpriced_models, untold_cost
-from services.policy.count_body import count_body, counts_at_once
-from services.policy.dispatch import Body, Dispatch, Passed
+from services.policy.count_body import counts_at_once
+from services.policy.counting import Counting
+from services.policy.dispatch import Dispatch, Passed
 from services.policy.in_progress import FAILED, InProgress
 from services.policy.limits.headers import merged_lines
-from services.policy.limits.need import NO_TOKENS, Need
+from services.policy.limits.need import NO_TOKENS
 from services.policy.limits.refusals import over_limit_error
-from services.policy.limits.room import Limit, Over, counts_tokens, may_fit_in, seems_more_than_all
+from services.policy.limits.room import counts_tokens
 from services.policy.metrics import Counts
 from services.policy.partitions.decision import Answer, Denied, Left, NoRoom, Part, Wanted
 from services.policy.partitions.owning.open_partitions import OpenPartitions
@@ -32,6 +32,7 @@ from services.policy.partitions.taking import Taker, split
 from services.policy.replies import Replies
 from shared.bus import Bus
 from shared.calls import Admit
+from shared.clock import time_ms
 from shared.errors import Unavailable
 from shared.header_lines import headers_in
 from shared.kept.passed_objects import is_untold
@@ -69,7 +70,6 @@ class Reserve:
         in_progress: InProgress,
         counts: Counts,
     ) -> None:
-        self._bus = bus
         self._asking = asking
         self._partitions = partitions
         self._ceilings = ceilings
@@ -78,6 +78,7 @@ class Reserve:
         self._replies = replies
         self._in_progress = in_progress
         self._counts = counts
+        self._counting = Counting(bus, asking, ceilings)
         self._taker = Taker(bus, partitions)
         self._dispatch = Dispatch(bus, self._taker, replies, bodies)
 
@@ -93,7 +94,7 @@ class Reserve:
         if request.session[0] and not body.counted:
             body = body._replace(counted=True)  # what is read is the whole conversation, and the body its newest part
             passed = passed._replace(body=body)
-        now_ms = _now_ms()
+        now_ms = time_ms()
         partition = self._partitions.get(number)
         charges = self._asking.charges(request, key, now_ms)
         limits = self._asking.limits(request, key)
@@ -109,7 +110,8 @@ class Reserve:
                 self._replies.deny(request, "budget", refusal)
                 return
             need = self._asking.need(request, ask) if limits else need
-            counts = not body.counted and self._may_gain(partition, request, charges, ask, limits, need, now_ms)
+            may_gain = self._counting.may_gain
+            counts = not body.counted and may_gain(partition, request, charges, ask, limits, need, now_ms)
         if counts:
             self._count(passed)
             return
@@ -151,41 +153,10 @@ class Reserve:
             return True
         return False
 
-    def _may_gain(
-        self,
-        partition: Partition,
-        request: Admit,
-        charges: Charges,
-        ask: Ask,
-        limits: tuple[Limit, ...],
-        need: Need,
-        now_ms: int,
-    ) -> bool:
-        """Whether to count its tokens: where its bytes do not fit, but not where it would not if it had no text."""
-        dear = charges.budgeted and not partition.stands.covers(charges, ask, now_ms)
-        large = need.input > 0 and partition.limits.gains_by_counting(limits, need)
-        if not dear and not large:
-            return False
-        least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
-        if dear and not partition.stands.may_cover(charges, least, now_ms):
-            return False
-        if not large:
-            return True
-        small = self._asking.need(request, least)
-        return partition.limits.may_fit(limits, small, now_ms) or seems_more_than_all(limits, need, small)
-
-    def _may_fit_counted(self, partition: Partition, request: Admit, body: Body, denied: Denied) -> bool:
-        """Whether what its home did not lend for the text's bytes may be enough for its tokens."""
-        charge, standing = denied
-        if body.counted or charge.home == partition.number or standing.only_holds:
-            return False
-        least, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=NO_TEXT)
-        return least.input_pico + least.output_pico_per_token * least.n <= standing.limit - standing.spent
-
     async def _count_then_hold(self, passed: Passed) -> None:
         request, body = passed.request, passed.body
         try:
-            text = await self._text_of(passed)
+            text = await self._counting.text_of(passed)
         except BodyGone as error:
             self._in_progress.refuse(request, Unavailable(str(error), retry_after_s=1))
             return
@@ -210,7 +181,7 @@ class Reserve:
 
         def done(answer: Answer) -> None:
             try:
-                if isinstance(answer, Denied) and self._may_fit_counted(partition, request, passed.body, answer):
+                if isinstance(answer, Denied) and self._counting.may_fit(partition, request, passed.body, answer):
                     self._replies.wait(request)
                     self._in_progress.spawn(request, self._count_then_hold(passed))
                     return
@@ -227,7 +198,7 @@ class Reserve:
     def _decided(
         self, partition: Partition, passed: Passed, wanted: Wanted, elsewhere: Mapping[int, Part], answer: Answer
     ) -> None:
-        request, now_ms = passed.request, _now_ms()
+        request, now_ms = passed.request, time_ms()
         if isinstance(answer, Denied):
             self._bodies.drop(request.request_id)
             self._counts.over_budget(answer.charge)
@@ -267,7 +238,7 @@ class Reserve:
         here = (partition.number,) if placed is not None else ()
         telling = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._replies.wait, request)
         try:
-            taken = await self._taker.take(wanted, elsewhere, partial(self._closer_need, passed, placed))
+            taken = await self._taker.take(wanted, elsewhere, partial(self._counting.closer_need, passed, placed))
         except BaseException:
             self._dispatch.give_back((*here, *homes), request.request_id)
             raise
@@ -284,41 +255,19 @@ class Reserve:
             self._dispatch.give_back((*here, *homes), request.request_id)
             self._in_progress.refuse(request, refusal)
         else:
-            now_ms = _now_ms()
+            now_ms = time_ms()
             lines = merged_lines(_lines(partition, wanted, now_ms), taken.lines)
             self._dispatch.send_on(passed, now_ms, placed, wanted, lines, homes, taken.max_tokens)
-
-    async def _closer_need(self, passed: Passed, placed: Placed | None, lacking: Sequence[Over]) -> Need | None:
-        """Return the tokens it needs with its text counted, None where that is done, cannot be, or gains nothing."""
-        request, body = passed.request, passed.body
-        least, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=NO_TEXT)
-        if body.counted or not all(may_fit_in(over, self._asking.need(request, least)) for over in lacking):
-            return None
-        try:
-            text = await self._text_of(passed)
-        except BodyGone:
-            return None
-        if text is None:
-            return None
-        ask, _ = self._ceilings.ask_for(request, _now_ms() / 1000, text=text)
-        need = self._asking.need(request, ask)
-        return need if placed is None or placed.max_tokens is None else need.shortened(placed.max_tokens)
-
-    async def _text_of(self, passed: Passed) -> TextTokens | None:
-        """Raises BodyGone."""
-        body, request = passed.body, passed.request
-        size = None if body.changed else request.body_bytes
-        return await count_body(self._bus, body.data, body.ref, size, request.call_type)
 
     def _over_limit(self, request: Admit, refused: NoRoom) -> None:
         self._bodies.drop(request.request_id)
         self._counts.over_limit(refused.over)
-        self._replies.deny(request, "rate_limit", over_limit_error(refused.over, _now_ms(), headers_in(refused.lines)))
+        self._replies.deny(request, "rate_limit", over_limit_error(refused.over, time_ms(), headers_in(refused.lines)))
 
 
 def _too_late(request: Admit, wanted: Wanted, elsewhere: Mapping[int, Part]) -> Unavailable | None:
     """Return why a request must not go on any more once all homes of its limits have answered, None where it may."""
-    now_ms = _now_ms()
+    now_ms = time_ms()
     if now_ms >= request.deadline_ms:
         return Unavailable("the limits took too long to be decided; nothing was used of them", retry_after_s=1)
     if now_ms < wanted.now_ms + TELL_AFTER_S * 1000:
@@ -336,7 +285,3 @@ def _lines(partition: Partition, wanted: Wanted, now_ms: int) -> str:
     key = wanted.charges.must[0]
     lines = key_budget_lines(key, partition.standing(key.account), now_ms)
     return lines if wanted.part is None else lines + partition.limits.lines(wanted.part, now_ms)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

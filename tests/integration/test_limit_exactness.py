@@ -34,15 +34,15 @@ REACHED_SHARE = 0.9  # the last tokens of a window cover no further request; and
 
 FAST_POLICY = """
 import sys, time
-from services.policy import admit, asking, reserve
+from services.policy import admit, asking, counting, reserve
 from services.policy.__main__ import main
 from services.policy.partitions.owning import owner
 from services.policy.partitions import taking
 from services.policy.partitions.partition import Partition
 def clock():
     return {began} + (time.time() - {began}) * {speed}
-for module in (admit, asking, reserve, owner, taking):
-    module._now_ms = lambda: int(clock() * 1000)
+for module in (admit, asking, counting, reserve, owner, taking):
+    module.time_ms = lambda: int(clock() * 1000)
 Partition.__init__.__kwdefaults__["clock"] = clock
 sys.exit(main())
 """

@@ -5,7 +5,6 @@ What was taken for a request that is then refused goes back; its end is told to 
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from services.policy.partitions.partition import Partition
 from services.policy.partitions.take_messages import TakeAnswer, TakeAsk, decode_answer, decode_ask, encode
 from shared import subjects
 from shared.bus import Bus, BusError, Message, NotConnected
+from shared.clock import time_ms
 
 log = structlog.get_logger()
 
@@ -112,7 +112,7 @@ class Taker:
         task.add_done_callback(self._returning.discard)
 
     async def _ask(self, home: int, wanted: Wanted, part: Part) -> TakeAnswer | None:
-        wait_ms = max(0, part.give_up_ms - _now_ms())
+        wait_ms = max(0, part.give_up_ms - time_ms())
         ask = TakeAsk(
             wanted.request,
             part.key,
@@ -140,7 +140,7 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
     except msgspec.DecodeError as error:
         log.error("a question for a part of limits cannot be read", partition=partition.number, error=str(error))
         return
-    now_ms = _now_ms()
+    now_ms = time_ms()
     limits = ask.limits
     give_up_ms = now_ms + ask.wait_ms if ask.wait_ms else 0
     part = Part(limits, ask.need, ask.counts, give_up_ms, ask.level, ask.rank, lambda: limits, ask.key)
@@ -164,7 +164,7 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
         if isinstance(answer, NoRoom):
             said = TakeAnswer(False, answer.over, answer.lines)
         elif isinstance(answer, Placed):
-            said = TakeAnswer(True, None, partition.limits.lines(part, _now_ms()), answer.max_tokens)
+            said = TakeAnswer(True, None, partition.limits.lines(part, time_ms()), answer.max_tokens)
         try:
             bus.publish(message.reply, encode(said))
         except NotConnected:
@@ -176,7 +176,3 @@ def serve_take(bus: Bus, partition: Partition, message: Message) -> None:
 def _lacks_tokens(answer: TakeAnswer | None) -> Over | None:
     over = answer.over if answer is not None else None
     return over if over is not None and over.type == "tokens" else None
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -20,6 +20,7 @@ from services.policy.partitions.settlements import Settlements
 from services.policy.partitions.taking import serve_take
 from shared import subjects
 from shared.bus import Bus, BusError, Message, Outbox
+from shared.clock import time_ms
 from shared.facts import CompletionLost, encode_fact
 
 log = structlog.get_logger()
@@ -282,7 +283,7 @@ class Owner:
         return await self._bus.serve(subjects.correct(number), on_correction)
 
     def _tick(self) -> None:
-        now_ms = _now_ms()
+        now_ms = time_ms()
         for partition in self._partitions:
             if self._leases.holds(partition.number):
                 partition.tick(now_ms)
@@ -323,7 +324,3 @@ class Owner:
             admitted_ms=hold.admitted_ms,
         )
         self._outbox.put(fact.subject, encode_fact(fact), fact.id)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
