@@ -7,28 +7,22 @@ lost. Whoever owns the partition then reads the journal anew.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import structlog
 
 from services.policy.budgets.account import Account
-from services.policy.budgets.admission import Placed
-from services.policy.budgets.charges import Charge, Charges
 from services.policy.budgets.entries import Entry, Expired, Hold, Lost, Released
 from services.policy.budgets.loans import Assumed, Repaid
-from services.policy.limits.need import shortened
-from services.policy.limits.room import Over
 from services.policy.metrics import Counts
-from services.policy.partitions.decision import Denied, Done, Wanted
+from services.policy.partitions.deciding import Decider
+from services.policy.partitions.decision import Done, Wanted
 from services.policy.partitions.ends import Ends
 from services.policy.partitions.journal.journal_reader import ReadJournal
 from services.policy.partitions.journal.journal_writer import SNAPSHOT_EVERY_GROUPS, JournalWriter, Then
-from services.policy.partitions.limited import Limited
 from services.policy.partitions.loans.borrowing import Borrower
 from services.policy.partitions.loans.lending import Lender
 from services.policy.partitions.queues.limit_queue import answer
-from services.policy.partitions.queues.money_queue import MoneyQueue
-from services.policy.partitions.stands import InTheWay, Stands
+from services.policy.partitions.stands import Stands
 from services.policy.partitions.undispatched import Undispatched
 from shared.bus import Bus, Conflict
 
@@ -66,7 +60,7 @@ class Partition:
         self.conflict = False  # closed because somebody else wrote the journal
         self.spent_in: set[str] = set()  # accounts that somebody who watches thresholds has to look at
         self.refused_by: set[str] = set()  # of them, those without enough left for a request
-        self._undispatched, counts = undispatched, counts or Counts()
+        self._undispatched = undispatched
         self._on_lost = on_lost
         self._on_wait = on_wait
         self._on_closed = on_closed
@@ -101,23 +95,22 @@ class Partition:
             refused=self._is_refused_by,
             clock=clock,
         )
-        self._waiting = MoneyQueue(
+        self._decider = Decider(
+            self.books,
             self.stands,
             self.borrower,
-            try_again=self._try_waiting,
-            no_room=lambda wanted, done, over: self.limits.put(wanted, done, over),
-            on_wait=self._waits_for,
-            counts=counts,
-        )
-        self.limits = Limited(
-            self.books,
             write=self._write,
-            try_again=self._try_limited,
+            unwritten=lambda request: self._undispatched.add(number, request, self._now_ms()),
+            changed=self._touch,
+            refused=self._is_refused_by,
+            waits_for_money=self._waits_for,
+            waits_for_ends=on_wait,
             catch_up=catch_up or (lambda then: asyncio.get_running_loop().call_soon(then)),
             after_journal=self._writer.after,
             clock=clock,
-            counts=counts,
+            counts=counts or Counts(),
         )
+        self.limits, self._waiting = self._decider.limits, self._decider.waiting
         self.ends = Ends(self.books, self.limits, ended=self._ended_in, count_facts=self._writer.count_facts)
 
     def start(self) -> None:
@@ -158,21 +151,7 @@ class Partition:
         if not self.open or self._writer.backlog >= BACKLOG_MAX or request in books.holds or request in books.taken:
             answer(done, None)
             return True
-        in_the_way: Charge | Over | None = self.limits.ahead_of(wanted.part)
-        if in_the_way is None:
-            in_the_way = self._waiting.ahead_of(wanted)
-        if in_the_way is None:
-            in_the_way = self._try(wanted, wanted.charges, wanted.now_ms, done)
-        return in_the_way is None or self._wait(wanted, done, in_the_way)
-
-    def _wait(self, wanted: Wanted, done: Done, in_the_way: Charge | Over) -> bool:
-        """Let it wait for what is in the way, where it may. Return whether it is answered instead."""
-        if isinstance(in_the_way, Over):
-            answered = self.limits.put(wanted, done, in_the_way)
-            if not answered and in_the_way.by_ends:
-                self._on_wait()
-            return answered
-        return self._waiting.put(wanted, done, in_the_way)
+        return self._decider.decide(wanted, done)
 
     def _waits_for(self, account: str) -> None:
         """Somebody waits for it: what others have of it is called back, and the ends of requests are looked for."""
@@ -247,64 +226,6 @@ class Partition:
         self._write(Expired(hold.request, now_ms), then)
         self.spent_in.update(hold.accounts)
         self._touch(hold.accounts, now_ms)
-
-    def _try_limited(self, wanted: Wanted, done: Done) -> Over | None:
-        """Decide a request that has waited for a limit; where money is in its way now, it waits for that."""
-        in_the_way = self._try_waiting(wanted, done)
-        if in_the_way is None or isinstance(in_the_way, Over):
-            return in_the_way
-        self._wait(wanted, done, in_the_way)
-        return None
-
-    def _try_waiting(self, wanted: Wanted, done: Done) -> Charge | Over | None:
-        """Decide a request that has waited, by its accounts as they are now."""
-        charges = wanted.again()
-        if charges is None:
-            answer(done, None)
-            return None
-        return self._try(wanted, charges, self._now_ms(), done)
-
-    def _try(self, wanted: Wanted, charges: Charges, now_ms: int, done: Done) -> Charge | Over | None:
-        """Decide now if it can be; else return the limit without room, or the account in which only other holds are
-        in the way.
-        """
-        part, longest = wanted.part, 0
-        if part is not None:
-            covered = partial(self.stands.covered_answer, charges, wanted.ask, now_ms) if wanted.held else None
-            room = self.limits.longest_answer(part, now_ms, covered)
-            if isinstance(room, Over):
-                return room
-            longest = room
-            if not wanted.held:
-                then = self._when_stored(wanted.request, done, shortened(Placed(0, None), part.need, longest))
-                self.limits.take(wanted, part, longest, now_ms, then)
-                return None
-            if longest < wanted.ask.output_tokens and part.need.output:
-                wanted = wanted._replace(ask=wanted.ask._replace(output_tokens=longest, capped=False))
-        decision = self.stands.decide(wanted, charges, now_ms)
-        if isinstance(decision, InTheWay):
-            return decision.charge
-        if isinstance(decision, Denied):
-            self._is_refused_by(decision.charge.account)
-            answer(done, decision)
-            return None
-        placed = decision
-        if part is not None:
-            placed = shortened(placed, part.need, longest)
-            self.limits.take(wanted, part, longest if placed.max_tokens is None else placed.max_tokens, now_ms)
-        entry = self.stands.held(wanted, charges, placed, now_ms)
-        self._write(entry, self._when_stored(wanted.request, done, placed))
-        if charges.spread:
-            self._touch(entry.hold.accounts, now_ms)
-        return None
-
-    def _when_stored(self, request: str, done: Done, placed: Placed) -> Then:
-        def then(stored: bool) -> None:
-            if not stored:
-                self._undispatched.add(self.number, request, self._now_ms())
-            answer(done, placed if stored else None)
-
-        return then
 
     def _write(self, entry: Entry, then: Then | None = None) -> None:
         if isinstance(entry, Repaid | Assumed):
