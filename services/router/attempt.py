@@ -120,8 +120,9 @@ class Attempts:
                     if reader.is_whole:
                         return await read_passed(job, answer, reading, limit, self._router)
                     return await forward_passed(job, answer, reading, limit, self._router, line)
-                if isinstance(provider, TakesSteps):
-                    steps, opened = provider.steps(call, deployment), self._transports
+                steps = provider.steps(call, deployment) if isinstance(provider, TakesSteps) else None
+                if steps is not None:
+                    opened = self._transports
                     answer = SteppedAnswer(answer, steps, lambda step: opened.open(step, timeout_s), provider.name)
                 if answer.status_code >= 300:
                     if isinstance(provider, SignsIn) and answer.status_code in (401, 403):

@@ -130,6 +130,31 @@ async def test_awss_sdk_reads_what_a_model_says_in_its_own_form(server: BedrockS
     assert chunks[-1]["amazon-bedrock-invocationMetrics"]["outputTokenCount"] == 10
 
 
+async def test_awss_sdk_asks_for_rankings_and_pictures(server: BedrockServer) -> None:
+    def ask() -> tuple[list[int], list[str]]:
+        agent = client("bedrock-agent-runtime", server, aws_access_key_id=server.key,
+                       aws_secret_access_key=server.secret, aws_session_token=server.token)  # fmt: skip
+        arn = "arn:aws:bedrock:us-west-2::foundation-model/amazon.rerank-v1:0"
+        source: Any = {"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": "a"}}}
+        ranked = agent.rerank(
+            queries=[{"type": "TEXT", "textQuery": {"text": "q"}}],
+            sources=[source, source],
+            rerankingConfiguration={
+                "type": "BEDROCK_RERANKING_MODEL",
+                "bedrockRerankingConfiguration": {"modelConfiguration": {"modelArn": arn}, "numberOfResults": 1},
+            },
+        )
+        body = {
+            "taskType": "TEXT_IMAGE",
+            "textToImageParams": {"text": "x"},
+            "imageGenerationConfig": {"numberOfImages": 1},
+        }
+        drawn = bedrock(server).invoke_model(modelId="amazon.nova-canvas-v1:0", body=json.dumps(body))
+        return [each["index"] for each in ranked["results"]], json.loads(drawn["body"].read())["images"]
+
+    assert await asyncio.to_thread(ask) == ([1], ["iVBORw0KGgo="])
+
+
 async def test_awss_sdk_reads_the_stream_of_an_endpoint() -> None:
     async with SageMakerServer() as server:
 

@@ -13,6 +13,7 @@ import orjson
 
 from tests.provider_servers import aws_event_stream
 from tests.provider_servers import bedrock_invoke as invoked
+from tests.provider_servers import bedrock_media as media
 from tests.provider_servers.aws_signature import why_refused
 from tests.provider_servers.http_server import Behaviour, HttpServer, Received
 
@@ -78,6 +79,8 @@ class BedrockServer(HttpServer):
             )
             if why is not None:
                 return 403, {"message": f"The security token included in the request is invalid: {why}."}
+        if request.path == "/rerank":
+            return media.rerank_refusal(request.body)
         found = self.path.fullmatch(request.path)
         if found is None:
             return 404, {"message": "Unknown operation"}
@@ -116,6 +119,8 @@ class BedrockServer(HttpServer):
         return request.path.endswith(("converse-stream", "invoke-with-response-stream"))
 
     def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        if request.path == "/rerank":
+            return media.rerank_answer(request.body)
         if "/invoke" in request.path:
             return invoked.answer(_model(request), request, behaviour)
         content = self._thoughts(request)

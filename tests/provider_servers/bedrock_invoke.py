@@ -10,14 +10,16 @@ from typing import Any
 import orjson
 
 from tests.provider_servers import aws_event_stream
+from tests.provider_servers import bedrock_media as media
 from tests.provider_servers.anthropic import AnthropicServer
 from tests.provider_servers.http_server import Behaviour, Received
 from tests.provider_servers.openai import OpenAIServer
 
 METRICS = {"inputTokenCount": 12, "outputTokenCount": 10, "invocationLatency": 900, "firstByteLatency": 300}
 TOKEN_HEADERS = {"x-amzn-bedrock-input-token-count": "12", "x-amzn-bedrock-output-token-count": "10"}
-VECTOR = [0.5, -0.25, 1.0]
+VECTOR = media.VECTOR
 _NEEDED = {
+    **media.NEEDED,
     "anthropic": "messages",
     "meta": "prompt",
     "mistral": "prompt",
@@ -29,11 +31,12 @@ _NEEDED = {
     "openai": "messages",
 }
 _KNOWN = {
+    **media.KNOWN,
     "meta": {"prompt", "max_gen_len", "temperature", "top_p"},
     "mistral": {"prompt", "max_tokens", "stop", "temperature", "top_p", "top_k"},
     "titan-text": {"inputText", "textGenerationConfig"},
     "titan-embed": {"inputText", "dimensions", "normalize", "embeddingTypes"},
-    "cohere.embed": {"texts", "input_type", "truncate", "embedding_types", "output_dimension"},
+    "cohere.embed": {"texts", "input_type", "truncate", "embedding_types", "output_dimension", "images"},
     "cohere": {"message", "chat_history", "preamble", "max_tokens", "temperature", "p", "k", "stop_sequences"},
     "nova": {"schemaVersion", "messages", "system", "inferenceConfig", "toolConfig"},
 }
@@ -54,6 +57,8 @@ def refusal(model: str, body: dict[str, Any]) -> tuple[int, Any] | None:
 
 def answer(model: str, request: Received, behaviour: Behaviour) -> Any:
     text, family = behaviour.text, _family(model)
+    if family in media.NEEDED:
+        return media.answer(family, request.body, behaviour)
     if family == "anthropic":
         return AnthropicServer().answer(_named(request, model), behaviour)
     if family == "openai":
@@ -136,4 +141,6 @@ def _named(request: Received, model: str) -> Received:
 
 
 def _family(model: str) -> str:
-    return next(name for name in ("titan-embed", "titan-text", "cohere.embed", *_NEEDED) if name in model)
+    return next(
+        name for name in (*media.NEEDED, "titan-embed", "titan-text", "cohere.embed", *_NEEDED) if name in model
+    )

@@ -66,17 +66,6 @@ def dimensions_of(body: dict[str, Any]) -> int | None:
     return value
 
 
-def one_input(texts: list[str], model: str) -> str:
-    """Return the only text, for models that take one a call.
-
-    Raises:
-        InvalidField: there are several.
-    """
-    if len(texts) > 1:
-        raise InvalidField("input", f"has {len(texts)} texts; {model} takes one in a call.")
-    return texts[0]
-
-
 def refuse_dimensions(body: dict[str, Any], model: str, *, drop_params: bool) -> None:
     """Refuse `dimensions`, for models whose vectors have one length.
 

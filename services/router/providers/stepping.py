@@ -43,5 +43,5 @@ class TakesSteps(ABC):
     """What such an adapter has besides a `Provider`'s methods."""
 
     @abstractmethod
-    def steps(self, call: ProviderCall, deployment: Deployment) -> Steps:
-        """Return the way of one answer, after `prepare` has made the first call of it."""
+    def steps(self, call: ProviderCall, deployment: Deployment) -> Steps | None:
+        """Return the way of one answer, after `prepare` has made the first call of it; None: that call is all."""

@@ -123,9 +123,50 @@ async def test_embeddings_of_titan_and_cohere(start: Start, caller: Caller, bedr
     assert [list(struct.unpack("<3f", each)) for each in packed] == [VECTOR, VECTOR]
     assert bedrock.received[1].body == {"texts": ["a", "b"], "input_type": "search_query"}
     assert (await caller.fact(two)).usage["input"] == 12  # by a header
-    several = await caller.send({"model": "titan", "input": ["a", "b"]}, call_type="aembedding").whole()
-    assert several.failure is not None
-    assert several.failure["status"] == 400
+
+
+async def test_several_texts_for_a_model_that_takes_one_a_call(
+    start: Start, caller: Caller, bedrock: BedrockServer
+) -> None:
+    titan = {"model": "bedrock/amazon.titan-embed-text-v2:0", **bedrock.sign_in, "num_retries": 0}
+    await start([("titan", titan)])
+    asked = {"model": "titan", "input": ["a", "b", "c"]}
+    several = await caller.send(asked, call_type="aembedding").whole()
+    assert [each["index"] for each in several.body["data"]] == [0, 1, 2]
+    assert [each.body["inputText"] for each in bedrock.received] == ["a", "b", "c"]
+    assert (await caller.fact(several)).usage == {"input": 21, "requests": 1}
+    bedrock.next(Behaviour(), Behaviour(status=429))
+    failed = await caller.send(asked, call_type="aembedding").whole()
+    assert failed.failure is not None
+    assert (failed.failure["status"], len(bedrock.received)) == (429, 5)
+
+
+async def test_rankings_and_pictures(start: Start, caller: Caller, bedrock: BedrockServer) -> None:
+    names = {
+        "amazon": "arn:aws:bedrock:us-west-2::foundation-model/amazon.rerank-v1:0",
+        "cohere": "cohere.rerank-v3-5:0",
+        "canvas": "amazon.nova-canvas-v1:0",
+        "stable": "stability.stable-image-core-v1:1",
+    }
+    await start([(name, {"model": f"bedrock/{model}", **bedrock.sign_in}) for name, model in names.items()])
+    for name, path in (("amazon", "/rerank"), ("cohere", "/model/cohere.rerank-v3-5%3A0/invoke")):
+        asked = {"model": name, "query": "q", "documents": ["a", {"text": "b"}, "c"], "top_n": 2}
+        ranked = await caller.send({**asked, "return_documents": True}, call_type="arerank").whole()
+        assert [(each["index"], each["document"]["text"]) for each in ranked.body["results"]] == [(2, "c"), (1, "b")]
+        assert bedrock.received[-1].path == path
+        assert (await caller.fact(ranked)).usage == {"search_units": 1, "requests": 1}
+    asked = {"prompt": "an otter", "size": "1024x1024"}
+    drawn = await caller.send({"model": "canvas", **asked, "n": 2}, call_type="aimage_generation").whole()
+    assert [each["b64_json"] for each in drawn.body["data"]] == ["iVBORw0KGgo="] * 2
+    assert (await caller.fact(drawn)).usage["images"] == 2
+    assert (
+        "b64_json"
+        in (await caller.send({"model": "stable", **asked}, call_type="aimage_generation").whole()).body["data"][0]
+    )
+    bedrock.next(Behaviour(finish="Filter reason: prompt"))
+    refused = await caller.send({"model": "stable", **asked}, call_type="aimage_generation").whole()
+    assert refused.failure is not None
+    assert (refused.failure["status"], refused.failure["fields"]["reason"]) == (400, "content_policy_violation")
 
 
 NEW: dict[str, Any] = {

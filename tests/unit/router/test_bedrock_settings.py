@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.router.providers.answers.rejection import InvalidField
+from services.router.providers.answers.rejection import InvalidField, Rejected
 from services.router.providers.anthropic.provider import MESSAGES
 from services.router.providers.base import HttpCall, ProviderCall
 from services.router.providers.registry import load_providers
@@ -105,3 +105,40 @@ def test_an_inference_profile_stands_in_for_the_name_that_tells_what_it_is(route
 def test_a_component_of_a_sagemaker_endpoint_is_named() -> None:
     of = configured(model="sagemaker_chat/ep", model_id="part-1", aws_access_key_id="a", aws_secret_access_key="b")
     assert PROVIDERS["sagemaker_chat"].origin(of)[1]["x-amzn-sagemaker-inference-component"] == "part-1"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("model", ["us.deepseek.r1-v1:0", "invoke/us.deepseek.r1-v1:0"])
+def test_a_model_that_is_invoked_by_a_bare_prompt_alone_is_asked_by_converse(model: str) -> None:
+    assert sent(configured(model=f"bedrock/{model}")).url.endswith("/us.deepseek.r1-v1%3A0/converse")
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"response_format": "url"}, "response_format"),
+        ({"size": "big"}, "size"),
+        ({"n": 0}, "n"),
+        ({"taskType": "DREAM"}, "taskType"),
+        ({"quality": "best"}, "quality"),
+        ({"output_format": "jpeg"}, "output_format"),
+        ({"prompt": 1}, "prompt"),
+    ],
+)
+def test_what_a_painter_cannot_do_is_named(more: dict[str, Any], named: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        sent(
+            configured(model="bedrock/amazon.nova-canvas-v1:0"), {"prompt": "x", **more}, call_type="aimage_generation"
+        )
+    assert refused.value.param == named
+
+
+@pytest.mark.parametrize(
+    ("more", "named"), [({"n": 2}, "n"), ({"size": "1000x10"}, "size"), ({"quality": "hd"}, "quality")]
+)
+def test_what_stabilitys_painter_cannot_do_is_named_or_dropped(more: dict[str, Any], named: str) -> None:
+    of, asked = configured(model="bedrock/stability.sd3-5-large-v1:0"), {"prompt": "x", **more}
+    with pytest.raises(Rejected) as refused:
+        sent(of, asked, call_type="aimage_generation")
+    assert named in refused.value.message
+    dropped = sent(of, asked, call_type="aimage_generation", drop_params=True)
+    assert orjson.loads(dropped.body) == {"prompt": "x", "output_format": "png"}

@@ -71,7 +71,7 @@ def unmade(value: Any) -> Any:
     found = {name: unmade(item) for name, item in value.items()}
     if isinstance(found.get("created"), int):
         found["created"] = 0
-    if str(found.get("id", "")).startswith("chatcmpl_") or str(found.get("id", "")).startswith("call_0"):
+    if str(found.get("id", "")).startswith("chatcmpl_") or str(found.get("id", "")).startswith(("call_0", "rerank_")):
         found["id"] = "made"
     return found
 

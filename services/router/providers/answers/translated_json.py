@@ -25,20 +25,24 @@ class Read(NamedTuple):
 class TranslatedJson(WholeOnly):
     """An `AnswerReader` for answers that are not streamed."""
 
-    def __init__(self, read: Callable[[Any], Read]) -> None:
-        """`read` takes the decoded answer, and may raise whatever a missing part of it raises."""
+    def __init__(self, read: Callable[[Any], Read], *, reports_errors: bool = True) -> None:
+        """`read` takes the decoded answer, and may raise whatever a missing part of it raises, or a BrokenAnswer.
+
+        `reports_errors`: a field `error` in an answer means that it is none.
+        """
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
         self.done = False
         self._read = read
+        self._reports_errors = reports_errors
 
     def whole(self, body: bytes) -> Whole:
         try:
             answer = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise UnreadableAnswer(f"not JSON: {error}") from error
-        if isinstance(answer, dict):
+        if self._reports_errors and isinstance(answer, dict):
             raise_reported(answer)
         try:
             read = self._read(answer)

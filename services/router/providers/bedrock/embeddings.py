@@ -1,11 +1,13 @@
-"""Embeddings on Bedrock: Titan's, one text a call, and Cohere's.
+"""Embeddings on Bedrock: Titan's and Nova's, one input a call, and Cohere's. An input is a text or a picture (`data:`).
 
 Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html,
-https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html. Cohere's body tells no counts, a
-header does.
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-mm.html,
+https://docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html,
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html. Cohere's and Nova's bodies tell no
+counts, a header does.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.router.providers.answers.headers import Header, ReadsHeaders
 from services.router.providers.answers.rejection import InvalidField
@@ -18,7 +20,6 @@ from services.router.providers.embeddings import (
     dimensions_of,
     foreign_fields,
     inputs_of,
-    one_input,
     refuse_dimensions,
 )
 from shared.usage import Usage
@@ -26,47 +27,118 @@ from shared.usage import Usage
 _COHERE_INPUT_TYPE = "search_document"
 """LiteLLM's, where the client names none: Cohere demands one."""
 
+_NOVA_PURPOSE = "GENERIC_INDEX"
+"""Nova demands one, too: the one for whatever is searched for later."""
 
-def embedding_request(body: dict[str, Any], model: ModelId, *, drop_params: bool) -> tuple[dict[str, Any], ReadVectors]:
-    """Return the body for the model, and what reads its answer.
+
+class Asked(NamedTuple):
+    """The body of each call that the inputs take, and what reads their answers."""
+
+    bodies: list[dict[str, Any]]
+    read: ReadVectors
+
+
+def embedding_requests(body: dict[str, Any], model: ModelId, *, drop_params: bool) -> Asked:
+    """Return what the model is asked.
 
     Raises:
         Rejected: it cannot be put in the model's form.
     """
-    texts, own = inputs_of(body), foreign_fields(body)
+    inputs, own = inputs_of(body), foreign_fields(body)
+    length = dimensions_of(body)
     if model.family == "cohere":
-        if (length := dimensions_of(body)) is not None:
-            own["output_dimension"] = length
-        return {"texts": texts, "input_type": _COHERE_INPUT_TYPE, **own}, _cohere
+        return Asked([_cohere_request(inputs, own, length)], _cohere)
+    if model.family == "amazon" and model.name.startswith("nova"):
+        return Asked([_nova_request(given, dict(own), length) for given in inputs], _nova)
+    if model.family == "amazon" and model.name.startswith("titan-embed-image"):
+        more = own if length is None else {**own, "embeddingConfig": {"outputEmbeddingLength": length}}
+        return Asked([{**_titan_input(given), **more} for given in inputs], _titan)
     if model.family == "amazon" and model.name.startswith("titan"):
-        request = {"inputText": one_input(texts, model.id), **own}
-        if model.name.startswith("titan-embed-text-v1"):
+        if model.name.startswith(("titan-embed-text-v1", "titan-embed-g1")):
             refuse_dimensions(body, model.id, drop_params=drop_params)
-        elif (length := dimensions_of(body)) is not None:
-            request["dimensions"] = length
-        return request, _titan
+        elif length is not None:
+            own["dimensions"] = length
+        return Asked([{"inputText": given, **own} for given in inputs], _titan)
     raise InvalidField("model", f"is served by {model.id}, which Bedrock has no embeddings of")
 
 
 class HeaderCounted(EmbeddingAnswer, ReadsHeaders):
-    """Tells what the headers tell where the body tells no counts."""
+    """Tells what the headers tell where the body tells no counts: those of one call, and so of no more than one."""
 
+    several = False
     _told: Usage | None = None
 
     def read_headers(self, header: Header) -> None:
         self._told = usage_in(header)
 
     def used(self, told: Usage | None) -> Usage | None:
-        return told or self._told
+        return told or (None if self.several else self._told)
 
 
 def serves_embeddings(model: ModelId) -> bool:
     return "embed" in model.name
 
 
+def _cohere_request(inputs: list[str], own: dict[str, Any], length: int | None) -> dict[str, Any]:
+    if length is not None:
+        own["output_dimension"] = length
+    own.setdefault("input_type", _COHERE_INPUT_TYPE)
+    pictures = [picture_in(given) is not None for given in inputs]
+    if not any(pictures):
+        return {"texts": inputs, **own}
+    if all(pictures):
+        return {"images": inputs, **own}
+    parts = [
+        {"type": "image_url", "image_url": given} if is_picture else {"type": "text", "text": given}
+        for given, is_picture in zip(inputs, pictures, strict=True)
+    ]
+    return {"inputs": [{"content": [part]} for part in parts], **own}
+
+
+def _nova_request(given: str, own: dict[str, Any], length: int | None) -> dict[str, Any]:
+    params: dict[str, Any] = {"embeddingPurpose": own.pop("embeddingPurpose", _NOVA_PURPOSE)}
+    if length is not None:
+        params["embeddingDimension"] = length
+    picture = picture_in(given)
+    if picture is None:
+        params["text"] = {"truncationMode": own.pop("truncationMode", "END"), "value": given}
+    else:
+        form, data = picture
+        params["image"] = {"format": form, "source": {"bytes": data}}
+    return {"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {**params, **own}}
+
+
+def _titan_input(given: str) -> dict[str, str]:
+    picture = picture_in(given)
+    return {"inputText": given} if picture is None else {"inputImage": picture[1]}
+
+
+def picture_in(given: str) -> tuple[str, str] | None:
+    """Return the format and the base64 of a picture that stands in a `data:` URL, None for a text."""
+    if not given.startswith("data:image/"):
+        return None
+    header, comma, data = given.partition(",")
+    if not comma or not header.endswith(";base64"):
+        raise InvalidField("input", "must have its pictures as data:image/FORMAT;base64,DATA.")
+    form = header[len("data:image/") :].partition(";")[0]
+    return {"jpg": "jpeg"}.get(form, form), data
+
+
+def _each(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the answers where there were several calls."""
+    each: list[dict[str, Any]] = answer.get("each", [answer])
+    return each
+
+
 def _titan(answer: dict[str, Any]) -> Vectors:
-    count = answer.get("inputTextTokenCount")
-    return [answer["embedding"]], Usage(input=count) if isinstance(count, int) else None
+    each = _each(answer)
+    counts = [one.get("inputTextTokenCount") for one in each]
+    told = [count for count in counts if isinstance(count, int)]
+    return [one["embedding"] for one in each], Usage(input=sum(told)) if len(told) == len(each) else None
+
+
+def _nova(answer: dict[str, Any]) -> Vectors:
+    return [one["embeddings"][0]["embedding"] for one in _each(answer)], None
 
 
 def _cohere(answer: dict[str, Any]) -> Vectors:

@@ -51,6 +51,8 @@ def model_id_of(model: str, known_as: str) -> ModelId:
     family, name = _family(named)
     if not family and known_as:
         family, name = _family(known_as.rpartition("/")[2])
+    if family == "deepseek" and name.startswith("r1"):  # InvokeModel takes it a bare prompt, and thoughts for text
+        route = "converse"
     return ModelId(route, rest, spoken or family, name)
 
 

@@ -30,10 +30,20 @@ _OPENAI_FAMILIES = frozenset(
     {"openai", "qwen", "deepseek", "google", "minimax", "moonshot", "moonshotai", "nvidia", "zai"}
 )
 
+_PROMPTED_MISTRALS = ("mistral-7b", "mixtral-8x7b", "mistral-large-2402", "mistral-small-2402")
+"""The first of them, which take a text in instruction marks; all others have Mistral's chat, which is OpenAI's.
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html"""
+
 
 def speaks_openai(model: ModelId) -> bool:
     """Return whether the model is asked in OpenAI's form."""
-    return model.route == "invoke" and model.family in _OPENAI_FAMILIES
+    return model.route == "invoke" and _in_openais_form(model)
+
+
+def _in_openais_form(model: ModelId) -> bool:
+    if model.family == "mistral":
+        return not model.id.startswith("arn:") and not model.name.startswith(_PROMPTED_MISTRALS)
+    return model.family in _OPENAI_FAMILIES
 
 
 def invoke_call(call: ProviderCall, deployment: Deployment, model: ModelId) -> tuple[bytes, AnswerReader]:
@@ -50,7 +60,7 @@ def invoke_call(call: ProviderCall, deployment: Deployment, model: ModelId) -> t
     if model.family == "anthropic":
         body = hosted_messages(call, deployment, model=model.name, version=ANTHROPIC_VERSION)
         return orjson.dumps(body), hosted_answer(call, InvokeChunks())
-    if model.family in _OPENAI_FAMILIES:
+    if _in_openais_form(model):
         sent = outgoing_body(
             call,
             deployment,

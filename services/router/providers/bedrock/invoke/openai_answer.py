@@ -27,11 +27,13 @@ class OpenAITranslator:
             raise UnreadableAnswer("an answer without choices")
         self.usage = usage_from_openai(answer.get("usage"))
         answer.pop(METRICS, None)
+        _name_reasons(answer["choices"])
         return {"object": "chat.completion", **self._head, **answer, "model": self._head["model"]}
 
     def feed(self, event: dict[str, Any], name: str) -> list[dict[str, Any]]:
         raise_reported(event)
         metrics = usage_from_bedrock_metrics(event.pop(METRICS, None))
+        _name_reasons(event.get("choices") or [])
         usage = event.get("usage")
         if isinstance(usage, dict):
             self.usage, self._shown = usage_from_openai(usage), usage
@@ -56,3 +58,10 @@ class OpenAITranslator:
             "total_tokens": self.usage.total_tokens,
         }
         return [{"object": "chat.completion.chunk", **self._head, "choices": [], "usage": usage}]
+
+
+def _name_reasons(choices: list[dict[str, Any]]) -> None:
+    """Give the end its name in OpenAI's form: Mistral's chat calls it stop_reason here."""
+    for choice in choices:
+        if "stop_reason" in choice:
+            choice.setdefault("finish_reason", choice.pop("stop_reason"))
