@@ -117,6 +117,7 @@ class Attempts:
                 answer = await self._transports.open(request, timeout_s)
                 if isinstance(reader, PassedAnswer):
                     reader.begin(answer.status_code, answer.header)
+                    job.streams = reader.is_stream
                     if reader.is_whole:
                         return await read_passed(job, answer, reading, limit, self._router)
                     return await forward_passed(job, answer, reading, limit, self._router, line)

@@ -140,7 +140,7 @@ class Completer:
             if job.tap is not None and job.tap.held and answer.begun:
                 answer.data(job.tap.held)
             answer.failure(ending.failure)
-        elif job.call.request.stream and (answer.begun or not isinstance(ending.reader, PassedAnswer)):
+        elif answer.begun or (job.call.request.stream and not isinstance(ending.reader, PassedAnswer)):
             closing = ending.closing if ending.outlet is not None else form.closing if form else _DONE
             answer.data(closing if job.tap is None else closing_with_cost(job, ending, priced, closing), last=True)
         elif ending.deployment is not None:

@@ -44,6 +44,7 @@ class Job:
     file: Spool | None = None  # that is uploaded
     deferred: CompletionDeferred | None = None  # the provider has taken a batch: the request's end comes later
     client_left: bool = False
+    streams: bool = False  # the answer is a stream, whatever the request said: of a call that passes
     cut: Literal["", "client", "stop"] = ""
     when_named: Callable[[str, Deployment], Awaitable[None]] | None = None
     """To be told the id of what a passed call has made, before its client is."""
@@ -84,7 +85,7 @@ class Job:
         self.client_left = True
         self.answer.muted = True
         loop = asyncio.get_running_loop()
-        if not self.call.request.stream:
+        if not (self.call.request.stream or self.streams):
             return
         if how.mode == "cancel":
             self._cut_off("cancelled")

@@ -1,7 +1,7 @@
 """Providers on loopback that stop in mid-stream until a test lets them go on: what a client had heard is exact.
 
 Every request says in its text which one it is ("mark 117"). Its answer is `WORDS` times " apple", a token each, and
-stops for a test after SEEN of them, after MORE of them, and after MOST of them.
+stops for a test after SEEN of them, after MORE of them, and after MOST of them; one that is not streamed, at its START.
 """
 
 import asyncio
@@ -20,10 +20,11 @@ from tests.provider_servers.in_thread import served_in_thread
 from tests.provider_servers.openai import OpenAIServer
 
 WORD = " apple"
-SEEN, MORE, MOST, WORDS = 12, 17, 100, 110
+START, SEEN, MORE, MOST, WORDS = 0, 12, 17, 100, 110
 READ, WROTE = 40, 150
 """What the providers say that a whole answer has used: other numbers than a count of its text could give."""
 
+_USAGE = {"prompt_tokens": READ, "completion_tokens": WROTE, "total_tokens": READ + WROTE}
 _MARK = re.compile(rb"mark (\d+)")
 
 
@@ -45,11 +46,19 @@ class Gates:
         """Return how many words of a request's answer were sent, or begun to be."""
         return self._sent.get(mark, 0)
 
+    def is_asked(self, mark: int) -> bool:
+        """Return whether a request came whose answer is under way."""
+        return mark in self._sent
+
     async def before(self, request: Received, event: bytes) -> None:
         found = _MARK.search(request.raw)
         if found is None or WORD.encode() not in event:
             return
         mark = int(found[1])
+        if event.startswith(b"{"):
+            self._sent[mark] = START
+            await self._open[mark, START].wait()
+            return
         sent = self._sent.get(mark, 0)
         self._sent[mark] = sent + 1
         if sent in (SEEN, MORE, MOST):
@@ -69,13 +78,15 @@ class PausedOpenAI(OpenAIServer):
             return None
         return super().refusal(request)
 
+    def answer(self, request: Received, behaviour: Behaviour) -> Any:
+        return super().answer(request, Behaviour(text=behaviour.text, usage=_USAGE))
+
     def events(self, request: Received, behaviour: Behaviour) -> Sequence[bytes]:
-        usage = {"prompt_tokens": READ, "completion_tokens": WROTE, "total_tokens": READ + WROTE}
         if request.path == "/v1/completions":
-            return _texts(usage)
+            return _texts(_USAGE)
         if request.path == "/openai/v1/responses":
             return _response(self.model)
-        behaviour.usage = usage
+        behaviour.usage = _USAGE
         return super().events(request, behaviour)
 
 
@@ -132,6 +143,7 @@ class PausedProviders:
         gemini = {"api_base": self.gemini.origin, "api_key": self.gemini.key}
         rows = {
             "paused-gpt": {"model": "openai/gpt-4o", **openai},
+            "paused-groq": {"model": "groq/llama-paused", **openai},
             "paused-responses": {"model": "azure/gpt-4.1", **azure},
             "paused-claude": {"model": "anthropic/claude-sonnet-4-5", **claude},
             "paused-gemini": {"model": "gemini/gemini-2.5-flash", **gemini},

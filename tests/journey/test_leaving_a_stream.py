@@ -1,6 +1,7 @@
 """A client that leaves in mid-stream, in every dialect and on every way: its key says what it pays.
 
-All of them leave at about the same time, and each test looks at what became of one.
+An answer that is not streamed is read to its end, whatever the key says; the calls that pass to a provider as they are
+among them. All of them leave at about the same time, and each test looks at what became of one.
 """
 
 import asyncio
@@ -20,7 +21,19 @@ from shared.bus import Bus, Message, read
 from shared.calls import decode_cancel
 from shared.facts import CompletionFinished
 from shared.facts.registry import REQUEST_FACTS, by_kind, decode_fact
-from tests.journey.paused_providers import MORE, MOST, READ, SEEN, WORD, WORDS, WROTE, Gates, PausedProviders
+from shared.identity.keys import token_of
+from tests.journey.paused_providers import (
+    MORE,
+    MOST,
+    READ,
+    SEEN,
+    START,
+    WORD,
+    WORDS,
+    WROTE,
+    Gates,
+    PausedProviders,
+)
 from tests.running_gateway import RunningGateway
 
 IN_PICO, OUT_PICO = 1_000_000, 2_000_000
@@ -70,7 +83,13 @@ def _generate(model: str, **told: int) -> Way:
     return Way(f"/v1beta/models/{model}:streamGenerateContent?alt=sse", model, body, **told)
 
 
+def _passed(path: str, **body: Any) -> Way:
+    """As it is to a provider that speaks OpenAI's API; it streams where the body says so."""
+    return Way(path, "llama-paused", {"messages": "{messages}", "max_tokens": 500, **body}, counted=10)
+
+
 WAYS = {
+    "passed on": _passed("/groq/chat/completions", stream=True, stream_options={"include_usage": True}),
     "chat": _chat("paused-gpt", counted=10),
     "chat, by Claude": _chat("paused-claude"),
     "chat, by Gemini": _chat("paused-gemini"),
@@ -91,6 +110,13 @@ POLICIES = {
     "capped by tokens": Policy(
         {"mode": "drain_capped", "seconds": 60, "tokens": 10}, "capped", (MORE,), SEEN + 10, MOST - 1
     ),
+}
+WHOLE_WAYS = {
+    "chat": Way("/v1/chat/completions", "paused-gpt", {"messages": "{messages}", "max_tokens": 500}),
+    "messages": Way("/v1/messages", "paused-claude", {"messages": "{messages}", "max_tokens": 500}),
+    "responses": Way("/v1/responses", "paused-gpt", {"input": "{text}", "max_output_tokens": 500}),
+    "passed on": _passed("/groq/chat/completions"),
+    "passed on, and says so": _passed("/groq/chat/completions", stream=False),
 }
 _marks = itertools.count(100)
 
@@ -147,12 +173,34 @@ def test_providers_are_read_to_the_end_only_for_who_pays_for_it(
     assert eventually(lambda: paused.broken_off >= len(left) - len(drained), 15.0)
 
 
+@pytest.fixture(scope="module")
+def left_whole(gateway: RunningGateway, paused: PausedProviders) -> dict[str, Left]:
+    policy = Policy("cancel", "", (START,), WROTE, WROTE)
+    answers = {way: Left(WHOLE_WAYS[way], policy) for way in WHOLE_WAYS}
+    asyncio.run(_leave_all(gateway, paused.gates, list(answers.values())))
+    return answers
+
+
+@pytest.mark.parametrize("way", WHOLE_WAYS)
+def test_an_answer_that_is_not_streamed_is_read_to_its_end_whatever_the_key_says(
+    left_whole: dict[str, Left], way: str
+) -> None:
+    answer = left_whole[way]
+    (fact,) = answer.facts
+    assert answer.lost == 0
+    assert (fact.client_left, fact.interrupted, fact.outcome, fact.stream) == (True, "", "success", False)
+    assert (fact.usage_source, fact.prompt_tokens, fact.completion_tokens) == ("provider", READ, WROTE)
+    cost = READ * IN_PICO + WROTE * OUT_PICO
+    assert fact.cost_pico == cost
+    assert answer.figures == {"spend_pico": cost, "held_pico": 0}
+
+
 async def _leave_all(gateway: RunningGateway, gates: Gates, streams: list[Left]) -> None:
-    async with _watched(gateway) as (bus, told, ended):
+    async with _watched(gateway) as (bus, told, ended, asked):
         headers = {"Authorization": f"Bearer {gateway.master_key}"}
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=30, limits=limits) as client:
-            await asyncio.gather(*[_leave(client, stream, gates, told) for stream in streams])
+            await asyncio.gather(*[_leave(client, stream, gates, told, asked) for stream in streams])
             ends = {asyncio.create_task(ended[stream.request].wait()): stream for stream in streams}
             _, open_ones = await asyncio.wait(ends, timeout=15)
             assert not open_ones, [(ends[task].way.path, ends[task].policy) for task in open_ones]
@@ -160,14 +208,24 @@ async def _leave_all(gateway: RunningGateway, gates: Gates, streams: list[Left])
             await asyncio.gather(*[_ask_what_is_known(client, bus, stream) for stream in streams])
 
 
-async def _leave(client: httpx.AsyncClient, stream: Left, gates: Gates, told: "Events") -> None:
+async def _leave(client: httpx.AsyncClient, stream: Left, gates: Gates, told: "Events", asked: dict[str, str]) -> None:
     """Hear what the provider says before it pauses, and close the connection; it goes on when the router knows that."""
-    asked = {"max_budget": HELD_USD, "interrupted_stream": stream.policy.interrupted_stream}
-    stream.key = (await client.post("/key/generate", json=asked)).json()["key"]
+    terms = {"max_budget": HELD_USD, "interrupted_stream": stream.policy.interrupted_stream}
+    stream.key = (await client.post("/key/generate", json=terms)).json()["key"]
     text = f"mark {stream.mark}"
     body = json.dumps({"model": stream.way.model, **stream.way.body})
     body = body.replace('"{messages}"', json.dumps([{"role": "user", "content": text}])).replace("{text}", text)
     headers = {"Authorization": f"Bearer {stream.key}", "content-type": "application/json"}
+    if not stream.policy.interrupted:
+        waiting = asyncio.create_task(client.post(stream.way.path, content=body, headers=headers))
+        async with asyncio.timeout(10):
+            while not gates.is_asked(stream.mark):  # noqa: ASYNC110  the servers have a thread of their own
+                await asyncio.sleep(0.01)
+        waiting.cancel()
+        stream.request = asked[token_of(stream.key)]
+        await asyncio.wait_for(told[stream.request].wait(), 10)
+        gates.open(stream.mark, *stream.policy.go_on)
+        return
     async with client.stream("POST", stream.way.path, content=body, headers=headers) as answer:
         assert answer.status_code == 200, await answer.aread()
         stream.request = answer.headers["x-litellm-call-id"]
@@ -208,11 +266,15 @@ Events = defaultdict[str, asyncio.Event]
 
 
 @asynccontextmanager
-async def _watched(gateway: RunningGateway) -> AsyncIterator[tuple[Bus, Events, Events]]:
-    """Yield a connection to the gateway's bus, and by request whether a router was told that its client left, and
-    whether its end was published.
+async def _watched(gateway: RunningGateway) -> AsyncIterator[tuple[Bus, Events, Events, dict[str, str]]]:
+    """Yield a connection to the gateway's bus, by request whether a router was told that its client left, and
+    whether its end was published; and by key the request that came last.
     """
-    told, ended = Events(asyncio.Event), Events(asyncio.Event)
+    told, ended, asked = Events(asyncio.Event), Events(asyncio.Event), dict[str, str]()
+
+    def on_request(message: Message) -> None:
+        fact = json.loads(message.data)
+        asked[fact["key"]] = fact["request_id"]
 
     def on_end(message: Message) -> None:
         ended[json.loads(message.data)["request_id"]].set()
@@ -221,7 +283,8 @@ async def _watched(gateway: RunningGateway) -> AsyncIterator[tuple[Bus, Events, 
     try:
         await bus.subscribe(subjects.cancel("*"), lambda message: told[decode_cancel(message.data).request_id].set())
         await bus.subscribe(subjects.facts_of_kind("completion.finished"), on_end)
+        await bus.subscribe(subjects.facts_of_kind("request.received"), on_request)
         await bus.flush(5)
-        yield bus, told, ended
+        yield bus, told, ended, asked
     finally:
         await bus.close()

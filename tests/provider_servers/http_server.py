@@ -123,7 +123,7 @@ class HttpServer(ABC):
         """Return the report of an error in mid-stream."""
 
     async def before(self, request: Received, event: bytes) -> None:
-        """Return when the event may go out."""
+        """Return when the event, or the whole answer, may go out."""
         return
 
     def stream_type_of(self, request: Received) -> str:
@@ -197,6 +197,7 @@ class HttpServer(ABC):
             return await self._stream(writer, behaviour, request)
         answer = self.answer(request, behaviour)
         body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        await self.before(request, body)
         more = self.answer_headers(request, behaviour)
         return await self._write(writer, behaviour, status, self.answer_type, body, more)
 

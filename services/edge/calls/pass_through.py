@@ -3,10 +3,12 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.passed_streams import streams_by_address
 from services.edge.objects.named import ANY_OPENAI, GENERATE, MESSAGES
 from services.edge.objects.owned_passing import OnlyOwned
 from services.edge.peeks.anything import peek_any_form, peek_anything
@@ -91,13 +93,14 @@ def gives_secrets(target: Target) -> InvalidRequest:
 def endpoint_of(target: Target, method: str) -> Endpoint:
     concerned = object_in(target.provider, method, target.url)
     dialect = _DIALECTS.get(target.provider, "openai")
+    streams = streams_by_address(target.path, target.query)
     return Endpoint(
         name=f"/{target.provider}",
         summary="",
         call_type=CALL_TYPE,
         dialect=dialect,
-        peek=peek_anything,
-        peek_form=peek_any_form,
+        peek=partial(peek_anything, streams=streams),
+        peek_form=partial(peek_any_form, streams=streams),
         client_headers=_CLIENT_HEADERS,
         refers=_REFERS.get(dialect, ANY_OPENAI),
         resolve=OnlyOwned(concerned) if concerned is not None else None,

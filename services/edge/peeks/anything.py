@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from services.edge.peeks.audio import LEAST_MS
-from services.edge.peeks.form import count_of, text_of, texts_bytes
+from services.edge.peeks.form import count_of, is_true, text_of, texts_bytes
 from services.edge.peeks.media import media_in_any_form
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
@@ -61,8 +61,10 @@ class _Anything(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Anything).decode
 
 
-def peek_anything(body: bytes) -> Peek:
+def peek_anything(body: bytes, *, streams: bool = False) -> Peek:
     """Return what can be told: of a body that is no JSON object, its size alone.
+
+    `streams`: a stream is what such a call asks for unless its body says otherwise.
 
     Raises:
         InvalidRequest: a number that makes no sense.
@@ -77,7 +79,7 @@ def peek_anything(body: bytes) -> Peek:
         ours,
         ROUTE,
         len(body),
-        stream=True,
+        stream=streams if asked.stream is None else asked.stream,
         max_tokens=_most(asked),
         max_tokens_field="max_tokens",
         n=n,
@@ -87,7 +89,7 @@ def peek_anything(body: bytes) -> Peek:
     )
 
 
-def peek_any_form(fields: tuple[Field, ...], _: int) -> Peek:
+def peek_any_form(fields: tuple[Field, ...], _: int, *, streams: bool = False) -> Peek:
     files = sum(field.filename is not None for field in fields)
     ours = Ours(model=text_of(fields, "model"), user=text_of(fields, "user"))
     sent = b"".join(field.value for field in fields if field.filename is not None)
@@ -95,7 +97,7 @@ def peek_any_form(fields: tuple[Field, ...], _: int) -> Peek:
         ours,
         ROUTE,
         texts_bytes(fields),
-        stream=True,
+        stream=streams or is_true(fields, "stream"),
         images=files,
         units=(
             ("audio_input_ms", max(LEAST_MS, duration_bound_ms(sent))),

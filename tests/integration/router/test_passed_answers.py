@@ -7,12 +7,13 @@ import orjson
 import pytest
 
 from services.router.streaming import passed_whole
+from shared.interrupted import Interrupted
 from tests.integration.router.conftest import Start, at
-from tests.integration.router.rig import Answer, Caller
+from tests.integration.router.rig import Answer, Caller, until
 from tests.provider_servers import Behaviour, OpenAIServer
 
 COST = "x-litellm-response-cost"
-CHAT = {"call_type": "pass_through_endpoint", "passed": ("POST", "/v1/chat/completions"), "stream": True}
+CHAT = {"call_type": "pass_through_endpoint", "passed": ("POST", "/v1/chat/completions"), "stream": False}
 
 
 async def asked(caller: Caller, **fields: Any) -> Answer:
@@ -66,3 +67,33 @@ async def test_one_that_breaks_off_is_a_failure_and_not_half_an_answer(
     assert answer.failure is not None
     assert answer.failure["status"] == 502
     assert len(openai_server.received) == 1, "it may have cost money: nothing is tried again"
+
+
+@pytest.mark.parametrize("unknown", [False, True], ids=["read for its usage", "of no known form"])
+async def test_one_whose_client_leaves_is_read_to_its_end_whatever_the_key_says(
+    start: Start, caller: Caller, openai_server: OpenAIServer, unknown: bool
+) -> None:
+    await start(models=[("m", at(openai_server))])
+    openai_server.next(Behaviour(delay_s=0.4, headers={"content-type": "text/odd"} if unknown else {}))
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
+    answer = caller.send(body, **CHAT, group="pass-through/openai/gpt-4o", interrupted=Interrupted("cancel"))
+    await until(lambda: bool(answer.router))
+    caller.leave(answer)
+    fact = await caller.fact_to_come(answer)
+    assert (fact.client_left, fact.interrupted, fact.outcome, fact.stream) == (True, "", "success", False)
+    assert fact.usage_source == "provider"
+    assert openai_server.broken_off == 0
+
+
+async def test_one_that_turns_out_to_be_a_stream_is_left_as_one(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    await start(models=[("m", at(openai_server))])
+    openai_server.next(Behaviour(text="a word " * 500, chunk_delay_s=0.02))
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    answer = caller.send(body, **CHAT, group="pass-through/openai/gpt-4o", interrupted=Interrupted("cancel"))
+    await until(lambda: b"word" in answer.data)
+    caller.leave(answer)
+    fact = await caller.fact_to_come(answer)
+    assert (fact.client_left, fact.interrupted, fact.usage_source) == (True, "cancelled", "counted")
+    await until(lambda: openai_server.broken_off == 1)

@@ -58,7 +58,7 @@ def test_errors_are_in_the_words_of_the_providers_api() -> None:
 def test_the_largest_maximum_that_a_body_names_counts(body: dict[str, Any], most: int | None) -> None:
     raw = json.dumps({"model": "m", **body}).encode()
     found = peek_anything(raw)
-    assert (found.max_tokens, found.model, found.text_bytes, found.stream) == (most, "m", len(raw), True)
+    assert (found.max_tokens, found.model, found.text_bytes) == (most, "m", len(raw))
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,66 @@ def test_other_paths_give_none() -> None:
         target = PassThrough(frozenset(("openai", "gemini"))).find(path, path.encode(), b"")
         assert target is not None
         assert not target.gives_secrets
+
+
+def asks_for_a_stream(url: str, body: bytes) -> bool:
+    provider = url.split("/")[1]
+    path, _, query = url.partition("?")
+    target = PassThrough({provider}).find(path, path.encode(), query.encode())
+    assert target is not None
+    peek = endpoint_of(target, "POST").peek
+    assert peek is not None
+    return peek(body).stream
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/openai/v1/chat/completions",
+        "/anthropic/v1/messages",
+        "/gemini/v1beta/models/gemini-2.5-pro:generateContent",
+        "/gemini/v1beta/models/gemini-2.5-pro:countTokens",
+        "/vertex_ai/v1/projects/p/locations/l/publishers/anthropic/models/claude:rawPredict",
+        "/bedrock/model/anthropic.claude-3%3A0/converse",
+        "/bedrock/model/anthropic.claude-3%3A0/invoke",
+        "/sagemaker/endpoints/my-llama/invocations",
+        "/cohere/v2/chat",
+        "/openai/v1/files?limit=2",
+        "/openai/v1/chat/completions?q=alt%3Dsse",
+    ],
+)
+def test_a_call_that_passes_is_a_stream_where_its_body_says_so(url: str) -> None:
+    assert [asks_for_a_stream(url, body) for body in (b"", b"{}", b'{"stream":false}', b'{"stream":true}')] == [
+        *(False, False, False, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/gemini/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+        "/gemini/v1beta/models/gemini-2.5-pro%3AstreamGenerateContent?alt=sse",
+        "/gemini/v1beta/interactions?alt=sse",
+        "/vertex_ai/v1/projects/p/locations/l/publishers/anthropic/models/claude:streamRawPredict",
+        "/vertex_ai/v1/projects/p/locations/l/endpoints/1:serverStreamingPredict",
+        "/bedrock/model/anthropic.claude-3%3A0/converse-stream",
+        "/bedrock/model/anthropic.claude-3%3A0/invoke-with-response-stream/",
+        "/sagemaker/endpoints/my-llama/invocations-response-stream",
+        "/ollama/api/chat",
+        "/ollama/api/generate",
+        "/openai/v1/responses/resp_1?stream=true&starting_after=4",
+        "/openai/v1/audio/speech",
+        "/elevenlabs/v1/text-to-speech/voice?output_format=mp3",
+        "/deepgram/v1/speak?model=aura",
+        "/openai/v1/files/file-1/content",
+    ],
+)
+def test_or_where_its_address_does_and_its_body_does_not_say_otherwise(url: str) -> None:
+    assert [asks_for_a_stream(url, body) for body in (b"", b"{}", b'{"stream":true}', b'{"stream":false}')] == [
+        *(True, True, True, False)
+    ]
+
+
+def test_a_form_says_so_in_a_field() -> None:
+    asked = [peek_any_form((Field("stream", value, None, ""),), 5).stream for value in (b"true", b"false")]
+    assert asked == [True, False]
