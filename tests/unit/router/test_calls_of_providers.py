@@ -17,7 +17,14 @@ TYPES = {
     "speech": "aspeech",
     "transcriptions": "atranscription",
 }
-MODELS = {"bedrock": {"embeddings": "amazon.titan-embed-text-v2:0"}, "vertex_ai": {"embeddings": "text-embedding-005"}}
+MODELS = {
+    "bedrock": {
+        "embeddings": "amazon.titan-embed-text-v2:0",
+        "images": "amazon.nova-canvas-v1:0",
+        "rerank": "amazon.rerank-v1:0",
+    },
+    "vertex_ai": {"embeddings": "text-embedding-005"},
+}
 EACH = [(each, call) for each in supported_providers() for call in each.calls]
 OWN = [
     each for each in supported_providers() if each.protocol != "OpenAI chat completions" and each.name != "simulated"

@@ -4,6 +4,7 @@ Sources: https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/infe
 https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/use-foundry-models-claude (Claude's Messages API)
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
@@ -18,7 +19,7 @@ from services.router.providers.azure.credentials import EntraIdentity, credentia
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.openai import OpenAIAnswer, outgoing_body
-from services.router.providers.openai.body import MAX_TOKENS_FIELDS
+from services.router.providers.openai.body import MAX_TOKENS_FIELDS, REASONING_FIELDS, is_reasoning_model
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
@@ -30,6 +31,15 @@ KEY_VARIABLES = ("AZURE_AI_API_KEY",)
 BASE_VARIABLE = "AZURE_AI_API_BASE"
 SCOPE_HINT = "https://NAME.services.ai.azure.com"
 _PATHS = {CHAT: "/chat/completions", "aembedding": "/embeddings"}
+_OTHERS = ("arerank", "aimage_generation")
+"""Of models whose makers' own paths Foundry has, beside the models API."""
+
+IMAGES_API_VERSION = "2025-04-01-preview"
+_SERVERLESS = (".models.ai.azure.com", ".inference.ai.azure.com", ".inference.ml.azure.com")
+"""Hosts of one deployment each, which want the key as a bearer token."""
+
+_ROUTER = "model_router/"
+"""In front of the name of a deployment of Azure's model router, as LiteLLM has it."""
 
 
 class _Place(NamedTuple):
@@ -48,7 +58,7 @@ class AzureAI(PlainChat, SignsIn):
         self._places = Prepared(self._located)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type in (CHAT, MESSAGES, COUNT) if _is_claude(deployment) else call_type in _PATHS
+        return call_type in (CHAT, MESSAGES, COUNT) if _is_claude(deployment) else call_type in (*_PATHS, *_OTHERS)
 
     def plain(self, deployment: Deployment) -> bool:
         return not _is_claude(deployment)
@@ -75,14 +85,18 @@ class AzureAI(PlainChat, SignsIn):
                 body["stream"] = True
             url = f"{place.base}/v1/messages"
             return HttpCall(url, headers, orjson.dumps(body)), hosted_answer(call)
+        if call.call_type in _OTHERS:
+            return other_call(call, deployment, _own_address(call, deployment, place), headers)
         url = f"{place.base}{_PATHS[call.call_type]}{place.query}"
         if call.call_type != CHAT:
             return other_call(call, deployment, url, headers)
+        reasoning = is_reasoning_model(deployment.priced_as)
         sent = outgoing_body(
             call,
             deployment,
-            max_tokens_fields=MAX_TOKENS_FIELDS[:1],
-            developer_role=False,
+            model=deployment.model.removeprefix(_ROUTER),
+            max_tokens_fields=REASONING_FIELDS if reasoning else MAX_TOKENS_FIELDS[:1],
+            developer_role=reasoning,
         )
         return HttpCall(url, headers, sent), OpenAIAnswer(call.model, include_usage=call.include_usage)
 
@@ -93,7 +107,7 @@ class AzureAI(PlainChat, SignsIn):
         address = address_of(deployment, self._environ, BASE_VARIABLE, SCOPE_HINT)
         credential = credential_of(deployment, self._environ, self._identity, KEY_VARIABLES)
         base = f"{address.scheme}://{address.netloc}{address.path}".rstrip("/").removesuffix("/chat/completions")
-        serverless = address.netloc.endswith(".models.ai.azure.com")
+        serverless = address.netloc.endswith(_SERVERLESS)
         own: dict[str, str] = {}
         if credential.token:
             own["authorization"] = f"Bearer {credential.token}"
@@ -116,9 +130,31 @@ class AzureAI(PlainChat, SignsIn):
             or DEFAULT_API_VERSION
         )
         if serverless:
-            return _Place(f"{base.removesuffix('/v1')}/v1", "", headers, credential.signs_in)
+            return _Place(f"{base.removesuffix('/rerank').removesuffix('/v1')}/v1", "", headers, credential.signs_in)
         query = f"?api-version={quote(version, safe='')}"
         return _Place(f"{base.removesuffix('/models')}/models", query, headers, credential.signs_in)
+
+
+def _own_address(call: ProviderCall, deployment: Deployment, place: _Place) -> str:
+    """Return where a ranking or a picture is asked for.
+
+    Sources: https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/use-foundry-models-cohere-rerank,
+    https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/use-foundry-models-flux
+    """
+    rank = call.call_type == "arerank"
+    if not place.query:  # a deployment with an address of its own, or the API without dates
+        return f"{place.base}{'/rerank' if rank else '/images/generations'}"
+    root = place.base.removesuffix("/models")
+    if rank:
+        found = re.sub(r"/v[12](/rerank)?$", "", root)
+        return f"{found if '/providers/' in found else f'{found}/providers/cohere'}/v2/rerank"
+    name = deployment.model
+    version = text_or_missing(deployment.api_version, deployment, "api_version")
+    if name.lower().startswith("flux.2"):
+        path = f"/providers/blackforestlabs/v1/{name.lower().replace('.', '-')}"
+        return f"{root}{path}?api-version={quote(version or 'preview', safe='')}"
+    path = f"/openai/deployments/{quote(name, safe='')}/images/generations"
+    return f"{root}{path}?api-version={quote(version or IMAGES_API_VERSION, safe='')}"
 
 
 def _is_claude(deployment: Deployment) -> bool:

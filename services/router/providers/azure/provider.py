@@ -3,6 +3,7 @@
 Source: https://learn.microsoft.com/azure/ai-foundry/openai/reference
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
@@ -14,7 +15,7 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainCh
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.keeping import Keeping
 from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, outgoing_body
-from services.router.providers.openai.body import MAX_TOKENS_FIELDS
+from services.router.providers.openai.body import MAX_TOKENS_FIELDS, REASONING_FIELDS
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.plain_chat import extras_of
@@ -34,6 +35,9 @@ V1_VERSIONS = {"v1", "latest", "preview"}
 STREAM_USAGE_SINCE = "2024-09-01"
 """Dated versions before it refuse stream_options and max_completion_tokens.
 https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle"""
+
+_ROUTES = re.compile("(?:o_series|gpt5_series|responses)/")
+"""What LiteLLM has in front of a deployment's name, which says nothing of its model."""
 
 
 _NOT_THERE = ("amoderation", "arerank")
@@ -87,6 +91,7 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
         body = outgoing_body(
             call,
             deployment,
+            model=_name_of(deployment),
             max_tokens_fields=request.max_tokens_fields,
             stream_usage=request.stream_usage and b'"data_sources"' not in call.body,  # it refuses both together
         )
@@ -100,7 +105,7 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
         request = self._requests.of(deployment)
         headers = socket_headers(self._signed(request, deployment))
         origin = socket_address(request.base.partition("/openai")[0])
-        name = quote(deployment.model, safe="")
+        name = quote(_name_of(deployment), safe="")
         version = dict(parse_qsl(request.query.removeprefix("?"))).get("api-version", "")
         if version in ("", *V1_VERSIONS, DEFAULT_API_VERSION):
             return SocketCall(f"{origin}/openai/v1/realtime?model={name}", headers)
@@ -144,13 +149,25 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
             own["authorization"] = f"Bearer {credential.token}"
         headers, signs_in = call_headers(deployment, own), credential.signs_in
         fields = max_tokens_fields(deployment.priced_as)
+        if _reasons_by_name(deployment):
+            fields = REASONING_FIELDS
         if base.endswith("/openai/v1") or version in V1_VERSIONS:
             # The v1 API takes the deployment's name as the model.
             v1 = f"{base.removesuffix('/openai/v1')}/openai/v1"
             return _Request(v1, "?api-version=preview" if version == "preview" else "", headers, fields, True, signs_in)
         if "/openai/deployments/" not in base:
-            base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(deployment.model, safe='')}"
+            base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(_name_of(deployment), safe='')}"
         query = f"?api-version={quote(version, safe='')}"
         if version < STREAM_USAGE_SINCE:
             return _Request(base, query, headers, MAX_TOKENS_FIELDS[:1], False, signs_in)
         return _Request(base, query, headers, fields, True, signs_in)
+
+
+def _name_of(deployment: Deployment) -> str:
+    """Return the name that the deployment has at Azure."""
+    route = _ROUTES.match(deployment.model)
+    return deployment.model[route.end() :] if route is not None else deployment.model
+
+
+def _reasons_by_name(deployment: Deployment) -> bool:
+    return deployment.model.startswith(("o_series/", "gpt5_series/"))

@@ -36,13 +36,15 @@ OURS = CREDENTIALS | {
 """Fields of a request that speak to the gateway, not to a provider."""
 
 MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+REASONING_FIELDS = MAX_TOKENS_FIELDS[1:]
+"""All that reasoning models take: they refuse max_tokens, which most clients still send."""
 
 _THOUGHT_MARK = MARK.encode()
 _THOUGHT_IN_ID = re.compile(rb'("(?:tool_call_|tool_use_)?id"\s*:\s*"[^"\\]*?)' + _THOUGHT_MARK + rb'[^"]*"')
 
 _ASKS_FOR_NOTHING = {b"null", b"false", b"0", b"0.0", b"{}", b"[]"}
 
-_REASONING = re.compile(r"(?:.*/)?(?:o\d|gpt-5)")
+_REASONING = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_messages = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
@@ -133,8 +135,8 @@ def is_reasoning_model(model: str) -> bool:
 
 
 def max_tokens_fields(model: str) -> tuple[str, ...]:
-    """Return the names of the maximum, first the one for clients that set none: reasoning models refuse max_tokens."""
-    return MAX_TOKENS_FIELDS[::-1] if is_reasoning_model(model) else MAX_TOKENS_FIELDS
+    """Return the names of the maximum that the model knows, first the one for clients that set none."""
+    return REASONING_FIELDS if is_reasoning_model(model) else MAX_TOKENS_FIELDS
 
 
 def _fill_in(fields: dict[str, Any], call: ProviderCall, defaults: Mapping[str, Any]) -> None:

@@ -88,9 +88,8 @@ class OpenAICompatible(PlainChat, SpeaksRealtime):
         """A server of one's own behind `openai/` may know only the old name."""
         if not self._row.max_completion_tokens:
             return MAX_TOKENS_FIELDS[:1]
-        if self.name == "openai" and deployment.api_base is None:
-            return MAX_TOKENS_FIELDS[::-1]
-        return max_tokens_fields(deployment.model)
+        known = max_tokens_fields(deployment.model)
+        return known[::-1] if self.name == "openai" and deployment.api_base is None else known
 
     def keeping(self, deployment: Deployment) -> Keeping | None:
         return Keeping(self._requests.of(deployment)[0], "", self._requests.of(deployment)[1]) if self._keeps else None
