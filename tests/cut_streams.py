@@ -69,6 +69,18 @@ def responses(words: Sequence[str]) -> list[dict[str, Any]]:
     return [{**event, "sequence_number": number} for number, event in enumerate(told)]
 
 
+def conversation(words: Sequence[str]) -> list[dict[str, Any]]:
+    """As Mistral documents it: https://docs.mistral.ai/studio-api/agents/agents-api."""
+    said = {"type": "message.output.delta", "output_index": 1, "id": "msg_1", "model": "m", "role": "assistant"}
+    tool = {"output_index": 0, "id": "tool_exec_1", "name": "web_search"}
+    return [
+        {"type": "conversation.response.started", "conversation_id": "conv_1"},
+        {"type": "tool.execution.started", **tool},
+        {"type": "tool.execution.done", **tool},
+        *[{**said, "content_index": 0, "content": word} for word in words],
+    ]
+
+
 def converse(words: Sequence[str]) -> list[dict[str, Any]]:
     return [{"contentBlockIndex": 0, "delta": {"text": word}} for word in words]
 
@@ -119,6 +131,7 @@ FORMS: dict[str, tuple[Callable[[Sequence[str]], list[dict[str, Any]]], Wire]] =
     "responses": (responses, Sse(named=True)),
     "interactions": (interactions, Sse(named=True)),
     "converse": (converse, AwsEvents()),
+    "conversation": (conversation, Sse(named=True)),
     "cohere": (cohere, Sse(named=True)),
     "ollama": (ollama, JsonLines()),
     "ollama-generate": (ollama_generate, JsonLines()),

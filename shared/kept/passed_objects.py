@@ -19,6 +19,7 @@ _OPENAI = (
 _MADE_ELSEWHERE = ("chat/completions",)
 """Kept by the provider where a client asks for it, and reached by nobody here: no answer says that it is kept."""
 
+_OF_MISTRAL = (*_OPENAI, "agents", "libraries", "batch/jobs")
 _OF_COHERE = ("datasets", "embed-jobs", "connectors", "finetuning/finetuned-models")
 _WITH_INTERACTIONS = ("agents", "credentials", "environments", "triggers", "voices", "webhooks", "interactions")
 """Of Gemini's, for interactions; unlike all else there, each answers with its id. Environments have files of their own.
@@ -27,6 +28,7 @@ https://ai.google.dev/api/interactions-api"""
 _COLLECTIONS = {
     "cohere": _OF_COHERE,
     "cohere_chat": _OF_COHERE,
+    "mistral": _OF_MISTRAL,
     "anthropic": ("messages/batches", "files", "skills"),
     "gemini": (
         *_WITH_INTERACTIONS,
@@ -52,9 +54,12 @@ _OF_THE_SERVER = {
 _CREATED_BY = {"threads": ("runs",)}
 """Words that stand in the place of an id and make an object: POST /threads/runs."""
 
+_NO_IDS = {"agents": ("completions", "pages")}
+"""Words that stand there and name none: a call of Mistral's agents, and their list."""
+
 _UNTOLD = re.compile(
     r"(?:^|/)(?:batches|fine_tuning/jobs|evals/[^/]+/runs|runs|videos|videos/[^/]+/remix|containers|tuningJobs|tunedModels"
-    r"|batchPredictionJobs|customJobs|embed-jobs|finetuned-models|triggers|triggers/[^/]+/executions)$"
+    r"|batchPredictionJobs|customJobs|embed-jobs|finetuned-models|triggers|triggers/[^/]+/executions|batch/jobs)$"
     r"|:batchGenerateContent$|:asyncBatchEmbedContent$|:predictLongRunning$"
 )
 """Ends of paths whose POST has work done that no answer tells the cost of."""
@@ -85,6 +90,8 @@ def object_in(provider: str, method: str, target: str) -> PassedObject | None:
         if match is None:
             continue
         name = match["id"] or ""
+        if provider == "mistral" and name.lower() in _NO_IDS.get(collection, ()):
+            return None if method == "POST" else PassedObject(_kind(provider, collection), "", False)
         makes = method in ("POST", "PUT") and (not name or name in _CREATED_BY.get(collection, ()))
         if makes and collection in _MADE_ELSEWHERE:
             return None
@@ -99,6 +106,25 @@ def object_in(provider: str, method: str, target: str) -> PassedObject | None:
 def _plain(target: str) -> str:
     """Return the path as a provider may come to read it: however a client writes it, it names the same object."""
     return posixpath.normpath("/" + unquote(target.partition("?")[0])).strip("/")
+
+
+def converses(provider: str, method: str, target: str) -> bool:
+    """Whether the call begins or goes on with a conversation that Mistral keeps, and answers in it."""
+    path = _plain(target)
+    return (
+        provider == "mistral"
+        and method == "POST"
+        and re.search(r"(?:^|/)conversations(?:/[^/]+(?:/restart)?)?$", path, re.IGNORECASE) is not None
+    )
+
+
+def is_free(method: str, target: str) -> bool:
+    """Whether the call only describes who is to answer later: nothing is asked of the model that it names."""
+    return (
+        method == "POST"
+        and re.search(r"(?:^|/)(?:assistants|agents)(?:/(?!completions$)[^/]+)?$", _plain(target), re.IGNORECASE)
+        is not None
+    )
 
 
 def makes_response(method: str, target: str) -> bool:

@@ -97,6 +97,7 @@ FALLBACKS: dict[str, str] = {
     "audio_output": "output",
     "image_output": "output",
     "video_output": "image_output",
+    "news_searches": "web_searches",
 }
 
 FREE_WHEN_UNLISTED = frozenset(UNIT_CLASSES)
@@ -108,10 +109,12 @@ FREE_BESIDES = frozenset(
         "web_searches",
         "file_searches",
         "document_searches",
+        "news_searches",
         "map_searches",
         "code_sessions",
         "tool_image_input",
         "tool_image_output",
+        "tool_images",
         "search_sources",
         "compute_ms",
         "images",

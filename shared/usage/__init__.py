@@ -19,6 +19,7 @@ from shared.usage.classes import (
 from shared.usage.cohere import usage_from_cohere
 from shared.usage.gemini import usage_from_gemini
 from shared.usage.gemini_interactions import usage_from_interactions
+from shared.usage.mistral_conversations import usage_from_conversation
 from shared.usage.ollama import usage_from_ollama
 from shared.usage.openai_chat import usage_from_openai
 from shared.usage.openai_media import usage_from_images, usage_from_realtime, usage_from_transcription, usage_of_speech
@@ -45,6 +46,7 @@ __all__ = [
     "usage_from_bedrock",
     "usage_from_bedrock_metrics",
     "usage_from_cohere",
+    "usage_from_conversation",
     "usage_from_deepgram",
     "usage_from_gemini",
     "usage_from_images",

@@ -37,10 +37,12 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     web_searches: int = 0
     file_searches: int = 0
     document_searches: int = 0  # of files attached to a message, where they cost something else (xAI)
+    news_searches: int = 0  # of the web and of news agencies, where those cost something else (Mistral)
     map_searches: int = 0  # grounded by Google Maps, which has a price of its own
     code_sessions: int = 0  # sandboxes opened for code the model runs
     tool_image_input: int = 0  # tokens that a tool's own model of pictures read
     tool_image_output: int = 0  # and made
+    tool_images: int = 0  # pictures that a tool made, where they are billed by the piece
     search_units: int = 0  # of a reranker
     search_sources: int = 0  # sources read, where those are billed and not the searches
     images: int = 0  # pictures made

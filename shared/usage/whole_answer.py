@@ -10,6 +10,7 @@ from shared.usage.classes import Usage
 from shared.usage.cohere import usage_from_cohere
 from shared.usage.gemini_interactions import usage_in_interaction
 from shared.usage.gemini_searches import usage_in_generated
+from shared.usage.mistral_conversations import usage_in_conversation
 from shared.usage.ollama import usage_from_ollama
 from shared.usage.openai_chat import usage_from_openai
 from shared.usage.openai_media import usage_from_images, usage_from_realtime, usage_from_transcription
@@ -70,6 +71,10 @@ _FORMS: tuple[tuple[Callable[[Answer], bool], Callable[[Answer, str], Usage | No
     (lambda answer: answer.get("type") == "message", lambda answer, _: usage_from_anthropic(answer.get("usage"))),
     (lambda answer: "usageMetadata" in answer, usage_in_generated),
     (lambda answer: "total_input_tokens" in _within(answer, "usage"), usage_in_interaction),
+    (
+        lambda answer: answer.get("object") == "conversation.response",
+        lambda answer, _: usage_in_conversation(answer),
+    ),
     (lambda answer: answer.get("object") == "response", lambda answer, _: usage_in_response(answer)),
     (
         lambda answer: answer.get("object") == "realtime.response",

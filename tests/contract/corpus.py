@@ -97,6 +97,9 @@ def peek_of(case: dict[str, Any]) -> Peek | None:
             picture = {"type": "image", "mime_type": "image/png", "data": "A"}
             parts = [{"type": "text", "text": text}, *[picture] * bool(_media(usage))]
             return peek_anything(_json({"model": "m", "input": parts, "generation_config": config, **more}))
+        case "conversation":
+            asked = {"model": "m", "inputs": text, "completion_args": {"max_tokens": usage.completion_tokens}}
+            return peek_anything(_json({**asked, **more}))
         case "embeddings":
             inputs = ["data:image/png;base64,AA"] * usage.input_images or [text]
             return peek_embeddings(_json({"model": "m", "input": inputs, **more}))
@@ -141,6 +144,7 @@ _ENDPOINTS = {
     "usage_of_speech": "speech",
     "usage_from_total": "embeddings",
     "usage_from_pages": "pages",
+    "usage_from_conversation": "conversation",
     "usage_from_realtime": "",
 }
 _CALL_TYPES = {
@@ -153,6 +157,7 @@ _CALL_TYPES = {
     "speech": "aspeech",
     "transcription": "atranscription",
     "interactions": "pass_through_endpoint",
+    "conversation": "pass_through_endpoint",
     "pages": "pass_through_endpoint",
 }
 _HEARD_TOKENS_PER_S = 10
@@ -192,6 +197,9 @@ def answer_of(case: dict[str, Any]) -> dict[str, Any] | None:
             return {"candidates": [], "usageMetadata": usage, **beside}
         case "usage_from_interactions":
             return {"id": "v1_1", "status": "completed", "usage": usage, **beside}
+        case "usage_from_conversation":
+            ran = [{"type": "tool.execution", "name": name} for name in args.get("ran", ())]
+            return {"object": "conversation.response", "conversation_id": "c", "outputs": ran, "usage": usage}
         case "usage_from_bedrock" if "cache_in_input" not in args:
             served = {"serviceTier": {"type": args["tier"]}} if "tier" in args else {}
             return {"output": {"message": {"content": []}}, "stopReason": "end_turn", "usage": usage, **served}

@@ -36,6 +36,7 @@ PATHS = {
     "usage_from_anthropic": "/v1/messages",
     "usage_from_gemini": "/v1beta/models/m:generateContent",
     "usage_from_interactions": "/v1beta/interactions",
+    "usage_from_conversation": "/v1/conversations",
     "usage_from_bedrock": "/model/m/converse",
     "usage_from_images": "/v1/images/generations",
     "usage_from_transcription": "/v1/audio/transcriptions",

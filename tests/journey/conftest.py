@@ -48,6 +48,7 @@ def _config(
     aws = strict.bedrock.sign_in
     cohere = {"model": "cohere/command-a-03-2025", "api_base": strict.cohere.origin, "api_key": strict.cohere.key}
     ollama = {"model": "ollama/llama3.3", "api_base": strict.ollama.origin, "api_key": strict.ollama.key}
+    mistral = {"model": "mistral/mistral-small-2506", "api_base": f"{strict.mistral.origin}/v1"}
     return {
         "model_list": [
             {"model_name": "demo", "litellm_params": {"model": "simulated/echo", **PRICED}},
@@ -68,6 +69,7 @@ def _config(
             {"model_name": "two-accounts", "litellm_params": recorded},
             {"model_name": "no-credential", "litellm_params": {"model": "openai/gpt-4o", "api_key": "os.environ/NO"}},
             {"model_name": "cohere", "litellm_params": cohere},
+            {"model_name": "mistral", "litellm_params": {**mistral, "api_key": strict.mistral.key}},
             {"model_name": "ollama", "litellm_params": {**ollama, **PRICED}},
             *paused.deployments(PRICED),
             *speakers.deployments(),

@@ -7,6 +7,7 @@ from typing import Any
 from tests.provider_servers import BedrockServer, GeminiServer, OpenAIServer
 from tests.provider_servers.cohere import CohereServer
 from tests.provider_servers.in_thread import served_in_thread
+from tests.provider_servers.mistral_conversations import MistralConversations
 from tests.provider_servers.ollama import OllamaServer
 
 _BODY = {
@@ -41,8 +42,10 @@ class StrictProviders:
         self.openai, self.gemini = StrictOpenAI(model="gpt-5"), GeminiServer()
         self.bedrock = BedrockServer()
         self.cohere, self.ollama = CohereServer(), OllamaServer(key="ollama-key")
+        self.mistral = MistralConversations()
 
     @contextmanager
     def running(self) -> Iterator["StrictProviders"]:
-        with served_in_thread([self.openai, self.gemini, self.bedrock, self.cohere, self.ollama]):
+        servers = [self.openai, self.gemini, self.bedrock, self.cohere, self.ollama, self.mistral]
+        with served_in_thread(servers):
             yield self

@@ -113,13 +113,14 @@ class Journey:
                 whole = await read_request_body(receive, self._body_limit, headers)
                 content_type = body_type(endpoint, headers)
                 if endpoint.resolve is not None:
-                    whole, pinned, before = await endpoint.resolve(self._bus, whole, key)
+                    whole, pinned, before, model, units = await endpoint.resolve(self._bus, whole, key)
                     peek = _peek(endpoint, whole, content_type)
-                    peek = msgspec.structs.replace(peek, text_bytes=peek.text_bytes + before)
+                    units = (*peek.units, *units)
+                    peek = msgspec.structs.replace(peek, text_bytes=peek.text_bytes + before, units=units)
                 else:
                     peek = _peek(endpoint, whole, content_type)
                 body = whole
-                model = model_in_path or peek.model or ""
+                model = model_in_path or peek.model or model
                 if target is None:
                     group = self._names.group_of(model, access.aliases_of(key))
                 else:

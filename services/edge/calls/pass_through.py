@@ -7,13 +7,14 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from services.edge.calls.endpoint import Endpoint
+from services.edge.calls.endpoint import Endpoint, Resolve
 from services.edge.calls.passed_streams import streams_by_address
+from services.edge.objects.conversations import Conversing
 from services.edge.objects.named import ANY_OPENAI, GENERATE, MESSAGES
 from services.edge.objects.owned_passing import OnlyOwned
 from services.edge.peeks.anything import peek_any_form, peek_anything
 from shared.errors import InvalidRequest
-from shared.kept.passed_objects import object_in
+from shared.kept.passed_objects import converses, object_in
 from shared.serving.pass_through import CALL_TYPE
 
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
@@ -94,6 +95,9 @@ def endpoint_of(target: Target, method: str) -> Endpoint:
     concerned = object_in(target.provider, method, target.url)
     dialect = _DIALECTS.get(target.provider, "openai")
     streams = streams_by_address(target.path, target.query)
+    owned: Resolve | None = None if concerned is None else OnlyOwned(concerned)
+    if concerned is not None and converses(target.provider, method, target.url):
+        owned = Conversing(concerned)
     return Endpoint(
         name=f"/{target.provider}",
         summary="",
@@ -103,5 +107,5 @@ def endpoint_of(target: Target, method: str) -> Endpoint:
         peek_form=partial(peek_any_form, streams=streams),
         client_headers=_CLIENT_HEADERS,
         refers=_REFERS.get(dialect, ANY_OPENAI),
-        resolve=OnlyOwned(concerned) if concerned is not None else None,
+        resolve=owned,
     )

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from services.edge.peeks.peek import Units
 from shared.bus import Bus, BusError
 from shared.errors import NotFound, Unavailable
 from shared.identity.keys import Key
@@ -13,11 +14,16 @@ _FIELD = b'"previous_response_id"'
 
 
 class Resolved(NamedTuple):
-    """`pinned` is the deployment that holds what came before, whose `tokens` it will read again."""
+    """`pinned` is the deployment that holds what came before, whose `tokens` it will read again.
+
+    `model` and `units` are what that says of the call beside its body: who answers, and what its tools may use up.
+    """
 
     body: bytes
     pinned: str = ""
     tokens: int = 0
+    model: str = ""
+    units: Units = ()
 
 
 class _Asked(msgspec.Struct):

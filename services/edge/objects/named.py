@@ -32,7 +32,7 @@ GENERATE = (
 ANY_OPENAI = (
     *RESPONSES,
     *(b"assistant_id", b"thread_id", b"eval_id", b"skill_id", b'"conversation"', b'"training_file"'),
-    *(b'"validation_file"', b'"video"', b"previous_response_id"),
+    *(b'"validation_file"', b'"video"', b"previous_response_id", b"agent_id", b"library_ids"),
 )
 """The words of each API: pieces of the names below."""
 
@@ -42,6 +42,7 @@ _FIELDS = frozenset(
     (
         *("file_id", "file_ids", "input_file_id", "vector_store_id", "vector_store_ids", "container", "conversation"),
         *("assistant_id", "thread_id", "eval_id", "skill_id", "training_file", "validation_file", "video", PREVIOUS),
+        *("agent_id", "library_ids"),
         *("fileUri", "file_uri", "cachedContent", "cached_content"),
         *("fileSearchStoreNames", "file_search_store_names", "uri", "previous_interaction_id", "previousInteractionId"),
         *("agent", "base_agent", "environment", "base_environment", "environment_id", "voice", "credential"),

@@ -5,7 +5,7 @@ from services.edge.identify import owner_of_key
 from shared.bus import Bus, BusError
 from shared.errors import AccessDenied, NotFound, Unavailable
 from shared.identity.keys import Key
-from shared.kept.owned import find_owned
+from shared.kept.owned import Owned, find_owned
 from shared.kept.passed_objects import PassedObject
 
 
@@ -23,9 +23,13 @@ class OnlyOwned:
             AccessDenied: the list of what all keys have there.
             Unavailable
         """
-        kind, object_id, makes = self._passed
-        if key is None or makes:
-            return Resolved(body)
+        if key is not None and not self._passed.makes:
+            await self.owned_by(bus, key)
+        return Resolved(body)
+
+    async def owned_by(self, bus: Bus, key: Key) -> Owned:
+        """Raises: as the call does."""
+        kind, object_id, _ = self._passed
         if not object_id:
             raise AccessDenied(
                 "A list of what a provider keeps shows what all keys have there: only the master key may "
@@ -38,4 +42,4 @@ class OnlyOwned:
             raise Unavailable("it cannot be looked up at the moment whose this is", retry_after_s=1) from error
         if owned is None:
             raise NotFound(f"'{object_id[:100]}' not found. What a provider keeps can be reached by who made it.")
-        return Resolved(body)
+        return owned

@@ -25,10 +25,11 @@ class _Nested(msgspec.Struct, rename="camel"):
     max_tokens: int | None = None
 
 
-class _OfInteractions(msgspec.Struct):
-    """Gemini's."""
+class _Within(msgspec.Struct):
+    """Of Gemini's interactions, and of Mistral's conversations."""
 
     max_output_tokens: int | None = None
+    max_tokens: int | None = None
 
 
 class _Anything(msgspec.Struct):
@@ -41,7 +42,8 @@ class _Anything(msgspec.Struct):
     max_completion_tokens: int | None = None
     max_output_tokens: int | None = None
     generation_config: _Nested | None = msgspec.field(default=None, name="generationConfig")
-    config: _OfInteractions | None = msgspec.field(default=None, name="generation_config")
+    completion_args: _Within | None = None
+    config: _Within | None = msgspec.field(default=None, name="generation_config")
     inference_config: _Nested | None = msgspec.field(default=None, name="inferenceConfig")
     user: str | None = None
     tools: Any = None
@@ -128,9 +130,7 @@ def _units(asked: _Anything, body: bytes) -> Units:
 
 def _most(asked: _Anything) -> int | None:
     found = [asked.max_tokens, asked.max_completion_tokens, asked.max_output_tokens]
-    if asked.config is not None:
-        found.append(asked.config.max_output_tokens)
-    for nested in (asked.generation_config, asked.inference_config):
+    for nested in (asked.generation_config, asked.inference_config, asked.config, asked.completion_args):
         if nested is not None:
             found += [nested.max_output_tokens, nested.max_tokens]
     return max((most for most in found if most is not None), default=None)

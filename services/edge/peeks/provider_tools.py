@@ -51,6 +51,7 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (  # by what a tool's type begins with; the longer name stands first
+    ("web_search_premium", _Kind("news_searches", SEARCHES_MAX, FOUND_TOKENS)),  # Mistral's
     ("web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("x_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
     ("openrouter:web_search", _Kind("web_searches", SEARCHES_MAX, FOUND_TOKENS)),
@@ -62,6 +63,8 @@ _KINDS = (  # by what a tool's type begins with; the longer name stands first
     ("fetch_url", _Kind("", RUNS_MAX, PAGE_TOKENS)),
     ("file_search", _Kind("file_searches", RUNS_MAX, CHUNK_TOKENS * CHUNKS)),
     ("collections_search", _Kind("file_searches", RUNS_MAX, CHUNK_TOKENS * CHUNKS)),
+    ("document_library", _Kind("file_searches", RUNS_MAX, FOUND_TOKENS)),  # Mistral's, as the next
+    ("connector", _Kind("", RUNS_MAX, FOUND_TOKENS)),
     ("mcp", _Kind("", RUNS_MAX, FOUND_TOKENS)),
     ("code_interpreter", _Kind("code_sessions", RUNS_MAX)),
     ("code_execution", _Kind("code_sessions", RUNS_MAX, FOUND_TOKENS)),
@@ -99,6 +102,8 @@ def tool_units(tools: object, prompt_bytes: int, *, runs_max: object = None, sea
         if kind.usage_class:
             units = runs * _picture_tokens(tool) if kind.usage_class == "tool_image_output" else runs
             most[kind.usage_class] = most.get(kind.usage_class, 0) + units
+            if kind.usage_class == "tool_image_output":  # Mistral's are billed by the piece
+                most["tool_images"] = most.get("tool_images", 0) + runs
         if runs:
             reading.append((runs, _read_by(tool, kind)))
     if reading:
@@ -142,7 +147,7 @@ def _run_by_provider(tools: object) -> Iterable[tuple[_Kind, dict[str, Any]]]:
         kind = tool.get("type")
         if isinstance(kind, str):
             if kind != "function":
-                yield from ((found, tool) for name, found in _KINDS if kind.startswith(name))
+                yield from [(found, tool) for name, found in _KINDS if kind.startswith(name)][:1]
         else:
             yield from ((_GOOGLE[name], {}) for name in tool if name in _GOOGLE)
 
@@ -154,7 +159,7 @@ def _read_again(reading: list[tuple[int, int]], prompt_bytes: int) -> int:
 
 
 def _read_by(tool: dict[str, Any], kind: _Kind) -> int:
-    if kind.usage_class == "file_searches":
+    if kind.usage_class == "file_searches" and kind.read == CHUNK_TOKENS * CHUNKS:
         return CHUNK_TOKENS * _whole(tool.get("max_num_results"), CHUNKS)
     return min(kind.read, _whole(tool.get("max_content_tokens"), kind.read))
 

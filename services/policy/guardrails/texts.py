@@ -10,7 +10,14 @@ from shared.payloads.sealed_thoughts import sealed, unsealed
 
 TEXT_FIELDS = (
     *("system", "instructions", "messages", "prompt", "suffix", "input", "prediction", "query", "documents"),
-    *("contents", "systemInstruction", "system_instruction", "generateContentRequest", "generate_content_request"),
+    *(
+        "contents",
+        "inputs",
+        "systemInstruction",
+        "system_instruction",
+        "generateContentRequest",
+        "generate_content_request",
+    ),
     *("negative_prompt", "texts", "title"),
 )
 """Fields of a body that hold text: chat, completions, responses, embeddings, images, speech, rerank, Gemini's."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from services.router.cuts.chat import DONE, ChatCut
 from services.router.cuts.cohere import CohereCut
 from services.router.cuts.contained import ContainedCut
+from services.router.cuts.conversation import ConversationCut
 from services.router.cuts.converse import ConverseCut
 from services.router.cuts.cut import Cut
 from services.router.cuts.generate import GenerateCut
@@ -24,6 +25,7 @@ CUTS: dict[str, Callable[[], Cut]] = {
     "responses": ResponsesCut,
     "interactions": InteractionsCut,
     "converse": ConverseCut,
+    "conversation": ConversationCut,
     "contained": ContainedCut,
     "cohere": CohereCut,
     "ollama": OllamaCut,

@@ -6,6 +6,7 @@ import msgspec
 import structlog
 
 from services.router.job import Ending, Job, now_ms
+from services.router.objects.conversations import keep_conversing
 from services.router.responses import keep as keep_response
 from shared.bus import Bus, BusError
 from shared.calls import Admit
@@ -48,9 +49,11 @@ async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
         await keep_response(bus, job, ending)
         return
     concerned = object_in(deployment.provider, method, target)
-    if concerned is None or (not concerned.makes and method != "DELETE"):
+    if concerned is None or (not concerned.makes and method not in ("DELETE", "POST", "PATCH")):
         return
     try:
+        if await keep_conversing(bus, job, ending, concerned):
+            return
         if concerned.makes and reader.response_id and not job.named:
             await keep_owned(bus, _made(request, deployment, concerned, reader.response_id))
         elif method == "DELETE" and _deletes_it(target, concerned.id):

@@ -19,6 +19,7 @@ from services.router.providers.bedrock.invoke.listener import InvokeListener
 from services.router.providers.cohere.translate import CohereTranslator
 from services.router.providers.gemini.interactions import InteractionsListener
 from services.router.providers.gemini.provider import listener_for
+from services.router.providers.mistral.conversations import ConversationListener
 from services.router.providers.ollama.listener import LinesListener
 from services.router.providers.openai.answer import OpenAIAnswer
 from services.router.providers.openai.images import ImagesAnswer
@@ -104,6 +105,7 @@ _KINDS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
     (re.compile(r":(streamR|r)awPredict$"), lambda _: OpenAIAnswer("", include_usage=True), "chat-to-its-end"),
     (re.compile(r":(stream)?[gG]enerateContent$"), lambda model: listener_for(model, SseParser()), "generate"),
     (re.compile(r"/interactions$"), InteractionsListener, "interactions"),
+    (re.compile(r"/conversations(/[^/]+(/restart)?)?$"), lambda _: ConversationListener(), "conversation"),
     (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read), ""),
     (re.compile(r"/listen$"), lambda _: FiguresListener(usage_from_deepgram), ""),
     (re.compile(r"/v2/chat$"), lambda _: FiguresListener(lambda answer: usage_from_cohere(answer.get("usage"))), ""),

@@ -15,7 +15,7 @@ from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import AnswerReader, HttpCall, OwnForm, ProviderCall, Whole
 from services.router.providers.passed_kinds import JSON, SSE, Listening, listening
-from shared.kept.passed_objects import id_of_made, object_in
+from shared.kept.passed_objects import id_of_made, is_free, object_in
 from shared.serving.deployments import Deployment
 from shared.serving.pass_through import NO_MODEL
 from shared.usage import Usage
@@ -76,7 +76,7 @@ def passed_call(provider: object, call: ProviderCall, deployment: Deployment) ->
     request = HttpCall(joined(base, target), sent, call.body, method)
     if isinstance(provider, SignsPassed):
         request = request._replace(headers=provider.signed(deployment, request))
-    costs = method == "POST" and deployment.model != NO_MODEL
+    costs = method == "POST" and deployment.model != NO_MODEL and not is_free(method, target)
     heard = partial(_heard_of, deployment, method, target)
     return request, PassedAnswer(heard, costs=costs, goes_on=costs and _goes_on(call.body))
 

@@ -42,10 +42,15 @@ from shared.payloads.forms import Field
         ({"google_search": {}}, {"web_searches": SEARCHES_MAX}),
         ([{"type": "google_search"}, {"type": "url_context"}], {"web_searches": SEARCHES_MAX}),
         ([{"type": "web_fetch_20250910", "name": "web_fetch"}, {"type": "mcp"}, {"url_context": {}}], {}),
-        ([{"type": "image_generation"}], {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS}),
+        (
+            [{"type": "image_generation"}],
+            {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS, "tool_images": PICTURES_MAX},
+        ),
+        ([{"type": "web_search_premium"}], {"news_searches": SEARCHES_MAX}),
+        ([{"type": "document_library"}, {"type": "connector"}], {"file_searches": RUNS_MAX}),
         (
             [{"type": "image_generation", "size": "3072x2048"}],
-            {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS * 4},
+            {"tool_image_output": PICTURES_MAX * PICTURE_TOKENS * 4, "tool_images": PICTURES_MAX},
         ),
         (["web_search", None, {"type": 3}], {}),
         (None, {}),

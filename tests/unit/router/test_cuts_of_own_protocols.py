@@ -21,6 +21,12 @@ def test_cohere_ends_with_its_block_the_reason_and_the_usage() -> None:
     )
 
 
+def test_a_conversation_at_mistral_ends_with_what_it_used() -> None:
+    usage = b'"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}'
+    done = b"conversation.response.done"
+    assert end_of("conversation") == b"event: " + done + b'\ndata: {"type":"' + done + b'",' + usage + b"}\n\n"
+
+
 def test_a_call_of_cohere_is_closed_where_it_is_cut() -> None:
     call = {"id": "f_1", "type": "function", "function": {"name": "f", "arguments": ""}}
     events: list[dict[str, Any]] = [

@@ -9,6 +9,7 @@ import pytest
 from services.router.prepare import prepared
 from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.gemini.interactions import InteractionsListener
+from services.router.providers.mistral.conversations import ConversationListener
 from services.router.providers.passing import CannotPass, PassedAnswer, joined
 from services.router.providers.registry import load_providers
 from shared.usage import Usage
@@ -169,6 +170,32 @@ def test_a_usage_that_counts_its_searches_itself_is_believed() -> None:
     assert InteractionsListener("gemini-2.5-pro").whole(
         orjson.dumps({**INTERACTION, "steps": [places]})
     ).usage == Usage(input=4, output=2, map_searches=1)
+
+
+def test_a_conversation_at_mistral_is_heard_with_its_tools() -> None:
+    used = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
+    tool = {"name": "web_search_premium"}
+    whole = {"object": "conversation.response", "conversation_id": "c", "outputs": [{"type": "tool.execution", **tool}]}
+    listener = ConversationListener()
+    expected = Usage(input=4, output=2, news_searches=1)
+    assert listener.whole(orjson.dumps({**whole, "usage": used})).usage == expected
+    assert listener.response_id == "c"
+    thought = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm "}]}, {"type": "text", "text": "hi"}]
+    events = [
+        {"type": "conversation.response.started", "conversation_id": "c"},
+        {"type": "tool.execution.done", **tool},
+        {"type": "message.output.delta", "content": thought},
+        {"type": "function.call.delta", "arguments": "{}"},
+    ]
+    streamed = ConversationListener()
+    for event in events:
+        streamed.feed(b"data: " + orjson.dumps(event) + b"\n\n")
+    assert (streamed.response_id, streamed.text_so_far(), streamed.usage) == ("c", "hm hi{}", None)
+    with pytest.raises(UnreadableAnswer, match="before its response was done"):
+        streamed.end()
+    done = {"type": "conversation.response.done", "usage": used}
+    assert streamed.feed(b"event: conversation.response.done\ndata: " + orjson.dumps(done) + b"\n\n") == b""
+    assert (streamed.usage, streamed.end()) == (expected, b"")
 
 
 def streamed_usage(listener: InteractionsListener, stream: bytes) -> Usage | None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from shared.kept.passed_objects import PassedObject, id_of_made, is_untold, makes_response, object_in
+from shared.kept.passed_objects import (
+    PassedObject,
+    converses,
+    id_of_made,
+    is_free,
+    is_untold,
+    makes_response,
+    object_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +57,13 @@ from shared.kept.passed_objects import PassedObject, id_of_made, is_untold, make
         ("ollama", "POST", "/api/chat", None),
         ("ollama", "GET", "/api/tags", None),
         ("cohere", "POST", "/v2/chat", None),
+        ("mistral", "POST", "/v1/conversations", PassedObject("mistral conversations", "", True)),
+        ("mistral", "POST", "/v1/conversations/conv_1", PassedObject("mistral conversations", "conv_1", False)),
+        ("mistral", "POST", "/v1/conversations/conv_1/restart", PassedObject("mistral conversations", "conv_1", False)),
+        ("mistral", "GET", "/v1/agents/ag_1/versions/1", PassedObject("mistral agents", "ag_1", False)),
+        ("mistral", "GET", "/v1/agents/pages?limit=1", PassedObject("mistral agents", "", False)),
+        ("mistral", "POST", "/v1/libraries/l_1/documents", PassedObject("mistral libraries", "l_1", False)),
+        ("mistral", "POST", "/v1/agents/completions", None),
         ("openai", "POST", "/v1/chat/completions", None),
         ("openai", "POST", "/v1/responses", None),
         ("anthropic", "POST", "/v1/messages", None),
@@ -93,8 +108,24 @@ def test_a_call_that_makes_a_response_is_known_however_its_path_is_written() -> 
         assert not makes_response("POST", target)
 
 
+def test_a_turn_of_a_conversation_is_known() -> None:
+    for target in ("/v1/conversations", "/v1/x/../Conversations/conv_1/", "/v1/conversations/conv_1/restart?a=1"):
+        assert converses("mistral", "POST", target), target
+        assert not converses("mistral", "GET", target)
+        assert not converses("openai", "POST", target)
+    assert not converses("mistral", "POST", "/v1/conversations/conv_1/history")
+
+
+def test_saying_who_answers_later_is_free() -> None:
+    for target in ("/v1/agents", "/v1/assistants", "/v1/agents/ag_1"):
+        assert is_free("POST", target), target
+    for target in ("/v1/agents/completions", "/v1/threads/t/runs", "/v1/conversations"):
+        assert not is_free("POST", target), target
+
+
 def test_work_whose_cost_no_answer_tells_is_known() -> None:
     for target in (
+        "/v1/batch/jobs",
         "/v1/messages/batches",
         "/v1/fine_tuning/jobs",
         "/v1/threads/t/runs",
