@@ -19,7 +19,7 @@ from services.edge.calls.endpoint import Endpoint
 from services.edge.health import health_routes
 from services.edge.http.error_dialects import openai_error
 from services.edge.http.error_response import error_body, error_headers
-from services.edge.http.nowhere import dialect_of_path, nowhere
+from services.edge.http.nowhere import dialect_of, nowhere
 from services.edge.http.openapi import add_endpoints
 from services.edge.identify import Identities, key_id, key_in
 from services.edge.metrics import Metrics
@@ -81,10 +81,11 @@ def build_app(
         return Actor(key.token, role == "proxy_admin", key.user_id or "", key.team_id or "", role or "unknown", secrets)
 
     @app.exception_handler(GatewayError)
-    async def failed(_: Request, failure: Exception) -> JSONResponse:
+    async def failed(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, GatewayError)
         headers = {name.decode(): value.decode() for name, value in error_headers(failure)}
-        return JSONResponse(openai_error(failure), failure.status, headers)
+        body = error_body(failure, dialect_of(request.url.path, request.headers))
+        return Response(body, failure.status, headers, media_type="application/json")
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, refusal: Exception) -> Response:
@@ -95,7 +96,7 @@ def build_app(
         else:
             message = f"{request.method} {path}: {refusal.detail}"
             failure = GatewayError(message, status=refusal.status_code, type="invalid_request_error")
-        body = error_body(failure, dialect_of_path(path))
+        body = error_body(failure, dialect_of(path, request.headers))
         return Response(body, failure.status, refusal.headers, media_type="application/json")
 
     @app.exception_handler(Exception)

@@ -13,7 +13,17 @@ from tests.provider_servers.ollama import OllamaServer
 _BODY = {
     *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stream", "stream_options"),
     *("tools", "tool_choice", "parallel_tool_calls", "stop", "user", "reasoning_effort", "response_format", "n"),
-    *("service_tier", "seed", "metadata", "store", "web_search_options", "verbosity", "prompt_cache_key"),
+    *(
+        "service_tier",
+        "seed",
+        "logprobs",
+        "top_logprobs",
+        "metadata",
+        "store",
+        "web_search_options",
+        "verbosity",
+        "prompt_cache_key",
+    ),
 }
 _MESSAGE = {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "audio"}
 _PART = {"type", "text", "image_url", "input_audio", "file", "refusal"}

@@ -63,7 +63,9 @@ _GOOGLE_STATES = {
 
 
 def gemini_error(failure: GatewayError) -> dict[str, Any]:
-    """https://cloud.google.com/apis/design/errors; what Google has no place for stands in an ErrorInfo."""
+    """https://cloud.google.com/apis/design/errors; what Google has no place for stands in an ErrorInfo, and when to
+    ask again in a RetryInfo.
+    """
     state = _GOOGLE_STATES.get(failure.status, "INTERNAL" if failure.status >= 500 else "INVALID_ARGUMENT")
     metadata = {name: str(value) for name, value in (failure.fields or {}).items() if value is not None}
     if failure.param is not None:
@@ -74,4 +76,7 @@ def gemini_error(failure: GatewayError) -> dict[str, Any]:
         "domain": "meterhouse",
         "metadata": metadata,
     }
-    return {"error": {"code": failure.status, "message": failure.message, "status": state, "details": [info]}}
+    details: list[dict[str, Any]] = [info]
+    if failure.retry_after_s is not None:
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{failure.retry_after_s}s"})
+    return {"error": {"code": failure.status, "message": failure.message, "status": state, "details": details}}

@@ -1,5 +1,7 @@
 """A path that nothing answers, told in the words of the API that it is written like."""
 
+from collections.abc import Container
+
 from shared.errors import NotFound
 
 _GOOGLES = ("generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents", "predict")
@@ -9,9 +11,19 @@ def dialect_of_path(path: str) -> str:
     """Return whose clients ask for `path`: "anthropic", "gemini", and "openai" for all else."""
     if path.startswith(("/v1/messages", "/anthropic/")):
         return "anthropic"
-    if path.startswith(("/v1beta/", "/gemini/")) or path.rpartition(":")[2] in _GOOGLES:
+    if path.startswith(("/v1beta/", "/gemini/", "/vertex_ai/")) or path.rpartition(":")[2] in _GOOGLES:
         return "gemini"
     return "openai"
+
+
+def is_googles(headers: Container[str]) -> bool:
+    """Whether a client of Google's asks: its SDKs know some of OpenAI's paths, too. Names are in small letters."""
+    return "x-goog-api-client" in headers or "x-goog-api-key" in headers
+
+
+def dialect_of(path: str, headers: Container[str]) -> str:
+    """The same of a request."""
+    return "gemini" if path.startswith("/v1/") and is_googles(headers) else dialect_of_path(path)
 
 
 def nowhere(method: str, path: str) -> NotFound:

@@ -56,6 +56,11 @@ def test_google_is_told_nothing_of_what_is_not_known() -> None:
     assert info["metadata"] == {"spend": "1"}
 
 
+def test_google_is_told_when_to_ask_again() -> None:
+    _, retry = gemini_error(RateLimited("no", retry_after_s=7))["error"]["details"]
+    assert retry == {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}
+
+
 def test_an_error_in_a_stream_is_an_event_as_the_dialect_writes_them() -> None:
     failure = Unavailable("gone")
     for dialect, start in (("openai", b"data: "), ("anthropic", b"event: error\ndata: "), ("gemini", b"data: ")):

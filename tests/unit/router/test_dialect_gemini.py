@@ -104,7 +104,28 @@ HI: list[dict[str, Any]] = [{"parts": [{"text": "hi"}]}]
     ("fields", "named"),
     [
         ({"cachedContent": "c"}, "cachedContent"),
-        ({"tools": [{"codeExecution": {}}]}, r"tools\[0\]"),
+        ({"tools": [{"codeExecution": {}}]}, r"tools\[0\].codeExecution"),
+        ({"tools": [{"google_search": {}, "url_context": {}}]}, r"tools\[0\].urlContext"),
+        ({"tools": [{"functionDeclarations": [{"name": "f"}], "codeExecution": {}}]}, r"tools\[0\].codeExecution"),
+        ({"tools": [{"googleSearch": {"exclude_domains": ["a.org"]}}]}, r"tools\[0\].googleSearch.excludeDomains"),
+        (
+            {
+                "tools": [{"functionDeclarations": [{"name": "f"}]}],
+                "toolConfig": {"retrievalConfig": {"latLng": {"a": 1}}},
+            },
+            "toolConfig.retrievalConfig",
+        ),
+        ({"generationConfig": {"mediaResolution": "MEDIA_RESOLUTION_LOW"}}, "generationConfig.mediaResolution"),
+        ({"generationConfig": {"audio_timestamp": True}}, "generationConfig.audioTimestamp"),
+        ({"generationConfig": {"responseMimeType": "text/x.enum"}}, "generationConfig.responseMimeType"),
+        (
+            {
+                "contents": [
+                    {"parts": [{"fileData": {"fileUri": "a", "mimeType": "video/mp4"}, "videoMetadata": {"fps": 1}}]}
+                ]
+            },
+            r"contents\[0\].parts\[0\].videoMetadata",
+        ),
         ({"generationConfig": {"responseModalities": ["IMAGE"]}}, "responseModalities"),
         ({"generationConfig": {"speech_config": {"a": 1}}}, "speechConfig"),
         ({"contents": [*HI, {"parts": [{"videoMetadata": {}}]}]}, r"contents\[1\]"),

@@ -14,6 +14,7 @@ from services.router.providers.answers.rejection import InvalidField
 
 Messages = list[dict[str, Any]]
 
+_OF_MEDIA = ("videoMetadata", "mediaResolution")
 _LEFT_BY_TOOLS = ("executableCode", "codeExecutionResult")
 _SOUNDS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
 
@@ -87,10 +88,11 @@ def _user(parts: list[dict[str, Any]], path: str, calls: _Calls, unsupported: di
         response = field(part, "functionResponse")
         if isinstance(response, dict):
             name = _name(response, f"{at}.functionResponse")
-            content = orjson.dumps(response.get("response") or {}).decode()
-            results.append({"role": "tool", "tool_call_id": calls.answered(response, name, at), "content": content})
+            told = _told(response, f"{at}.functionResponse")
+            results.append({"role": "tool", "tool_call_id": calls.answered(response, name, at), "content": told})
         elif (found := _part(part, at)) is not None:
             said.append(found)
+            unsupported |= {f"{at}.{name}": "" for name in _OF_MEDIA if field(part, name) is not None}
         elif not any(field(part, name) is not None for name in _LEFT_BY_TOOLS):
             unsupported[at] = "a part of this kind"
     if not said:
@@ -129,6 +131,14 @@ def _model(parts: list[dict[str, Any]], path: str, calls: _Calls, unsupported: d
     return [message]
 
 
+def _told(response: dict[str, Any], path: str) -> str | list[dict[str, Any]]:
+    """Return what a function has returned: its JSON, and the media beside it."""
+    text = orjson.dumps(response.get("response") or {}).decode()
+    parts = [_part(part, f"{path}.parts[{at}]") for at, part in enumerate(list_in(response, "parts", path))]
+    media = [part for part in parts if part is not None]
+    return [{"type": "text", "text": text}, *media] if media else text
+
+
 def _part(part: dict[str, Any], path: str) -> dict[str, Any] | None:
     text, inline, file = part.get("text"), field(part, "inlineData"), field(part, "fileData")
     if isinstance(text, str):
@@ -139,8 +149,8 @@ def _part(part: dict[str, Any], path: str) -> dict[str, Any] | None:
         uri, media_type = field(file, "fileUri"), str(field(file, "mimeType") or "")
         if not isinstance(uri, str) or not uri:
             raise InvalidField(f"{path}.fileData.fileUri", "must be a string.")
-        if media_type.startswith("image/"):
-            return {"type": "image_url", "image_url": {"url": uri}}
+        if (seen := _seen(media_type, uri)) is not None:
+            return seen
         return {"type": "file", "file": {"file_id": uri, **({"format": media_type} if media_type else {})}}
     return None
 
@@ -149,12 +159,21 @@ def _inline(inline: dict[str, Any], path: str) -> dict[str, Any]:
     media_type, data = field(inline, "mimeType"), inline.get("data")
     if not isinstance(media_type, str) or not isinstance(data, str):
         raise InvalidField(path, "must have mimeType and data, as strings.")
-    url = f"data:{media_type};base64,{data.replace('-', '+').replace('_', '/')}"  # Google takes both alphabets
-    if media_type.startswith("image/"):
-        return {"type": "image_url", "image_url": {"url": url}}
+    data = data.replace("-", "+").replace("_", "/")  # Google takes both alphabets
+    url = f"data:{media_type};base64,{data}"
+    if (seen := _seen(media_type, url)) is not None:
+        return seen
     if media_type in _SOUNDS:
         return {"type": "input_audio", "input_audio": {"data": data, "format": _SOUNDS[media_type]}}
     return {"type": "file", "file": {"filename": f"file.{media_type.rpartition('/')[2]}", "file_data": url}}
+
+
+def _seen(media_type: str, url: str) -> dict[str, Any] | None:
+    """Return an image or a film as a part, None where it is neither."""
+    for kind, name in (("image/", "image_url"), ("video/", "video_url")):
+        if media_type.startswith(kind):
+            return {"type": name, name: {"url": url}}
+    return None
 
 
 def _name(holder: dict[str, Any], path: str) -> str:

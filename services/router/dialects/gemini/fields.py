@@ -12,6 +12,16 @@ def _snake(name: str) -> str:
     return re.sub(r"([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
+@cache
+def camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name)
+
+
+def asks_for_something(value: object) -> bool:
+    """Whether a field is more than there: null, false, an empty object and the enum's zero leave all as it is."""
+    return value not in (None, False, "", [], {}) and not (isinstance(value, str) and value.endswith("_UNSPECIFIED"))
+
+
 def field(holder: dict[str, Any], name: str) -> Any:
     """Return the value of `name`, which is in camel case, under either spelling; None where there is none."""
     value = holder.get(name)

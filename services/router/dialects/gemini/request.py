@@ -6,7 +6,7 @@ Sources: https://ai.google.dev/api/generate-content, https://ai.google.dev/gemin
 from typing import Any
 
 from services.router.dialects.gemini.contents import messages_of, system_of
-from services.router.dialects.gemini.fields import field, object_in, spellings
+from services.router.dialects.gemini.fields import asks_for_something, camel, field, object_in, spellings
 from services.router.dialects.gemini.tools import choice_of, json_schema, tools_of
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 
@@ -20,12 +20,18 @@ _NUMBERS = {
     "frequencyPenalty": "frequency_penalty",
     "seed": "seed",
 }
-_TRANSLATED = spellings("model", "contents", "systemInstruction", "tools", "toolConfig", "generationConfig")
+_TRANSLATED = spellings(
+    "model", "contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "serviceTier"
+)
 _HINTS = spellings("safetySettings", "labels")
 """They are for Google's own filters and bills: a provider without them may leave them out."""
 
 _WITHOUT_COUNTERPART = ("cachedContent",)
-_CONFIG_WITHOUT_COUNTERPART = ("speechConfig", "imageConfig", "enableEnhancedCivicAnswers")
+_CONFIG_TRANSLATED = spellings(
+    *(*_NUMBERS, "stopSequences", "responseModalities", "responseMimeType", "responseJsonSchema", "responseSchema"),
+    *("thinkingConfig", "responseLogprobs", "logprobs"),
+)
+_TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 
 _EFFORT_OF_BUDGET = ((0, "none"), (1024, "low"), (2048, "medium"))
 """(a budget of thinking tokens, the effort that LiteLLM reads it as); larger ones are high, -1 is the model's own."""
@@ -40,7 +46,11 @@ def to_chat(body: dict[str, Any], *, drop_params: bool) -> dict[str, Any]:
     """
     config = object_in(body, "generationConfig", "")
     unsupported = {name: "" for name in _WITHOUT_COUNTERPART if field(body, name)}
-    unsupported |= {f"generationConfig.{name}": "" for name in _CONFIG_WITHOUT_COUNTERPART if field(config, name)}
+    unsupported |= {
+        f"generationConfig.{camel(name)}": ""
+        for name, value in config.items()
+        if name not in _CONFIG_TRANSLATED and asks_for_something(value)
+    }
     chat: dict[str, Any] = {"model": body["model"]}
     known = _TRANSLATED | _HINTS | spellings(*_WITHOUT_COUNTERPART)
     chat |= {name: value for name, value in body.items() if name not in known and value is not None}
@@ -48,14 +58,20 @@ def to_chat(body: dict[str, Any], *, drop_params: bool) -> dict[str, Any]:
     tools, search = tools_of(body, unsupported)
     if tools:
         chat["tools"] = tools
-        chat |= choice_of(object_in(body, "toolConfig", ""))
+        chat |= choice_of(object_in(body, "toolConfig", ""), unsupported)
     if search is not None:
         chat["web_search_options"] = search
     chat |= {ours: value for theirs, ours in _NUMBERS.items() if (value := field(config, theirs)) is not None}
     if stops := field(config, "stopSequences"):
         chat["stop"] = stops
     chat |= _modalities(field(config, "responseModalities"), unsupported)
-    chat |= _format(config) | _thinking(object_in(config, "thinkingConfig", "generationConfig")) | _logprobs(config)
+    if (tier := _TIERS.get(str(field(body, "serviceTier")).lower())) is not None:
+        chat["service_tier"] = tier
+    chat |= (
+        _format(config, unsupported)
+        | _thinking(object_in(config, "thinkingConfig", "generationConfig"))
+        | _logprobs(config)
+    )
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, why=unsupported)
     return chat
@@ -71,10 +87,14 @@ def _modalities(given: object, unsupported: dict[str, str]) -> dict[str, Any]:
     return {}
 
 
-def _format(config: dict[str, Any]) -> dict[str, Any]:
-    if field(config, "responseMimeType") != "application/json":
-        return {}
+def _format(config: dict[str, Any], unsupported: dict[str, str]) -> dict[str, Any]:
     schema = field(config, "responseJsonSchema") or field(config, "responseSchema")
+    media_type = field(config, "responseMimeType") or ("application/json" if schema is not None else "text/plain")
+    if media_type == "text/plain":
+        return {}
+    if media_type != "application/json":
+        unsupported["generationConfig.responseMimeType"] = f"answers of the type {media_type}"
+        return {}
     if schema is None:
         return {"response_format": {"type": "json_object"}}
     if not isinstance(schema, dict):

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.router.dialects.chat_pieces import arguments_of
 from services.router.dialects.gemini.grounding import grounding_of
+from services.router.dialects.gemini.logprobs import logprobs_of
 from services.router.dialects.gemini.thoughts import sealed
 from shared.usage import Usage
 
@@ -19,6 +20,7 @@ def to_answer(completion: dict[str, Any], usage: Usage, *, model: str) -> dict[s
         message = choice.get("message") or {}
         parts = thought_parts(message) + text_parts(message) + call_parts(message.get("tool_calls") or ())
         shown = candidate(parts, choice.get("index", place), choice.get("finish_reason") or "stop")
+        shown |= logprobs_of(choice.get("logprobs"))
         content = message.get("content")
         grounding = grounding_of(content, message.get("annotations")) if isinstance(content, str) else None
         candidates.append(shown if grounding is None else {**shown, "groundingMetadata": grounding})

@@ -10,6 +10,7 @@ import orjson
 from services.router.dialects.calls_in_turn import CallPlaces
 from services.router.dialects.chat_pieces import join_thoughts
 from services.router.dialects.gemini.grounding import grounding_of
+from services.router.dialects.gemini.logprobs import logprobs_of
 from services.router.dialects.gemini.response import answer, call_parts, candidate, text_parts, thought_parts, to_answer
 from services.router.dialects.outlet import chunks_in
 from shared.usage import Usage
@@ -41,8 +42,9 @@ class CandidatesOutlet:
                 one.think(delta.get("thinking_blocks") or ())
                 one.cite(delta)
                 parts = thought_parts({**delta, "thinking_blocks": None}) + text_parts(delta)
-                if parts:
-                    out.append(self._event([candidate(parts, index)], None))
+                sure = logprobs_of(choice.get("logprobs"))
+                if parts or sure:
+                    out.append(self._event([{**candidate(parts, index), **sure}], None))
         return b"".join(out)
 
     def closing(self, usage: Usage) -> bytes:

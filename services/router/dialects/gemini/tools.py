@@ -5,11 +5,12 @@ Sources: https://ai.google.dev/gemini-api/docs/function-calling, https://ai.goog
 
 from typing import Any
 
-from services.router.dialects.gemini.fields import field, list_in, object_in
+from services.router.dialects.gemini.fields import asks_for_something, camel, field, list_in, object_in
 from services.router.providers.answers.rejection import InvalidField
 
 _SCHEMA_WORDS = {"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"}
 _NOT_OF_JSON_SCHEMA = ("nullable", "propertyOrdering", "property_ordering", "example")
+_SEARCHES = ("googleSearch", "googleSearchRetrieval")
 _COUNTS = {"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"}
 
 
@@ -21,14 +22,23 @@ def tools_of(body: dict[str, Any], unsupported: dict[str, str]) -> tuple[list[di
         path = f"tools[{index}]"
         declared = list_in(tool, "functionDeclarations", path)
         tools += [_function(function, f"{path}.functionDeclarations[{at}]") for at, function in enumerate(declared)]
-        if field(tool, "googleSearch") is not None or field(tool, "googleSearchRetrieval") is not None:
-            search = {}
-        elif not declared:
-            unsupported[path] = f"the tool {next(iter(tool), 'without a name')}"
+        for name, options in tool.items():
+            kind = camel(name)
+            if kind in _SEARCHES and options is not None:
+                search = {}
+                more = options if kind == "googleSearch" and isinstance(options, dict) else {}
+                unsupported |= {f"{path}.{kind}.{camel(one)}": "" for one in more if asks_for_something(more[one])}
+            elif kind != "functionDeclarations" and options is not None:
+                unsupported[f"{path}.{kind}"] = "a tool that Google runs"
     return tools, search
 
 
-def choice_of(config: dict[str, Any]) -> dict[str, Any]:
+def choice_of(config: dict[str, Any], unsupported: dict[str, str]) -> dict[str, Any]:
+    unsupported |= {
+        f"toolConfig.{camel(name)}": ""
+        for name, value in config.items()
+        if camel(name) != "functionCallingConfig" and asks_for_something(value)
+    }
     calling = object_in(config, "functionCallingConfig", "toolConfig")
     mode, names = str(calling.get("mode") or "AUTO").upper(), field(calling, "allowedFunctionNames") or []
     if mode not in ("AUTO", "ANY", "NONE", "VALIDATED", "MODE_UNSPECIFIED"):

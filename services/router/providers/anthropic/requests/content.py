@@ -65,7 +65,7 @@ def _block(part: object, path: str) -> dict[str, Any]:
         return part
     if kind == "input_audio":
         raise InvalidField(f"{path}.type", "is input_audio, which Anthropic's models do not take.")
-    raise InvalidField(f"{path}.type", "must be one of text, image_url, file, refusal.")
+    raise InvalidField(f"{path}.type", f"is {str(kind)[:40]!r}; it must be one of text, image_url, file, refusal.")
 
 
 def _string(part: dict[str, Any], name: str, path: str) -> str:
