@@ -39,3 +39,12 @@ def usd_text(pico: int) -> str:
     if not part:
         return f"{sign}{whole}"
     return f"{sign}{whole}.{part:012d}".rstrip("0")
+
+
+def number_text(amount: Decimal) -> str:
+    """Return any amount as a JSON number with all its digits and a point, as LiteLLM's have one: 0.0000075, 0.0, 12.5."""
+    text = f"{amount:f}"
+    if "." not in text:
+        return f"{text}.0"
+    text = text.rstrip("0")
+    return f"{text}0" if text.endswith(".") else text

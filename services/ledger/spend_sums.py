@@ -9,6 +9,7 @@ import msgspec
 
 from services.ledger.selection import condition
 from services.ledger.store import Store
+from shared.money import number_text
 from shared.queries import SpendFilter
 
 NO_TEAM = "Unassigned"
@@ -135,11 +136,7 @@ async def _grouped(store: Store, wanted: SpendFilter, by: tuple[str, ...], also:
 
 def usd(cost: Decimal) -> msgspec.Raw:
     """Return a sum as a JSON number with every digit it needs: 0.0000075, 12.5, 0.0."""
-    text = f"{cost:f}"
-    if "." not in text:
-        return msgspec.Raw(f"{text}.0".encode())
-    text = text.rstrip("0")
-    return msgspec.Raw((f"{text}0" if text.endswith(".") else text).encode())
+    return msgspec.Raw(number_text(cost).encode())
 
 
 def _days_after(last: date, end: date) -> Iterable[date]:

@@ -1,12 +1,13 @@
 """Amounts and times as LiteLLM's JSON has them, and answers that are written with them. Pure."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 from fastapi import Response
 
-from shared.money import usd_text
+from shared.money import number_text, pico_to_usd
 
 Row = dict[str, Any]
 
@@ -15,8 +16,12 @@ def usd(pico: int | None) -> msgspec.Raw | None:
     """Return the amount as a JSON number with all its digits, and a point as LiteLLM's floats have one."""
     if pico is None:
         return None
-    text = usd_text(pico)
-    return msgspec.Raw((text if "." in text else f"{text}.0").encode())
+    return number(pico_to_usd(pico))
+
+
+def number(amount: Decimal) -> msgspec.Raw:
+    """Return the same of an amount in USD, which may be smaller than a pico-dollar."""
+    return msgspec.Raw(number_text(amount).encode())
 
 
 def iso(seconds: float | None, utc: str = "Z") -> str | None:

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.edge.admin.validation import PlainFaults
+from services.edge.admin.values import as_json, number, usd
 from services.edge.model_details.cost_quote import Quote, quote
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
@@ -23,7 +23,6 @@ from shared.usage import INPUT_CLASSES, OUTPUT_CLASSES, Usage
 from shared.usage.whole_answer import usage_in_answer
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class CalculateRequest(BaseModel):
@@ -105,7 +104,7 @@ def cost_routes(
             body = asked.model_dump(exclude_none=True, exclude={"model"})
             usage = Usage(input=await asyncio.to_thread(tokens.request_tokens, body))
             found = priced(request, model, lambda _: usage)
-        return _json({"cost": pico_to_usd(found.priced.pico)})
+        return as_json({"cost": usd(found.priced.pico)})
 
     @router.post("/cost/estimate", summary="What so many requests of a size cost, a day and a month")
     async def estimate(asked: EstimateRequest, request: Request) -> Response:
@@ -117,7 +116,7 @@ def cost_routes(
             output=asked.output_tokens - asked.reasoning_tokens,
             reasoning=asked.reasoning_tokens,
         )
-        return _json(estimated(asked, priced(request, asked.model, lambda _: usage)))
+        return as_json(estimated(asked, priced(request, asked.model, lambda _: usage)))
 
     return router
 
@@ -138,16 +137,16 @@ def estimated(asked: EstimateRequest, found: Quote) -> dict[str, Any]:
     prompt, row = found.usage.prompt_tokens, found.priced.row
     return {
         **asked.model_dump(),
-        **{f"{name}_per_request": pico_to_usd(pico) for name, pico in shares.items()},
+        **{f"{name}_per_request": usd(pico) for name, pico in shares.items()},
         **{
-            f"{period}_{name}": None if requests is None else pico_to_usd(pico * requests)
+            f"{period}_{name}": None if requests is None else usd(pico * requests)
             for period, requests in periods.items()
             for name, pico in shares.items()
         },
         **{
             name: None
             if row is None or (rate := row.rate_for(usage_class)) is None
-            else pico_to_usd(1) * rate.at(prompt)
+            else number(pico_to_usd(1) * rate.at(prompt))
             for name, usage_class in _RATES.items()
         },
         "provider": found.provider,
@@ -161,7 +160,3 @@ _RATES = {
     "cache_creation_input_token_cost": "cache_write",
     "output_cost_per_reasoning_token": "reasoning",
 }
-
-
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(_encode(answer), media_type="application/json")

@@ -1,6 +1,7 @@
 """What a request, an answer or a month of them costs, asked before and after."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -191,6 +192,17 @@ async def test_an_estimate_has_the_shares_of_a_request_a_day_and_a_month(client:
     assert found["daily_reasoning_cost"] == reasoned * 10
     assert (found["input_cost_per_token"], found["provider"]) == (Decimal("0.000001"), "azure")
     assert {name: found[name] for name in body} == body
+
+
+async def test_amounts_are_plain_numbers_without_an_exponent(client: httpx.AsyncClient) -> None:
+    calculated = await client.post("/spend/calculate", json={"model": "gpt-4", "messages": HI})
+    assert calculated.content == b'{"cost":0.0000032}'
+    asked = {"model": "gpt-4", "input_tokens": 1, "output_tokens": 0, "num_requests_per_day": 3}
+    told = (await client.post("/cost/estimate", json=asked)).text
+    assert re.search(r"\dE|\de", told) is None
+    assert '"daily_cost":0.0000012,' in told
+    assert '"output_cost_per_request":0.0,' in told
+    assert '"input_cost_per_token":0.0000004,' in told
 
 
 async def test_an_estimate_of_a_long_prompt_has_its_rates(client: httpx.AsyncClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money import PICO_PER_USD, pico_to_usd, usd_text, usd_to_pico
+from shared.money import PICO_PER_USD, number_text, pico_to_usd, usd_text, usd_to_pico
 
 PICO = st.integers(-(10**24), 10**24)
 
@@ -25,6 +25,19 @@ def test_an_amount_is_written_without_exponent_or_needless_zeros(pico: int) -> N
     assert "e" not in text.lower()
     assert not ("." in text and text.endswith(("0", ".")))
     assert text != "-0"
+
+
+@given(PICO)
+def test_a_number_of_json_has_a_point_and_no_exponent(pico: int) -> None:
+    text = number_text(pico_to_usd(pico))
+    assert "." in text
+    assert "e" not in text.lower()
+    assert Decimal(text) == pico_to_usd(pico)
+
+
+@pytest.mark.parametrize(("amount", "text"), [("0E-12", "0.0"), ("1E+2", "100.0"), ("3.2E-14", "0.000000000000032")])
+def test_what_python_writes_with_an_exponent_is_written_out(amount: str, text: str) -> None:
+    assert number_text(Decimal(amount)) == text
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(0, 6))
