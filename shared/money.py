@@ -42,7 +42,7 @@ def usd_text(pico: int) -> str:
 
 
 def number_text(amount: Decimal) -> str:
-    """Return any amount as a JSON number with all its digits and a point, as LiteLLM's have one: 0.0000075, 0.0, 12.5."""
+    """Return any amount as a JSON number with all its digits and a point, as LiteLLM's have one: 0.0000075, 0.0."""
     text = f"{amount:f}"
     if "." not in text:
         return f"{text}.0"
