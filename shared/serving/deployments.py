@@ -83,8 +83,9 @@ _REGIONAL_HOST = re.compile(r"https://(\w{2})\.api\.openai\.com(?:/|$)")
 
 def _geo(provider: str, params: LiteLLMParams) -> str:
     """Return the region that is set, or that OpenAI's regional address names; Vertex AI has a usual one."""
-    if provider == "vertex_ai" and isinstance(params.vertex_location, str):
-        return params.vertex_location
+    location = params.sign_in().get("vertex_location")
+    if provider == "vertex_ai" and isinstance(location, str):
+        return location
     if isinstance(params.region_name, str):
         return params.region_name
     host = _REGIONAL_HOST.match(params.api_base) if isinstance(params.api_base, str) else None

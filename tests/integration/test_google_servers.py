@@ -65,6 +65,13 @@ async def test_googles_sdk_reads_an_answer_and_its_usage(
     assert server.received[0].headers["x-goog-api-key"] == server.key
 
 
+async def test_googles_sdk_reads_a_picture(server: GeminiServer, open_client: Callable[..., AsyncModels]) -> None:
+    config = types.GenerateContentConfig(response_modalities=["TEXT", "IMAGE"])
+    answer = await open_client(server).generate_content(model="gemini-2.5-flash-image", contents=ASKED, config=config)
+    pictures = [part.inline_data for part in answer.parts or () if part.inline_data is not None]
+    assert [(each.mime_type, (each.data or b"")[1:4]) for each in pictures] == [("image/png", b"PNG")]
+
+
 async def test_googles_sdk_reads_a_stream(server: GeminiServer, open_client: Callable[..., AsyncModels]) -> None:
     stream = await open_client(server).generate_content_stream(model="gemini-2.5-flash", contents=ASKED)
     chunks = [chunk async for chunk in stream]

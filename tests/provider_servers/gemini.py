@@ -37,6 +37,7 @@ _FIELDS = {
 }
 _EMBED_FIELDS = {"model", "content", "taskType", "title", "outputDimensionality"}
 VECTOR = [0.5, -0.25, 1.0]
+PICTURE = "iVBORw0KGgo="
 
 
 class GeminiServer(HttpServer):
@@ -136,6 +137,8 @@ class GeminiServer(HttpServer):
             return {"embeddings": [{"values": VECTOR}] * count, "usageMetadata": {"promptTokenCount": 5 * count}}
         if request.path.endswith(":countTokens"):
             return {"totalTokens": 17}
+        if "IMAGE" in (request.body.get("generationConfig") or {}).get("responseModalities", ()):
+            return self._drawn(request, behaviour)
         parts = [*self._thoughts(request), {"text": behaviour.text}]
         if behaviour.tool_calls:
             parts = self._thoughts(request) + self._calls(request)
@@ -166,6 +169,15 @@ class GeminiServer(HttpServer):
         if not behaviour.no_usage:
             response["usageMetadata"] = behaviour.usage or self._usage(request)
         return {**response, "modelVersion": self._model(request), "responseId": f"resp-{len(self.received)}"}
+
+    def _drawn(self, request: Received, behaviour: Behaviour) -> Any:
+        if behaviour.finish:
+            return {
+                "candidates": [{"finishReason": behaviour.finish, "index": 0}],
+                "usageMetadata": {"promptTokenCount": 6},
+            }
+        picture = {"inlineData": {"mimeType": "image/png", "data": PICTURE}}
+        return self._response(request, [{"text": "Here."}, picture], "STOP", behaviour)
 
     def _thoughts(self, request: Received) -> list[dict[str, Any]]:
         thinking = (request.body.get("generationConfig") or {}).get("thinkingConfig") or {}

@@ -70,6 +70,8 @@ class VertexServer(GeminiServer):
         return None if fine else (400, error_of(400, "Invalid JSON payload received."))
 
     def refusal_of_embedding(self, body: dict[str, Any], model: str) -> tuple[int, Any] | None:
+        if model.startswith("gemini-embedding") and len(body["instances"]) > 1:
+            return 400, error_of(400, "Only one instance is allowed in a request.")
         fine = all(each.keys() <= {"content", "task_type", "title"} for each in body["instances"])
         return None if fine else (400, error_of(400, "Invalid instance."))
 

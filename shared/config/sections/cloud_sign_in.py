@@ -36,6 +36,11 @@ class CloudSignIn(Section):
     vertex_credentials: Text | dict[str, Any] | None = Field(
         None, repr=False, description="Google credentials: a file's path or its JSON; else the default ones."
     )
+    vertex_ai_project: Text | None = Field(None, description="Another name for `vertex_project`, which wins.")
+    vertex_ai_location: Text | None = Field(None, description="Another name for `vertex_location`, which wins.")
+    vertex_ai_credentials: Text | dict[str, Any] | None = Field(
+        None, repr=False, description="Another name for `vertex_credentials`, which wins."
+    )
     azure_ad_token: Text | None = Field(None, repr=False, description="Entra ID token, where there is no key.")
     tenant_id: Text | None = Field(None, description="Entra ID tenant that gives out tokens.")
     client_id: Text | None = Field(
@@ -60,4 +65,8 @@ class CloudSignIn(Section):
 
     def sign_in(self) -> dict[str, Any]:
         """Return the parameters that are set, by name."""
-        return {name: getattr(self, name) for name in CloudSignIn.model_fields if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in CloudSignIn.model_fields if getattr(self, name) is not None}
+        for name in ("project", "location", "credentials"):
+            if f"vertex_ai_{name}" in given:
+                given.setdefault(f"vertex_{name}", given.pop(f"vertex_ai_{name}"))
+        return given

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.router.conftest import Start
 from tests.integration.router.rig import Caller
 from tests.provider_servers import Behaviour, GeminiServer
-from tests.provider_servers.gemini import SIGNATURE, VECTOR
+from tests.provider_servers.gemini import PICTURE, SIGNATURE, VECTOR
 
 TOOLS = [
     {
@@ -143,3 +143,21 @@ async def test_embeddings_of_several_texts_in_one_call(start: Start, caller: Cal
     tokens = await caller.send({"model": "gemini-embedding-001", "input": [1, 2]}, call_type="aembedding").whole()
     assert tokens.failure is not None
     assert (tokens.failure["status"], tokens.failure["param"]) == (400, "input[0]")
+
+
+async def test_pictures_are_made(start: Start, caller: Caller, gemini: GeminiServer) -> None:
+    safe = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
+    await start([at(gemini, "gemini-2.5-flash-image", safety_settings=safe, num_retries=0)])
+    asked = {"model": "gemini-2.5-flash-image", "prompt": "an otter", "size": "1792x1024"}
+    made = await caller.send(asked, call_type="aimage_generation").whole()
+    assert [each["b64_json"] for each in made.body["data"]] == [PICTURE]
+    sent = gemini.received[0].body
+    assert sent["generationConfig"]["imageConfig"] == {"aspectRatio": "16:9"}
+    assert sent["safetySettings"] == safe
+    fact = await caller.fact(made)
+    assert (fact.usage["images"], fact.usage["output"], fact.usage_source) == (1, 6, "provider")
+    gemini.next(Behaviour(finish="IMAGE_SAFETY"), Behaviour(finish="NO_IMAGE"))
+    for status in (400, 502):
+        failed = await caller.send(asked, call_type="aimage_generation").whole()
+        assert failed.failure is not None
+        assert failed.failure["status"] == status

@@ -175,6 +175,16 @@ async def test_embeddings_come_by_predict(
     assert vertex.received[0].path.endswith("/publishers/google/models/text-embedding-005:predict")
 
 
+async def test_a_model_that_embeds_one_text_a_call_is_asked_for_each(
+    start: Start, caller: Caller, vertex: VertexServer, tokens: GoogleTokenServer
+) -> None:
+    await start([("e", at(vertex, "gemini-embedding-001", tokens.service_account))])
+    answer = await caller.send({"model": "e", "input": ["a", "b", "c"]}, call_type="aembedding").whole()
+    assert [each["embedding"] for each in answer.body["data"]] == [VECTOR] * 3
+    assert (await caller.fact(answer)).usage == {"input": 18, "requests": 1}
+    assert [each.body["instances"] for each in vertex.received] == [[{"content": text}] for text in "abc"]
+
+
 MESSAGE: dict[str, Any] = {
     "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
     "messages": [{"role": "user", "content": "hi"}],

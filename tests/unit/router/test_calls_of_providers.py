@@ -23,7 +23,8 @@ MODELS = {
         "images": "amazon.nova-canvas-v1:0",
         "rerank": "amazon.rerank-v1:0",
     },
-    "vertex_ai": {"embeddings": "text-embedding-005"},
+    "gemini": {"images": "gemini-2.5-flash-image"},
+    "vertex_ai": {"embeddings": "text-embedding-005", "images": "gemini-2.5-flash-image"},
 }
 EACH = [(each, call) for each in supported_providers() for call in each.calls]
 OWN = [

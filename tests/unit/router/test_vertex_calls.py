@@ -9,8 +9,9 @@ from services.router.providers.registry import load_providers
 from services.router.providers.vertex.hosted import hosted_of
 from services.router.providers.vertex.provider import Vertex
 from services.router.providers.vertex.token import GoogleToken
+from shared.config.load import parse_config
 from shared.errors import CredentialMissing
-from shared.serving.deployments import Deployment
+from shared.serving.deployments import Deployment, deployments_of
 from tests.router_calls import deployment, provider_call
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -134,3 +135,10 @@ def test_only_who_speaks_openais_form_gets_a_translated_chat_in_its_plain_words(
     provider = load_providers({})[name]
     assert isinstance(provider, PlainChat)
     assert provider.plain(deployment(provider=name, model=model)) is plain
+
+
+def test_litellms_other_names_of_the_place_are_taken() -> None:
+    params = {"model": "vertex_ai/gemini-2.5-flash", "vertex_ai_project": "p", "vertex_ai_location": "europe-west4"}
+    config = parse_config({"model_list": [{"model_name": "m", "litellm_params": params}]}, {})
+    (of,) = deployments_of(config)
+    assert (of.sign_in, of.geo) == ({"vertex_project": "p", "vertex_location": "europe-west4"}, "europe-west4")

@@ -22,6 +22,7 @@ from services.router.providers.embeddings import (
     inputs_of,
     refuse_dimensions,
 )
+from services.router.providers.one_by_one import each_answer
 from shared.usage import Usage
 
 _COHERE_INPUT_TYPE = "search_document"
@@ -124,21 +125,15 @@ def picture_in(given: str) -> tuple[str, str] | None:
     return {"jpg": "jpeg"}.get(form, form), data
 
 
-def _each(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the answers where there were several calls."""
-    each: list[dict[str, Any]] = answer.get("each", [answer])
-    return each
-
-
 def _titan(answer: dict[str, Any]) -> Vectors:
-    each = _each(answer)
+    each = each_answer(answer)
     counts = [one.get("inputTextTokenCount") for one in each]
     told = [count for count in counts if isinstance(count, int)]
     return [one["embedding"] for one in each], Usage(input=sum(told)) if len(told) == len(each) else None
 
 
 def _nova(answer: dict[str, Any]) -> Vectors:
-    return [one["embeddings"][0]["embedding"] for one in _each(answer)], None
+    return [one["embeddings"][0]["embedding"] for one in each_answer(answer)], None
 
 
 def _cohere(answer: dict[str, Any]) -> Vectors:

@@ -49,6 +49,8 @@ def image_request(call: ProviderCall, deployment: Deployment, model: ModelId) ->
     Raises:
         Rejected
     """
+    if call.stream:
+        raise InvalidField("stream", "is not supported: the picture comes whole.")
     body = json_call(call, deployment)
     if not isinstance(body.get("prompt"), str):
         raise InvalidField("prompt", "must be a string.")

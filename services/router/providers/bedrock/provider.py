@@ -25,11 +25,11 @@ from services.router.providers.bedrock.images import IMAGES, image_request, read
 from services.router.providers.bedrock.invoke.beside import beside_body
 from services.router.providers.bedrock.invoke.call import invoke_call, speaks_openai
 from services.router.providers.bedrock.model_id import ModelId, model_id_of
-from services.router.providers.bedrock.one_by_one import OneByOne
 from services.router.providers.bedrock.rankings import RERANK, by_invoke, model_arn, rerank_request, serves_rankings
 from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, embedding_body
+from services.router.providers.one_by_one import OneByOne
 from services.router.providers.passing import SignsPassed
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn

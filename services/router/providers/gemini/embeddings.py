@@ -7,6 +7,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embed
 from typing import Any
 
 from services.router.providers.embeddings import Vectors, dimensions_of, foreign_fields, inputs_of
+from services.router.providers.one_by_one import each_answer
 from shared.usage import Usage, usage_from_gemini
 
 _SPELLINGS = {"task_type": "taskType", "output_dimensionality": "outputDimensionality", "auto_truncate": "autoTruncate"}
@@ -31,8 +32,42 @@ def predict_request(body: dict[str, Any]) -> dict[str, Any]:
     return {**request, "parameters": more} if more else request
 
 
+def takes_one(model: str) -> bool:
+    """Return whether predict takes one text a call for `model`."""
+    return model.startswith(("gemini-embedding", "multimodalembedding"))
+
+
+def one_each(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a request with several instances as one for each."""
+    return [{**request, "instances": [instance]} for instance in request["instances"]]
+
+
+def multimodal_request(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of predict for multimodalembedding, whose inputs are texts, or pictures (`data:`, `gs://`).
+
+    Source: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/multimodal-embeddings-api
+    """
+    request: dict[str, Any] = {"instances": [_multimodal(given) for given in inputs_of(body)]}
+    length = dimensions_of(body)
+    return request if length is None else {**request, "parameters": {"dimension": length}}
+
+
+def multimodal_vectors(answer: dict[str, Any]) -> Vectors:
+    predictions = [each["predictions"][0] for each in each_answer(answer)]
+    return [each["textEmbedding"] if "textEmbedding" in each else each["imageEmbedding"] for each in predictions], None
+
+
+def _multimodal(given: str) -> dict[str, Any]:
+    if given.startswith("gs://"):
+        return {"image": {"gcsUri": given}}
+    header, comma, data = given.partition(",")
+    if comma and header.startswith("data:image/") and header.endswith(";base64"):
+        return {"image": {"bytesBase64Encoded": data}}
+    return {"text": given}
+
+
 def predicted_vectors(answer: dict[str, Any]) -> Vectors:
-    embeddings = [prediction["embeddings"] for prediction in answer["predictions"]]
+    embeddings = [prediction["embeddings"] for each in each_answer(answer) for prediction in each["predictions"]]
     counts = [(each.get("statistics") or {}).get("token_count") for each in embeddings]
     told = [int(count) for count in counts if isinstance(count, int | float)]
     usage = Usage(input=sum(told)) if len(told) == len(embeddings) else None

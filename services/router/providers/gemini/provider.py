@@ -15,6 +15,7 @@ from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
 from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.images import EDIT, GENERATION, image_call, makes_images
 from services.router.providers.gemini.native import COUNT, GENERATE, native_body, native_method, native_reader
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
@@ -37,6 +38,8 @@ class Gemini:
         self._requests = Prepared(self._request)  # the model's URL, and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
+        if call_type in (GENERATION, EDIT):
+            return makes_images(deployment.model)
         return call_type in (CHAT, EMBEDDING, GENERATE, COUNT)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
@@ -49,6 +52,8 @@ class Gemini:
             as_base64 = asked.get("encoding_format") == "base64"
             reader = EmbeddingAnswer(call.model, batch_vectors, as_base64=as_base64)
             return HttpCall(f"{url}:batchEmbedContents", headers, orjson.dumps(request)), reader
+        if call.call_type in (GENERATION, EDIT):
+            return image_call(call, deployment, url, headers)
         body = generate_content(call, deployment)
         return HttpCall(url + method_of(call), headers, orjson.dumps(body)), reader_of(call, deployment, body)
 

@@ -32,8 +32,9 @@ def hosted_of(model: str) -> Hosted:
         return Hosted("openai", f"endpoints/{rest}", "")
     if model.startswith("claude"):
         return Hosted("anthropic", f"publishers/anthropic/models/{model}", model)
-    if _MISTRAL.fullmatch(model):
-        return Hosted("mistral", f"publishers/mistralai/models/{model}", model.partition("@")[0])
+    own = model.removeprefix("mistralai/")
+    if _MISTRAL.fullmatch(own):
+        return Hosted("mistral", f"publishers/mistralai/models/{own}", own.partition("@")[0])
     if model.startswith("jamba"):
         return Hosted("mistral", f"publishers/ai21/models/{model}", model.partition("@")[0])
     if slash:

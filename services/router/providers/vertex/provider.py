@@ -1,7 +1,7 @@
 """Vertex AI behind the router: where each kind of model is called, and with whose token."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -14,15 +14,25 @@ from services.router.providers.anthropic.provider import COUNT, MESSAGES
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.credentials import call_headers, sign_in_text, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
-from services.router.providers.gemini.embeddings import predict_request, predicted_vectors
+from services.router.providers.gemini.embeddings import (
+    multimodal_request,
+    multimodal_vectors,
+    one_each,
+    predict_request,
+    predicted_vectors,
+    takes_one,
+)
 from services.router.providers.gemini.failures import failure_of
+from services.router.providers.gemini.images import EDIT, GENERATION, image_call, makes_images
 from services.router.providers.gemini.native import COUNT as GEMINI_COUNT
 from services.router.providers.gemini.native import GENERATE, native_method, native_reader, vertex_body
 from services.router.providers.gemini.provider import generate_content, method_of, reader_of
+from services.router.providers.one_by_one import OneByOne
 from services.router.providers.openai import OpenAIAnswer, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
+from services.router.providers.stepping import Steps, TakesSteps
 from services.router.providers.vertex.hosted import Hosted, host_of, hosted_of
 from services.router.providers.vertex.token import GoogleIdentity
 from shared.errors import CredentialMissing, GatewayError
@@ -45,7 +55,7 @@ class _Place(NamedTuple):
     signed: bool  # else an API key is among the headers
 
 
-class Vertex(PlainChat, SignsIn):
+class Vertex(PlainChat, SignsIn, TakesSteps):
     name = "vertex_ai"
 
     def __init__(self, environ: Mapping[str, str], identity: GoogleIdentity) -> None:
@@ -56,6 +66,8 @@ class Vertex(PlainChat, SignsIn):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if call_type == EMBEDDING:
             return "embed" in deployment.model and hosted_of(deployment.model).form == "gemini"
+        if call_type in (GENERATION, EDIT):
+            return makes_images(deployment.model) and hosted_of(deployment.model).form == "gemini"
         own = {"anthropic": (MESSAGES, COUNT), "gemini": (GENERATE, GEMINI_COUNT)}
         return call_type == CHAT or call_type in own.get(hosted_of(deployment.model).form, ())
 
@@ -74,11 +86,12 @@ class Vertex(PlainChat, SignsIn):
         place = self._places.of(deployment)
         url, headers = self._address(place, deployment)
         if call.call_type == EMBEDDING:
-            asked = embedding_body(call, deployment)
-            request = {**predict_request(asked), **deployment.extra_body}
-            as_base64 = asked.get("encoding_format") == "base64"
-            reader = EmbeddingAnswer(call.model, predicted_vectors, as_base64=as_base64)
-            return HttpCall(f"{url}:predict", headers, orjson.dumps(request)), reader
+            requests, as_base64 = _vectors_asked(call, deployment)
+            read = multimodal_vectors if _is_multimodal(deployment) else predicted_vectors
+            reader = EmbeddingAnswer(call.model, read, as_base64=as_base64)
+            return HttpCall(f"{url}:predict", headers, orjson.dumps(requests[0])), reader
+        if call.call_type in (GENERATION, EDIT):
+            return image_call(call, deployment, url, headers)
         if call.call_type in (MESSAGES, COUNT, GENERATE, GEMINI_COUNT):
             return self._own_call(call, deployment, place, url, headers)
         form = place.model.form
@@ -101,6 +114,15 @@ class Vertex(PlainChat, SignsIn):
         )
         url += "/chat/completions" if modern else _raw(call)
         return HttpCall(url, headers, sent), OpenAIAnswer(call.model, include_usage=call.include_usage)
+
+    def steps(self, call: ProviderCall, deployment: Deployment) -> Steps | None:
+        if call.call_type != EMBEDDING or not takes_one(deployment.model):
+            return None
+        others = _vectors_asked(call, deployment)[0][1:]
+        if not others:
+            return None
+        url, headers = self._address(self._places.of(deployment), deployment)
+        return OneByOne(HttpCall(f"{url}:predict", headers, orjson.dumps(body)) for body in others)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return failure_of(self.name, status, body)
@@ -172,6 +194,19 @@ class Vertex(PlainChat, SignsIn):
 
     def _variable(self, names: tuple[str, ...]) -> str | None:
         return next((self._environ[name] for name in names if self._environ.get(name)), None)
+
+
+def _is_multimodal(deployment: Deployment) -> bool:
+    return deployment.model.startswith("multimodalembedding")
+
+
+def _vectors_asked(call: ProviderCall, deployment: Deployment) -> tuple[list[dict[str, Any]], bool]:
+    """Return the body of each call that the inputs take, and whether the client wants its vectors in base64."""
+    asked = embedding_body(call, deployment)
+    request = multimodal_request(asked) if _is_multimodal(deployment) else predict_request(asked)
+    request |= deployment.extra_body
+    requests = one_each(request) if takes_one(deployment.model) else [request]
+    return requests, asked.get("encoding_format") == "base64"
 
 
 def _raw(call: ProviderCall) -> str:

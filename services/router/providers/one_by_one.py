@@ -1,6 +1,7 @@
 """Models that take one input a call, asked once for each; their answers are read as one."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from services.router.providers.base import HttpCall
 from services.router.providers.stepping import Step
@@ -27,3 +28,9 @@ class OneByOne:
 
     def cancelling(self) -> HttpCall | None:
         return None
+
+
+def each_answer(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the answers of `OneByOne`, or the one that was all."""
+    each: list[dict[str, Any]] = answer.get("each", [answer])
+    return each
