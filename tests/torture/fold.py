@@ -78,8 +78,7 @@ class Fold:
             case Expired(request):
                 self._expire(request)
             case Released(request, partition):
-                hold = self._hold_of(request)
-                if (request, partition) not in self.took or (hold is not None and hold.partition == partition):
+                if (request, partition) not in self.took or self._counts_hold(request, partition):
                     self._release(request)
             case Took(request, partition):
                 self.took.add((request, partition))
@@ -166,6 +165,13 @@ class Fold:
             return
         self.expired.add(request)
         self._end(hold, hold.amount, None, assumed=True)
+
+    def _counts_hold(self, request: str, partition: int) -> bool:
+        """Whether it is a hold there that a release gives back: of one that had expired, and counts as spent, only the
+        part of limits is left.
+        """
+        hold = self._hold_of(request)
+        return hold is not None and hold.partition == partition and request not in self.expired
 
     def _release(self, request: str) -> None:
         hold = self.open.pop(request, None)

@@ -419,6 +419,16 @@ def test_a_part_of_limits_that_only_a_snapshot_has_may_be_given_back() -> None:
     assert "disagreement" in check(Observed([Released("a", part.partition, 5)], {})).violations
 
 
+def test_of_an_expired_hold_only_the_part_of_limits_is_given_back() -> None:
+    """A policy that slept past its end decided on it, and gives back what nobody was told of."""
+    steps = [held("a", 30), took("a", 0), Expired("a"), Lost("a", 30), Released("a", 0, 5)]
+    assert kinds(Observed(steps, LIMITS, totals={"a": 30})) == set()
+    untaken = [step for step in steps if not isinstance(step, Took)]
+    settled = [held("a", 30), took("a", 0), Finished("a", 30), Released("a", 0, 5)]
+    for wrong in (untaken, settled):
+        assert kinds(Observed(wrong, LIMITS, totals={"a": 30})) == {"disagreement"}
+
+
 def test_a_slot_that_was_given_away_while_its_request_ran_is_seen() -> None:
     running = [held("a", 0, KEY), took("a", 0), Stopped("a", 0, 3), took("b", 5), Stopped("b", 0, 6)]
     observed = limited([*running, Finished("a", 0, "", 10, 9)], Limit(parallel=1))
