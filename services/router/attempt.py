@@ -26,7 +26,7 @@ from services.router.prepare import Unserved, prepared
 from services.router.providers.answers.broken_answer import BrokenAnswer
 from services.router.providers.answers.headers import FailsByHeader, ReadsHeaders
 from services.router.providers.answers.rejection import Rejected
-from services.router.providers.base import Provider, ProviderCall
+from services.router.providers.base import AnswerReader, Provider, ProviderCall
 from services.router.providers.passing import PassedAnswer
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.stepping import TakesSteps
@@ -119,8 +119,10 @@ class Attempts:
                     reader.begin(answer.status_code, answer.header)
                     job.streams = reader.is_stream
                     if reader.is_whole:
-                        return await read_passed(job, answer, reading, limit, self._router)
-                    return await forward_passed(job, answer, reading, limit, self._router, line)
+                        ending = await read_passed(job, answer, reading, limit, self._router)
+                    else:
+                        ending = await forward_passed(job, answer, reading, limit, self._router, line)
+                    return _with_what_it_reports(ending, provider.name)
                 steps = provider.steps(call, deployment) if isinstance(provider, TakesSteps) else None
                 if steps is not None:
                     opened = self._transports
@@ -137,12 +139,14 @@ class Attempts:
         except (TimeoutError, httpx.TimeoutException) as error:
             if job.cut:
                 return _cut(job, reading)
-            if reader.done:
-                return reading.ending()  # all was said; only the connection's end did not come
+            if reader.done or _has_reported(reader):  # all was said; only the connection's end did not come
+                return _with_what_it_reports(reading.ending(), provider.name)
             if job.answer.begun:
                 return reading.ending(failure_of_stream(provider.name, error))
             return timed_out(provider.name, timeout_s, own_limit=own_limit)._replace(usage=reader.usage)
         except BROKEN as error:
+            if _has_reported(reader):
+                return _with_what_it_reports(reading.ending(), provider.name)
             if job.answer.begun:
                 return reading.ending(failure_of_stream(provider.name, error))
             return broken(provider.name, error)._replace(usage=reader.usage)
@@ -156,6 +160,19 @@ class Attempts:
                 renamed.close()
             if answer is not None:
                 await _close(answer)
+
+
+def _has_reported(reader: AnswerReader) -> bool:
+    return isinstance(reader, PassedAnswer) and reader.broken is not None
+
+
+def _with_what_it_reports(ending: Ending, provider: str) -> Ending:
+    """An error in an answer that passes is a failure, which its client has read; one cut at the money line has none."""
+    reader = ending.reader
+    if isinstance(reader, PassedAnswer) and reader.broken is not None and ending.usage_source == "none":
+        ending.failure, ending.told = failure_of_answer(provider, reader.broken), True
+        ending.status = ending.failure.status
+    return ending
 
 
 def _is_asked_wrong(outcome: Failed) -> bool:

@@ -120,7 +120,7 @@ class Completer:
                 ending.closing = ending.outlet.closing(ending.usage)
             if job.call.request.call_type == RESPONSES and ending.failure is None:
                 await keep(self._bus, job, ending)
-            elif (job.call.request.object or job.call.request.passed[0]) and ending.failure is None:
+            elif (job.call.request.object or job.call.request.passed[0]) and (ending.failure is None or ending.told):
                 try:
                     await (keep_object if job.call.request.object else keep_passed)(self._bus, job, ending)
                 except Unavailable as failure:
@@ -136,7 +136,7 @@ class Completer:
             ending.when_stored()
             return
         form = ending.reader if isinstance(ending.reader, OwnForm) else None
-        if ending.failure is not None:
+        if ending.failure is not None and not ending.told:
             if job.tap is not None and job.tap.held and answer.begun:
                 answer.data(job.tap.held)
             answer.failure(ending.failure)

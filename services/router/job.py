@@ -139,6 +139,7 @@ class Ending:
     deployment: Deployment | None = None
     reader: AnswerReader | None = None
     failure: GatewayError | None = None
+    told: bool = False  # the client has the failure in its provider's own words
     status: int = 200
     usage: Usage = NOTHING
     usage_source: UsageSource = "none"

@@ -23,13 +23,20 @@ async def settle_usage(job: Job, ending: Ending) -> None:
         ending.usage, ending.usage_source = reader.usage, "provider"
         if not reader.done and not reader.finish_reason and (job.cut or ending.failure is not None):
             await _count_what_was_read(ending, reader.usage, reader)
-    elif isinstance(reader, PassedAnswer) and not (reader.is_billed and reader.text_so_far()):
-        if reader.is_billed:
+    elif isinstance(reader, PassedAnswer) and not _is_counted(job, ending, reader):
+        if reader.is_billed and not (ending.failure is not None and reader.is_read):
             ending.usage, ending.usage_source = _assumed(job.call), "assumed"
     elif ending.failure is None or job.answer.begun:
         own = await asyncio.to_thread(reader.counted) if isinstance(reader, OwnForm) else None
         ending.usage = own or await counted_usage(job.body, reader.text_so_far())
         ending.usage_source = "counted"
+
+
+def _is_counted(job: Job, ending: Ending, reader: PassedAnswer) -> bool:
+    """Whether it is known what an answer that passes had said when it ended, or was cut; an error alone says none."""
+    if not reader.is_billed or reader.text_so_far():
+        return reader.is_billed
+    return reader.is_read and (bool(job.cut) if ending.failure is None else reader.said_something)
 
 
 async def _count_what_was_read(ending: Ending, told: Usage, reader: AnswerReader) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
-from services.router.providers.answers.broken_answer import BrokenAnswer
+from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError
 from services.router.providers.answers.headers import ReadsHeaders
 from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.rejection import Rejected
@@ -159,6 +159,8 @@ class PassedAnswer(OwnForm):
         without figures cannot be taken for nothing; `goes_on`: to leave or cut the answer does not end the work.
         """
         self.goes_on = goes_on
+        self.broken: BrokenAnswer | None = None  # why the answer is not whole, which its client sees for itself
+        self.said_something = False
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
@@ -167,6 +169,7 @@ class PassedAnswer(OwnForm):
         self._costs = costs
         self._listening = listening
         self._listener: AnswerReader | None = None
+        self._begun = False
         self._heard: list[bytes] = []
         self._bytes = 0
 
@@ -186,9 +189,18 @@ class PassedAnswer(OwnForm):
             self.is_billed and self._listener is not None and not self.is_stream and self.stream_type.startswith(JSON)
         )
 
+    @property
+    def is_read(self) -> bool:
+        """Whether what the model writes is known while it comes: then what it used can be counted."""
+        listener = self._listener
+        if not self._begun and self._listening is not None:  # cut before its beginning
+            heard = self._listening(SSE)
+            listener = heard.listener if heard is not None else None
+        return listener is not None and (not isinstance(listener, Listener) or listener.reads_text)
+
     def begin(self, status: int, header: Callable[[str], str | None]) -> None:
         """Say what is coming; an error is nothing to listen to. `header` gives the answer's, by their names."""
-        self.status = status
+        self.status, self._begun = status, True
         self.stream_type = self.content_type = header("content-type") or "application/octet-stream"
         self.more_headers = tuple((name, value) for name in _PASSED_BACK if (value := header(name)) is not None)
         self.is_events = self.stream_type.startswith(SSE)
@@ -223,25 +235,37 @@ class PassedAnswer(OwnForm):
         return self._listener.text_so_far() if self._listener is not None else ""
 
     def _listen(self, data: bytes | None) -> None:
-        """What the listener cannot read is none of the client's trouble: only the usage is not known then."""
+        """What the listener cannot read is none of the client's trouble: only the usage is not known then.
+
+        An error that the provider reports, or a stream without its end, is what the client reads as well.
+        """
         listener = self._listener
-        if listener is None:
+        if listener is None or self.broken is not None:
             return
         try:
             if data is not None:
-                listener.feed(data)
-                self.usage = listener.usage  # what is known so far, should the stream be cut
-                self.done, self.finish_reason = listener.done, listener.finish_reason
-                self.response_id = listener.response_id
+                self._note(listener.feed(data) or listener.response_id)
             elif self.is_stream:
                 listener.end()
             elif self._bytes <= HEARD_BYTES_MAX:
                 listener.whole(b"".join(self._heard))
         except BrokenAnswer as error:
+            if isinstance(error, ProviderStreamError) or (data is None and self.is_stream and not self.goes_on):
+                self.broken = error
+                self._note(data is not None and (error.before or listener.response_id))
+                return
             log.warning("the usage of a passed answer cannot be read", error=str(error))
             if data is not None:
                 self._listener = None
                 self.usage = listener.usage
+
+    def _note(self, said: object) -> None:
+        """Note what is known so far, should the stream be cut."""
+        listener = self._listener
+        assert listener is not None
+        self.said_something = self.said_something or bool(said)
+        self.usage, self.response_id = listener.usage, listener.response_id
+        self.done, self.finish_reason = listener.done, listener.finish_reason
 
 
 _PASSED_BACK = (

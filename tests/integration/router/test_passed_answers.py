@@ -1,16 +1,30 @@
-"""Answers that pass untouched and are no streams: read to their end, so that their headers tell what they cost."""
+"""Answers that pass untouched: read to their end where they are no streams, so that their headers tell what they cost;
+and what becomes of errors that a stream reports.
+"""
 
+import time
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import orjson
 import pytest
 
+from services.router.choice.health import Health
+from services.router.choice.plan import Groups
+from services.router.job import Job
+from services.router.providers.registry import load_providers
+from services.router.realtime.sessions import Sessions
 from services.router.streaming import passed_whole
+from services.router.streaming.answer import AnswerWriter
+from services.router.transport.transports import Transports
+from services.router.tries import Tries
 from shared.interrupted import Interrupted
+from shared.prices import PriceBook
 from tests.integration.router.conftest import Start, at
 from tests.integration.router.rig import Answer, Caller, until
-from tests.provider_servers import Behaviour, OpenAIServer
+from tests.provider_servers import AnthropicServer, Behaviour, OpenAIServer
+from tests.router_calls import complete, deployment
 
 COST = "x-litellm-response-cost"
 CHAT = {"call_type": "pass_through_endpoint", "passed": ("POST", "/v1/chat/completions"), "stream": False}
@@ -97,3 +111,86 @@ async def test_one_that_turns_out_to_be_a_stream_is_left_as_one(
     fact = await caller.fact_to_come(answer)
     assert (fact.client_left, fact.interrupted, fact.usage_source) == (True, "cancelled", "counted")
     await until(lambda: openai_server.broken_off == 1)
+
+
+async def test_an_error_that_a_stream_reports_is_read_by_its_client_alone_and_is_the_failure_of_the_request(
+    start: Start, caller: Caller, openai_server: OpenAIServer
+) -> None:
+    await start(models=[("m", at(openai_server))])
+    openai_server.next(Behaviour(error_after=3))
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    answer = await caller.send(body, **{**CHAT, "stream": True}, group="pass-through/openai/gpt-4o").whole()
+    assert answer.failure is None
+    assert answer.data.endswith(openai_server.error_event())
+    fact = await caller.fact(answer)
+    assert (fact.outcome, fact.status, fact.error_type) == ("failure", 502, "internal_server_error")
+    assert "openai answered 502: The server had an error." in fact.error_message
+    assert [(attempt.status, attempt.error) for attempt in fact.attempts] == [(502, fact.error_message)]
+    assert (fact.usage_source, fact.usage["output"]) == ("counted", 3)
+    assert fact.cost_pico > 0
+
+
+async def test_it_is_charged_as_the_same_stream_would_be_that_does_not_pass(
+    start: Start, caller: Caller, anthropic_server: AnthropicServer
+) -> None:
+    model = "claude-3-5-sonnet-20241022"
+    await start(models=[("claude", at(anthropic_server, f"anthropic/{model}"))])
+    asked = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 50, "stream": True}
+    passes = {**CHAT, "passed": ("POST", "/v1/messages"), "group": f"pass-through/anthropic/{model}"}
+    own = {"call_type": "anthropic_messages", "dialect": "anthropic", "route": "/v1/messages", "group": "claude"}
+    facts = []
+    for fields in (passes, own):
+        anthropic_server.next(Behaviour(text="one two three four", error_after=5))
+        body = {"model": model if fields is passes else "claude", **asked}
+        facts.append(await caller.fact(await caller.send(body, **{**fields, "stream": True}).whole()))
+    charged, same = [(fact.outcome, fact.status, fact.usage, fact.usage_source, fact.cost_pico) for fact in facts]
+    assert charged == same
+    assert charged[0] == "failure"
+
+
+@pytest.mark.parametrize("broken", [{"stall_after": 4}, {"break_after": 4}], ids=["stays open", "is torn down"])
+async def test_a_connection_that_does_not_end_well_behind_it_changes_nothing(
+    start: Start, caller: Caller, openai_server: OpenAIServer, broken: dict[str, int]
+) -> None:
+    await start(models=[("m", at(openai_server, timeout=0.5))])
+    error = openai_server.error_event()
+    events = openai_server.events
+    openai_server.events = lambda *told: [*events(*told)[:3], error, b"never sent"]  # type: ignore[method-assign]
+    openai_server.next(Behaviour(**broken))  # type: ignore[arg-type]
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    answer = await caller.send(body, **{**CHAT, "stream": True}, group="pass-through/openai/gpt-4o").whole()
+    assert answer.failure is None
+    assert answer.data.endswith(error)
+    fact = await caller.fact(answer)
+    assert (fact.outcome, fact.usage_source) == ("failure", "counted")
+    assert "The server had an error." in fact.error_message
+
+
+async def test_the_health_of_who_failed_so_is_told(caller: Caller, openai_server: OpenAIServer) -> None:
+    of, health = (
+        deployment(api_base=openai_server.url, api_key=openai_server.key),
+        Health(allowed_fails=0, cooldown_s=9),
+    )
+    body = orjson.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True})
+    openai_server.next(Behaviour(), Behaviour(error_after=3))
+    async with Transports({}) as transports:
+        tries = Tries(
+            caller.bus,
+            transports,
+            Sessions(caller.bus, transports, {}, silence_s=1),
+            load_providers({}),
+            Groups({"m": (of,)}, {}, {}, {}, False, 0),
+            health,
+            PriceBook(),
+            timeout_s=10,
+            stream_timeout_s=None,
+            drop_params=False,
+            chance=Random(1),
+        )
+        cooling = []
+        for request_id in ("req_a", "req_b"):
+            caller.expect(request_id)
+            command = complete(request_id, caller.bus.process, body, **{**CHAT, "stream": True}, group="m")
+            await tries.ending_of(Job(command, body, AnswerWriter(caller.bus, caller.bus.process, request_id)))
+            cooling.append(health.cooling(of.id, time.monotonic()))
+    assert cooling == [False, True]

@@ -286,7 +286,7 @@ def test_the_usage_of_ollamas_lines_is_heard_and_their_text(target: str, said: d
     assert (reader.usage, reader.text_so_far(), reader.finish_reason) == (Usage(input=4, output=2), "hi", "stop")
     assert (reader.cut_as, reader.is_events, reader.is_whole) == (cut_as, False, False)
     cut_short = heard(target, orjson.dumps(lines[0]) + b'\n{"error": "out of memory"}\n', "application/x-ndjson")
-    assert (cut_short.usage, cut_short.text_so_far(), cut_short.is_billed) == (None, "", True)
+    assert (cut_short.usage, cut_short.text_so_far(), cut_short.is_billed) == (None, "hi", True)
 
 
 def contained(payload: bytes) -> bytes:

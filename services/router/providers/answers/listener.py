@@ -6,6 +6,9 @@ from shared.usage import Usage
 class Listener:
     """Most of an `AnswerReader`; nothing of what it makes of the answer is for a client."""
 
+    reads_text = False
+    """Whether `text_so_far` tells what was written."""
+
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.response_id = ""

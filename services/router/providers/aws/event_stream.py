@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html (i
 import struct
 from collections.abc import Iterator
 
-from services.router.providers.answers.broken_answer import UnreadableAnswer
+from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 
 EXCEPTION = "exception "
 """In front of an exception's name, where an event's name would be."""
@@ -47,5 +47,5 @@ def _name(headers: dict[str, object]) -> str:
     if kind == "exception":
         return f"{EXCEPTION}{headers.get(':exception-type', 'exception')}"
     if kind == "error":
-        raise UnreadableAnswer(f"{headers.get(':error-code')}: {headers.get(':error-message')}")
+        raise ProviderStreamError(str(headers.get(":error-code")), str(headers.get(":error-message")))
     raise UnreadableAnswer(f"a message of the type {kind!r}")

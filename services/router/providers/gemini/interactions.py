@@ -6,11 +6,14 @@ from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.listener import Listener
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.base import Whole, json_object
+from services.router.providers.openai.answer import raise_reported
 from shared.usage.gemini_interactions import Tools
 
 
 class InteractionsListener(Listener):
     """An `AnswerReader` that only listens: what it returns is nothing for a client."""
+
+    reads_text = True
 
     def __init__(self, model: str) -> None:
         super().__init__()
@@ -29,6 +32,8 @@ class InteractionsListener(Listener):
             if not data_of_event.startswith(b"{"):
                 continue  # [DONE]
             event = json_object(data_of_event)
+            if event.get("event_type") == "error":
+                raise_reported({"error": event.get("error") or event})
             interaction = event.get("interaction")
             if isinstance(interaction, dict) and interaction.get("id"):
                 self.response_id = str(interaction["id"])

@@ -14,6 +14,8 @@ _TEXTS = ("content", "response", "thinking")
 class LinesListener(Listener):
     """An `AnswerReader` of streams of /api/chat and /api/generate; nothing of it is for a client."""
 
+    reads_text = True
+
     def __init__(self) -> None:
         super().__init__()
         self._lines = JsonLines()

@@ -15,6 +15,8 @@ _GENERATED = b'"generated_text"'
 class ContainerListener(Listener):
     """An `AnswerReader`; what it makes of the answer is for nobody."""
 
+    reads_text = True
+
     def __init__(self, model: str) -> None:
         super().__init__()
         self._model = model
@@ -38,8 +40,10 @@ class ContainerListener(Listener):
                 if b"\n\n" not in self._first:
                     continue
                 self._reader, payload = self._made(generated=_GENERATED in self._first), self._first
-            self._reader.feed(payload)
-            self._note(self._reader)
+            try:
+                self._reader.feed(payload)
+            finally:
+                self._note(self._reader)
         return b""
 
     def end(self) -> bytes:

@@ -128,7 +128,7 @@ def test_an_exception_in_mid_stream_comes_after_what_was_whole_before_it() -> No
 
 def test_an_error_message_of_the_stream_is_told() -> None:
     told = {":message-type": "error", ":error-code": "Busy", ":error-message": "later"}
-    with pytest.raises(UnreadableAnswer, match="Busy: later"):
+    with pytest.raises(ProviderStreamError, match="Busy: later"):
         answer().feed(aws_event_stream.message(told, b""))
 
 
