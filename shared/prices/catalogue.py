@@ -11,7 +11,7 @@ from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import TimeOfDateConstraint
 
 from shared.money import PICO_PER_USD
-from shared.prices.fees import fees_of, tier_factor
+from shared.prices.fees import fees_of, has_long_price, tier_factor
 from shared.prices.row import PriceRow, Rate, exact, multiplied
 from shared.prices.snapshots import covered, edition_of
 
@@ -72,6 +72,8 @@ def catalogue_row(
     }
     if not rates:
         return _unlisted_row(provider, model, at)
+    if not has_long_price(provider, model, at.date()):
+        rates = {usage_class: Rate(rate.base) for usage_class, rate in rates.items()}
     rates = {**fees_of(provider, model, at.date(), known=True), **rates}
     served = f"#{tier}" if tier else ""
     row = PriceRow(f"{provider_id}/{info.id}@{at:%Y-%m-%d}{_hours(info, at)}{served}", edition_of(snapshot), rates)
@@ -106,6 +108,7 @@ _CONTEXTS = {  # by our tier: what the catalogue's variants are chosen by
     "flex": {"service_tier": "flex"},
     "priority": {"service_tier": "priority"},
     "fast": {"service_tier": "fast", "speed": "fast"},
+    "provisioned": {},  # in none of its prices
 }
 
 

@@ -1,4 +1,6 @@
-"""What providers publish beside the catalogue (fees.toml): fees of tools, what is free, the least that is billed."""
+"""What providers publish beside the catalogue (fees.toml): fees of tools, what is free, what holds no more, the least
+that is billed.
+"""
 
 import re
 import tomllib
@@ -45,6 +47,13 @@ def tier_factor(provider: str, model: str, tier: str, day: date) -> Decimal | No
     return None
 
 
+def has_long_price(provider: str, model: str, day: date) -> bool:
+    """Return whether what the catalogue says of long prompts still holds."""
+    return not any(
+        day >= row.since and provider in row.providers and row.models.search(model) for row in _table().ended
+    )
+
+
 def as_billed(provider: str, usage: Usage) -> Usage:
     """Return the usage with no class below the least that `provider` bills of it, where there is any of it."""
     for usage_class, units in _table().least.get(provider, ()):
@@ -61,9 +70,18 @@ class _Tier(NamedTuple):
     since: date
 
 
+class _Ended(NamedTuple):
+    """Of models that had a price of long prompts, which the catalogue has for all days."""
+
+    providers: frozenset[str]
+    models: re.Pattern[str]
+    since: date
+
+
 class _Table(NamedTuple):
     fees: tuple[Fee, ...]
     tiers: tuple[_Tier, ...]
+    ended: tuple[_Ended, ...]
     least: dict[str, tuple[tuple[str, int], ...]]
 
 
@@ -90,4 +108,7 @@ def _table() -> _Table:
         _Tier(frozenset(row["providers"]), re.compile(row["models"]), row["tier"], Decimal(row["factor"]), row["from"])
         for row in table["tier"]
     ]
-    return _Table(tuple(sorted(fees, key=lambda fee: fee.since)), tuple(tiers), least)
+    ended = [
+        _Ended(frozenset(row["providers"]), re.compile(row["models"]), row["from"]) for row in table["ended_long_price"]
+    ]
+    return _Table(tuple(sorted(fees, key=lambda fee: fee.since)), tuple(tiers), tuple(ended), least)

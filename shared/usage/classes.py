@@ -57,7 +57,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     video_output_ms: int = 0
     compute_ms: int = 0  # machine time, where that is billed
     # how it was served, and what was said about it
-    tier: str = ""  # batch, flex, priority or fast; "" is the usual one
+    tier: str = ""  # batch, flex, priority, fast or provisioned; "" is the usual one
     search_size: str = ""  # low or high; "" is the usual size of what a search reads
     geo: str = ""  # the region that processing was bound to, where the provider says so
     reported_cost_pico: int | None = None  # what the provider says the call cost

@@ -69,6 +69,17 @@ def usage_from_gemini(
     )
 
 
+def newest(known: object, told: object) -> object:
+    """Return the `usageMetadata` of a stream by now: an event may tell the type of traffic alone, before the counts."""
+    if not isinstance(told, dict) or not told:
+        return known
+    if not isinstance(known, dict):
+        return told
+    if usage_from_gemini(told) is None:
+        return {**known, **told}
+    return {"trafficType": known["trafficType"], **told} if "trafficType" in known else told
+
+
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 
 

@@ -7,9 +7,15 @@ _TIERS = {
     "fast": "fast",
     "on_demand_flex": "flex",  # Vertex AI's trafficType
     "on_demand_priority": "priority",
+    "provisioned_throughput": "provisioned",
+    "reserved": "provisioned",  # Bedrock's
+    "scale": "provisioned",  # OpenAI's
 }
 
 
 def tier_of(said: object) -> str:
-    """Return batch, flex, priority or fast; "" for the usual tier, whatever a provider calls that one."""
+    """Return batch, flex, priority, fast or provisioned, which is capacity that is paid for in advance.
+
+    "" for the usual tier, whatever a provider calls that one.
+    """
     return _TIERS.get(said.lower(), "") if isinstance(said, str) else ""

@@ -80,7 +80,8 @@ class OperatorPrices(Section):
     price_variants: dict[str, Usd] = Field(
         default_factory=dict,
         description="Prices above a prompt size or on a service tier: one of the prices with `_above_200k_tokens` (any "
-        "size), `_flex`, `_priority`, `_fast` or `_batches` at its end. They may stand beside the others as well.",
+        "size), `_flex`, `_priority`, `_fast`, `_batches` or `_provisioned` at its end. They may stand beside the "
+        "others as well.",
     )
 
     @classmethod

@@ -25,7 +25,7 @@ VARIED = (
 )
 """Prices that can differ by the size of the prompt or the service tier, the longer of two names first."""
 
-_TIER = r"(?:_(flex|priority|batches|fast))?"
+_TIER = r"(?:_(flex|priority|batches|fast|provisioned))?"
 _NAME = re.compile(rf"({'|'.join(VARIED)}){_TIER}(?:_above_(\d+)(k?)_tokens)?{_TIER}")
 
 

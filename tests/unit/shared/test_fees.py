@@ -12,7 +12,7 @@ from shared.prices import fees
 from shared.usage.classes import UNIT_CLASSES, Usage
 
 TABLE = tomllib.loads(Path(fees.__file__).with_name("fees.toml").read_text(encoding="utf-8"))
-ROWS = [row for kind in ("fee", "tier", "least") for row in TABLE[kind]]
+ROWS = [row for kind in ("fee", "tier", "ended_long_price", "least") for row in TABLE[kind]]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['providers'][0]}-{row.get('class', row.get('tier'))}")
@@ -32,6 +32,19 @@ def test_a_fee_is_of_a_class_that_usage_has_and_dated(row: dict[str, Any]) -> No
 def test_a_tier_has_one_row_for_a_provider() -> None:
     pairs = [(provider, row["tier"]) for row in TABLE["tier"] for provider in row["providers"]]
     assert len(set(pairs)) == len(pairs)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "day", "holds"),
+    [
+        ("anthropic", "claude-sonnet-4-5-20250929", date(2026, 4, 29), True),
+        ("anthropic", "claude-sonnet-4-5-20250929", date(2026, 4, 30), False),
+        ("vertex_ai", "claude-sonnet-4-5@20250929", date(2026, 4, 30), True),
+        ("anthropic", "claude-sonnet-4-6", date(2026, 4, 30), True),
+    ],
+)
+def test_a_price_of_long_prompts_holds_until_there_are_none(provider: str, model: str, day: date, holds: bool) -> None:
+    assert fees.has_long_price(provider, model, day) is holds
 
 
 def test_a_batch_of_gemini_has_no_price_of_its_own_before_there_were_batches() -> None:

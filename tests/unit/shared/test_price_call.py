@@ -63,6 +63,29 @@ def test_the_row_is_that_of_the_tier_and_of_the_region() -> None:
     assert bound.pico == price(Usage(input=1), model="gpt-5.4").pico * 11 // 10
 
 
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("vertex_ai", "gemini-2.5-flash"), ("bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0"), ("openai", "gpt-4o")],
+)
+def test_tokens_of_capacity_that_is_paid_for_in_advance_cost_nothing(provider: str, model: str) -> None:
+    used = Usage(input=1_000, cached_input=10, output=100, tier="provisioned")
+    priced = price(used, provider=provider, model=model)
+    assert (priced.pico, priced.source, priced.computed.unpriced) == (0, "computed", ())
+    assert priced.row.id.endswith("#provisioned*0")
+
+
+def test_what_is_no_token_is_billed_beside_provisioned_capacity() -> None:
+    grounded = Usage(input=1_000, web_searches=1, tier="provisioned")
+    assert price(grounded, provider="vertex_ai", model="gemini-2.5-flash").pico == 35 * 10**9
+
+
+def test_the_operator_says_what_provisioned_capacity_costs_by_the_token() -> None:
+    own = {**OWN, "input_cost_per_token_provisioned": 5e-7}
+    provisioned = Usage(input=1_000, output=100, tier="provisioned")
+    assert price(provisioned, provider="vertex_ai", model="gemini-2.5-flash", prices=own).pico == 700_000_000
+    assert price(provisioned, provider="vertex_ai", model="gemini-2.5-flash", prices=OWN).pico == 1_200_000_000
+
+
 def test_a_call_that_is_billed_by_time_is_counted_by_its_duration() -> None:
     rented = deployment(prices={"input_cost_per_second": 0.001})
     priced, usage = price_call(PriceBook(), rented, USED, duration_ms=2_500, now=NOW)

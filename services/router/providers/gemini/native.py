@@ -17,6 +17,7 @@ from services.router.providers.base import ProviderCall, Whole, json_object
 from services.router.providers.gemini.failures import reported
 from services.router.providers.openai.body import OURS, refuse_credentials
 from shared.serving.deployments import Deployment
+from shared.usage.gemini import newest
 from shared.usage.gemini_searches import Searches, bills_queries
 
 GENERATE, COUNT = "agenerate_content", "agemini_count_tokens"
@@ -133,7 +134,7 @@ class GenerateAnswer(NativeAnswer):
         candidates = [one for one in answer.get("candidates") or () if isinstance(one, dict)]
         self.response_id = str(answer.get("responseId") or self.response_id)
         self._searches.note(candidates)
-        self._metadata = answer.get("usageMetadata") or self._metadata
+        self._metadata = newest(self._metadata, answer.get("usageMetadata"))
         self.usage = self._searches.usage(self._metadata)
         if not candidates and answer.get("promptFeedback"):
             self.finish_reason = "blocked"

@@ -23,6 +23,7 @@ from services.router.providers.gemini.response import (
 )
 from services.router.providers.gemini.usage import openai_usage
 from shared.usage import Usage
+from shared.usage.gemini import newest
 from shared.usage.gemini_searches import Searches
 
 
@@ -90,7 +91,7 @@ class GeminiTranslator:
 
     def _usage_in(self, answer: dict[str, Any], candidates: list[dict[str, Any]]) -> Usage | None:
         self._searches.note(candidates)
-        self._metadata = answer.get("usageMetadata") or self._metadata
+        self._metadata = newest(self._metadata, answer.get("usageMetadata"))
         return self._searches.usage(self._metadata)
 
     def _candidate(self, candidate: dict[str, Any], index: int) -> list[dict[str, Any]]:

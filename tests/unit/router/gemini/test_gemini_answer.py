@@ -280,6 +280,17 @@ def test_searches_told_before_the_last_event_of_a_stream_count_once_each() -> No
     assert reader.usage == Usage(input=10, output=8, web_searches=3)
 
 
+def test_an_event_that_tells_its_traffic_alone_takes_no_counts_away() -> None:
+    reader = translator()
+    provisioned = {"trafficType": "PROVISIONED_THROUGHPUT"}
+    reader.feed({"candidates": [{"content": {"parts": []}}], "usageMetadata": provisioned})
+    assert reader.usage is None
+    counts = {"promptTokenCount": 10, "candidatesTokenCount": 8, "totalTokenCount": 18}
+    for told in (counts, provisioned):
+        reader.feed({"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}], "usageMetadata": told})
+        assert reader.usage == Usage(input=10, output=8, tier="provisioned")
+
+
 # errors
 
 
