@@ -20,7 +20,7 @@ from services.router.providers.ollama.provider import Ollama
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.replicate.provider import Replicate
 from services.router.providers.sagemaker.provider import SageMaker
-from services.router.providers.simulated import SIMULATED_URL
+from services.router.providers.simulated import SIMULATED_PATHS, SIMULATED_URL
 from services.router.providers.snowflake import Snowflake
 from services.router.providers.supported import ALIASES
 from services.router.providers.vectors.token_vectors import JINA, VOYAGE, TokenVectors
@@ -51,7 +51,7 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["sagemaker_chat"] = SageMaker("sagemaker_chat", environ, aws)
     providers["gemini"] = Gemini(environ)
     providers["vertex_ai"] = Vertex(environ, GoogleSignIn(environ))
-    providers["simulated"] = OpenAICompatible(_SIMULATED, environ)
+    providers["simulated"] = OpenAICompatible(_SIMULATED, environ, paths=SIMULATED_PATHS)
     providers["cloudflare"] = Cloudflare(environ)
     providers["cohere"] = Cohere(environ)
     providers["huggingface"] = HuggingFace(load_rows()["huggingface"], environ)

@@ -15,9 +15,14 @@ import httpx
 import msgspec
 import orjson
 
+from services.router.providers.base import CHAT
+from services.router.providers.openai.paths import PATHS
 from shared.ids import new_id
 
 SIMULATED_URL = "simulated://local/v1"
+SIMULATED_PATHS = {name: PATHS[name] for name in (CHAT, "atext_completion", "aembedding")}
+"""What it answers: a call of another type is refused as at any provider that has nothing of the kind."""
+
 CREATED = 1_700_000_000
 
 

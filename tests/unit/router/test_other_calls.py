@@ -59,6 +59,15 @@ def test_who_has_no_such_endpoint_is_told_by_name(call_type: str) -> None:
     assert caught.value.param == "model"
 
 
+@pytest.mark.parametrize(
+    "call_type",
+    ["aspeech", "atranscription", "atranslation", "aimage_generation", "aimage_edit", "amoderation", "arerank"],
+)
+def test_the_simulated_provider_refuses_what_it_does_not_answer(call_type: str) -> None:
+    with pytest.raises(Unserved, match=rf"simulated/echo.*{call_type}"):
+        sent(call_type, {"input": "a"}, deployment(provider="simulated", model="echo", api_key=None))
+
+
 def test_what_is_no_object_is_refused() -> None:
     with pytest.raises(InvalidField):
         prepared(load_providers({})["openai"], provider_call(b"[]", call_type="aembedding"), deployment())

@@ -21,8 +21,12 @@ from shared.serving.deployments import Deployment
 
 
 class OpenAICompatible(PlainChat, SpeaksRealtime):
-    def __init__(self, row: CompatibleProvider, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, row: CompatibleProvider, environ: Mapping[str, str], *, paths: Mapping[str, str] = PATHS
+    ) -> None:
+        """`paths` are those of the call types that it answers."""
         self.name = row.name
+        self._paths = paths
         self._row = row
         self._environ = environ
         self._unsupported = frozenset(row.unsupported)
@@ -33,7 +37,7 @@ class OpenAICompatible(PlainChat, SpeaksRealtime):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if call_type == "aresponses":  # whoever else speaks OpenAI's chat rarely has these
             return self.name == "openai" and deployment.api_base is None
-        return call_type in PATHS
+        return call_type in self._paths
 
     def takes(self, deployment: Deployment) -> frozenset[str]:
         return extras_of(self.name, deployment.model)
