@@ -6,6 +6,7 @@ from typing import Any
 
 import anthropic
 import httpx
+import openai
 import pytest
 
 from tests.journey.recording_provider import WORDS, RecordingProvider
@@ -166,3 +167,21 @@ def test_an_answer_has_the_length_that_was_admitted(
     text: Any = [{"role": "user", "content": "one two three four"}]
     message = claude_sdk.messages.create(model="demo", max_tokens=2, messages=text)
     assert [block.text for block in message.content if block.type == "text"] == ["one two"]
+
+
+def test_the_models_are_listed_as_anthropic_lists_them(
+    claude_sdk: anthropic.Anthropic, gateway: RunningGateway, sdk: openai.OpenAI
+) -> None:
+    listed = list(claude_sdk.models.list(limit=2))
+    assert [one.id for one in listed] == [one.id for one in sdk.models.list()]
+    assert {(one.type, one.lifecycle, one.created_at.year) for one in listed} == {("model", "active", 1970)}
+    assert claude_sdk.models.retrieve("strict-gpt").max_input_tokens == 400_000
+    with pytest.raises(anthropic.NotFoundError) as missing:
+        claude_sdk.models.retrieve("nobody-knows-it")
+    assert missing.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]
+    with (
+        anthropic.Anthropic(base_url=gateway.url, api_key="sk-wrong", max_retries=0) as stranger,
+        pytest.raises(anthropic.AuthenticationError) as refused,
+    ):
+        stranger.models.list()
+    assert refused.value.body["error"]["type"] == "authentication_error"  # type: ignore[index]

@@ -21,9 +21,19 @@ def is_googles(headers: Container[str]) -> bool:
     return "x-goog-api-client" in headers or "x-goog-api-key" in headers
 
 
+def is_anthropics(headers: Container[str]) -> bool:
+    """Whether a client of Anthropic's asks: all of them tell its version."""
+    return "anthropic-version" in headers
+
+
 def dialect_of(path: str, headers: Container[str]) -> str:
     """The same of a request."""
-    return "gemini" if path.startswith("/v1/") and is_googles(headers) else dialect_of_path(path)
+    if path.startswith("/v1/"):
+        if is_anthropics(headers):
+            return "anthropic"
+        if is_googles(headers):
+            return "gemini"
+    return dialect_of_path(path)
 
 
 def nowhere(method: str, path: str) -> NotFound:

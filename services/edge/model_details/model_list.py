@@ -1,12 +1,13 @@
-"""GET /v1/models: the names a key may ask for, in OpenAI's form, and to Google's clients in theirs."""
+"""GET /v1/models: the names a key may ask for, in OpenAI's form, and to Anthropic's and Google's clients in theirs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from services.edge.http.nowhere import is_googles
+from services.edge.http.nowhere import is_anthropics, is_googles
 from services.edge.identify import with_key_of_query
+from services.edge.model_details.anthropic_models import AnthropicModels
 from services.edge.model_details.google_models import GoogleModels
 from services.edge.model_details.model_facts import ModelFacts
 from services.edge.model_details.model_names import ModelNames
@@ -24,7 +25,7 @@ def model_routes(
 ) -> APIRouter:
     """`key_of(headers, route)` returns the caller's key, None for the master, or raises."""
     router = APIRouter(tags=["models"])
-    googles = GoogleModels(names, facts)
+    googles, anthropics = GoogleModels(names, facts), AnthropicModels(names, facts)
 
     def caller(request: Request) -> Key | None:
         headers = dict(request.scope["headers"])
@@ -41,6 +42,8 @@ def model_routes(
         key = caller(request)
         if _in_googles_form(request):
             return googles.page(key, request.query_params)
+        if is_anthropics(request.headers):
+            return anthropics.page(key, request.query_params)
         listed = [*names.usable_by(key), *(names.patterns_usable_by(key) if return_wildcard_routes else ())]
         return {"object": "list", "data": [_model(name) for name in listed]}
 
@@ -54,6 +57,8 @@ def model_routes(
             raise NotFound(f"The model `{model}` does not exist or is not accessible", param="model")
         if _in_googles_form(request):
             return googles.one(key, model)
+        if is_anthropics(request.headers):
+            return anthropics.one(key, model)
         known = facts.group(names.group_of(model, names.access.aliases_of(key))) or {}
         return {**_model(model), **{name: known[name] for name in _DETAILS if known.get(name) is not None}}
 
@@ -61,7 +66,9 @@ def model_routes(
 
 
 def _in_googles_form(request: Request) -> bool:
-    return request.url.path.startswith("/v1beta/") or is_googles(request.headers)
+    if request.url.path.startswith("/v1beta/"):
+        return True
+    return is_googles(request.headers) and not is_anthropics(request.headers)
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -179,3 +179,44 @@ async def test_tools_count_too_and_an_unknown_model_counts_as_itself(client: htt
 @pytest.mark.parametrize("asked", [{}, {"prompt": "a"}, {"model": "fast"}, {"model": "fast", "messages": "a"}])
 async def test_tokens_of_nothing_are_not_counted(client: httpx.AsyncClient, asked: dict[str, Any]) -> None:
     assert (await client.post("/utils/token_counter", json=asked)).status_code == 422
+
+
+ANTHROPICS = {"anthropic-version": "2023-06-01"}
+
+
+@pytest.mark.parametrize(
+    ("query", "ids", "more"),
+    [
+        ("", ["fast", "own", "quick"], False),
+        ("?limit=2", ["fast", "own"], True),
+        ("?limit=1&after_id=fast", ["own"], True),
+        ("?limit=2&after_id=own", ["quick"], False),
+        ("?after_id=quick", [], False),
+        ("?limit=1&before_id=quick", ["own"], True),
+        ("?limit=2&before_id=quick", ["fast", "own"], False),
+    ],
+)
+async def test_anthropics_clients_page_both_ways(
+    client: httpx.AsyncClient, query: str, ids: list[str], more: bool
+) -> None:
+    page = await got(client, f"/v1/models{query}", **ANTHROPICS)
+    assert ([one["id"] for one in page["data"]], page["has_more"]) == (ids, more)
+    assert (page["first_id"], page["last_id"]) == ((ids[0], ids[-1]) if ids else (None, None))
+
+
+async def test_a_model_is_told_as_anthropic_tells_it(client: httpx.AsyncClient) -> None:
+    own = await got(client, "/v1/models/own", **ANTHROPICS)
+    assert own == {
+        **{"type": "model", "id": "own", "display_name": "own", "created_at": "1970-01-01T00:00:00Z"},
+        **{"lifecycle": "active", "max_input_tokens": 8000, "max_tokens": 900},
+    }
+    assert (await got(client, "/v1/models", **ANTHROPICS, **{"x-key": "limited"}))["data"] == [own]
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "x", "-1", "", "1" * 5000])
+async def test_a_page_of_anthropics_that_cannot_be_is_refused(client: httpx.AsyncClient, limit: str) -> None:
+    refused = await client.get(f"/v1/models?limit={limit}", headers=ANTHROPICS)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "limit")
+    for field in ("after_id", "before_id"):
+        refused = await client.get(f"/v1/models?{field}=nobody", headers=ANTHROPICS)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, field)
