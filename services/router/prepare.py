@@ -6,10 +6,11 @@ import msgspec
 import orjson
 
 from services.router.dialects.outlet import Outlet
-from services.router.dialects.registry import COUNTS, TRANSLATIONS
+from services.router.dialects.registry import COUNTS, EMBEDDINGS, TRANSLATIONS
 from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.rejection import Rejected
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, Provider, ProviderCall
+from services.router.providers.embeddings import EMBEDDING
 from services.router.providers.openai.plain_chat import plain_chat
 from services.router.providers.passing import passed_call
 from services.router.streaming.counting import counting_call
@@ -50,6 +51,10 @@ def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> 
         return Prepared(*passed_call(provider, call, deployment))
     if provider.serves(call.call_type, deployment):
         return Prepared(*provider.prepare(call, deployment))
+    if call.call_type in EMBEDDINGS and provider.serves(EMBEDDING, deployment):
+        asked, outlet = EMBEDDINGS[call.call_type](call)
+        plain = msgspec.structs.replace(call, body=orjson.dumps(asked), call_type=EMBEDDING, dialect="openai")
+        return Prepared(*provider.prepare(plain, deployment), outlet)
     translate = TRANSLATIONS.get(call.call_type)
     if translate is None or not provider.serves(CHAT, deployment):
         raise Unserved(call, deployment)

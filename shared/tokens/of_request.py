@@ -9,7 +9,10 @@ from shared.tokens.tokenizer import count
 
 MESSAGE_TOKENS = 4  # what a chat template adds around each message
 ANSWER_TOKENS = 3
-TEXTS = ("prompt", "input", "inputs", "query", "documents", "contents", "system", "instructions")
+TEXTS = (
+    *("prompt", "input", "inputs", "query", "documents", "contents", "content", "requests"),
+    *("system", "instructions"),
+)
 """Fields of other calls than chats that hold text, or lists of it."""
 AS_JSON = ("tools", "functions", "response_format")
 

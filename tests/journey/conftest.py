@@ -63,6 +63,7 @@ def _config(
             {"model_name": "azure-batch", "litellm_params": {**azure, "api_version": "2024-10-21"}},
             {"model_name": "strict-gpt", "litellm_params": gpt},
             {"model_name": "strict-gemini", "litellm_params": gemini},
+            {"model_name": "google-vectors", "litellm_params": {**gemini, "model": "gemini/gemini-embedding-001"}},
             {"model_name": "priced-gemini", "litellm_params": {**gemini, **PRICED}},
             {"model_name": "bedrock", "litellm_params": {"model": "bedrock/amazon.nova-lite-v1:0", **aws}},
             {"model_name": "two-accounts", "litellm_params": {**recorded, "api_key": "sk-other-account"}},

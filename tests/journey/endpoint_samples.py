@@ -32,6 +32,14 @@ def _form(file: str, filename: str, text_field: str) -> Callable[[str, str], dic
     return made
 
 
+def _embed(model: str, text: str) -> dict[str, Any]:
+    return {"json": {"content": {"parts": [{"text": text}]}}}
+
+
+def _embed_many(model: str, text: str) -> dict[str, Any]:
+    return {"json": {"requests": [{"model": f"models/{model}", **_embed(model, text)["json"]}]}}
+
+
 def _google(model: str, text: str) -> dict[str, Any]:
     return {"json": {"contents": [{"role": "user", "parts": [{"text": text}]}]}}
 
@@ -51,6 +59,8 @@ SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "generateContent": _google,
     "streamGenerateContent": lambda model, text: {**_google(model, text), "params": {"alt": "sse"}},
     "countTokens": _google,
+    "embedContent": _embed,
+    "batchEmbedContents": _embed_many,
     "/v1/messages": _json(model="MODEL", max_tokens=9, messages=[{"role": "user", "content": "TEXT"}]),
     "/v1/messages/count_tokens": _json(model="MODEL", messages=[{"role": "user", "content": "TEXT"}]),
 }

@@ -108,7 +108,8 @@ def _form(raw: bytes, content_type: str) -> dict[str, Any]:
 
 def _answer(path: str, body: dict[str, Any]) -> bytes:
     if path.endswith("/embeddings"):
-        data = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}]
+        asked = len(body["input"]) if isinstance(body["input"], list) else 1
+        data = [{"object": "embedding", "index": index, "embedding": [0.5, -0.25]} for index in range(asked)]
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return json.dumps({"object": "list", "data": data, "model": body["model"], "usage": usage}).encode()
     if path.endswith("/responses"):

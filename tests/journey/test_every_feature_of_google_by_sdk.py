@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from google import genai
 from google.genai import errors, types
@@ -221,3 +222,43 @@ def test_a_providers_error_is_googles_with_status_and_details(
 @EVERYWHERE
 def test_tokens_are_counted(google: genai.Client, kind: str) -> None:
     assert (google.models.count_tokens(model=MODELS[kind], contents="hello there").total_tokens or 0) > 1
+
+
+@pytest.mark.parametrize("model", ["google-vectors", "recorded"])
+def test_contents_are_embedded(
+    google: genai.Client,
+    gateway: RunningGateway,
+    new_key: Callable[..., str],
+    master: httpx.Client,
+    eventually: Callable[..., Any],
+    model: str,
+) -> None:
+    key = new_key(max_budget=1)
+    options = types.HttpOptions(base_url=gateway.url)
+    with genai.Client(api_key=key, http_options=options) as client:
+        answer = client.models.embed_content(model=model, contents=["hello", "there"])
+    vectors = [embedding.values or [] for embedding in answer.embeddings or ()]
+    assert len(vectors) == 2
+    assert all(vectors)
+    row = eventually(lambda: (master.get("/spend/logs", params={"api_key": key}).json() or [None])[0], 5.0)
+    assert (row["call_type"], row["status"], row["completion_tokens"]) == ("aembed_content", "success", 0)
+    assert row["spend"] > 0
+
+
+def test_a_task_of_embedding_is_googles_alone(google: genai.Client, strict: StrictProviders) -> None:
+    asked: Any = {"contents": "hello", "config": {"task_type": "RETRIEVAL_QUERY", "output_dimensionality": 3}}
+    assert google.models.embed_content(model="google-vectors", **asked).embeddings
+    (sent,) = strict.gemini.received[-1].body["requests"]
+    assert (sent["model"], sent["taskType"]) == ("models/gemini-embedding-001", "RETRIEVAL_QUERY")
+    with pytest.raises(errors.ClientError, match=r"requests\[0\]\.taskType") as caught:
+        google.models.embed_content(model="recorded", **asked)
+    assert (caught.value.code, caught.value.status) == (400, "INVALID_ARGUMENT")
+
+
+def test_one_content_is_embedded_too_and_what_is_no_content_is_refused(master: httpx.Client) -> None:
+    for model in ("google-vectors", "recorded"):
+        url = f"/v1beta/models/{model}:embedContent"
+        answer = master.post(url, json={"content": {"parts": [{"text": "hello"}]}})
+        assert answer.json()["embedding"]["values"], answer.text
+        refused = master.post(url, json={"contents": "hello"})
+        assert (refused.status_code, refused.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")

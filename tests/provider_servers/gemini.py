@@ -60,6 +60,9 @@ class GeminiServer(HttpServer):
             return 404, error_of(404, "Requested entity was not found.")
         if found["model"] == "no-such-model":
             return 404, error_of(404, f"models/{found['model']} is not found for API version v1beta.")
+        if found["method"] == "embedContent":
+            unknown = request.body.keys() - _EMBED_FIELDS
+            return (400, error_of(400, "Invalid JSON payload received.")) if unknown else None
         if found["method"] in ("batchEmbedContents", "predict"):
             return self.refusal_of_embedding(request.body, found["model"])
         if found["method"] == "countTokens":
@@ -135,6 +138,8 @@ class GeminiServer(HttpServer):
         if request.path.endswith(":batchEmbedContents"):
             count = len(request.body["requests"])
             return {"embeddings": [{"values": VECTOR}] * count, "usageMetadata": {"promptTokenCount": 5 * count}}
+        if request.path.endswith(":embedContent"):
+            return {"embedding": {"values": VECTOR}, "usageMetadata": {"promptTokenCount": 5}}
         if request.path.endswith(":countTokens"):
             return {"totalTokens": 17}
         if "IMAGE" in (request.body.get("generationConfig") or {}).get("responseModalities", ()):

@@ -21,6 +21,7 @@ from services.edge.objects import named
 from services.edge.peeks.audio import peek_speech, peek_transcription, peek_translation
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.completions import peek_completion
+from services.edge.peeks.embed_content import peek_embed_content
 from services.edge.peeks.embeddings import peek_embeddings
 from services.edge.peeks.generate_content import peek_generate, peek_stream_generate
 from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
@@ -172,6 +173,26 @@ ENDPOINTS = (
         dialect="gemini",
         templates=_google("countTokens"),
         peek=peek_generate,
+        refers=named.GENERATE,
+        key_in_query=True,
+    ),
+    Endpoint(
+        name="embedContent",
+        summary="The vector of a content, Google's API",
+        call_type="aembed_content",
+        dialect="gemini",
+        templates=_google("embedContent"),
+        peek=peek_embed_content,
+        refers=named.GENERATE,
+        key_in_query=True,
+    ),
+    Endpoint(
+        name="batchEmbedContents",
+        summary="The vectors of contents, Google's API",
+        call_type="aembed_content",
+        dialect="gemini",
+        templates=_google("batchEmbedContents"),
+        peek=peek_embed_content,
         refers=named.GENERATE,
         key_in_query=True,
     ),

@@ -33,7 +33,7 @@ class TextTokens(NamedTuple):
 
 NO_TEXT = TextTokens(0, 0, 0)
 
-PLAIN = frozenset(("aembedding", "atext_completion"))
+PLAIN = frozenset(("aembedding", "aembed_content", "atext_completion"))
 """Types of calls whose text stands in fields of its own: one, or a list of texts or of tokens."""
 
 

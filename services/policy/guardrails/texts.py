@@ -18,7 +18,7 @@ TEXT_FIELDS = (
         "generateContentRequest",
         "generate_content_request",
     ),
-    *("negative_prompt", "texts", "title"),
+    *("negative_prompt", "texts", "title", "content", "requests"),
 )
 """Fields of a body that hold text: chat, completions, responses, embeddings, images, speech, rerank, Gemini's."""
 

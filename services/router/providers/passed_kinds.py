@@ -29,8 +29,10 @@ from services.router.providers.openai.responses_usage import ResponsesListener
 from services.router.providers.openai.transcription import TranscriptionAnswer
 from services.router.providers.sagemaker.listener import ContainerListener
 from shared.usage import (
+    Usage,
     usage_from_cohere,
     usage_from_deepgram,
+    usage_from_gemini,
     usage_from_ollama,
     usage_from_pages,
     usage_from_replicate,
@@ -78,6 +80,10 @@ def _pages_read(answer: Any) -> Read:
     return Read(answer, usage_from_pages(answer))
 
 
+def _google_vectors(answer: Any) -> Usage | None:
+    return usage_from_gemini(answer.get("usageMetadata"))
+
+
 def _cohere(model: str) -> AnswerReader:
     return TranslatedAnswer(SseEvents(), CohereTranslator(Completions(model, 0), include_usage=True))
 
@@ -104,6 +110,7 @@ _KINDS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
     ),
     (re.compile(r":(streamR|r)awPredict$"), lambda _: OpenAIAnswer("", include_usage=True), "chat-to-its-end"),
     (re.compile(r":(stream)?[gG]enerateContent$"), lambda model: listener_for(model, SseParser()), "generate"),
+    (re.compile(r":(batchE|e)mbedContents?$"), lambda _: FiguresListener(_google_vectors), ""),
     (re.compile(r"/interactions$"), InteractionsListener, "interactions"),
     (re.compile(r"/conversations(/[^/]+(/restart)?)?$"), lambda _: ConversationListener(), "conversation"),
     (re.compile(r"/ocr$"), lambda _: TranslatedJson(_pages_read), ""),

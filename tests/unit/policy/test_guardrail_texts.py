@@ -83,6 +83,9 @@ BODIES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("a stored prompt's variables", {"prompt": {"id": "pmpt_1", "variables": {"city": "Rome"}}}, ["city", "Rome"]),
     ("a predicted answer", {"prediction": {"type": "content", "content": "draft"}}, ["draft"]),
     ("rerank", {"query": "who", "documents": ["one", {"text": "two"}]}, ["who", "one", "two"]),
+    ("a batch that Gemini embeds", {"requests": [
+        {"model": "models/m", "title": "a title", "content": {"parts": [{"text": "a passage"}]}},
+    ]}, ["a title", "a passage"]),
     ("Gemini's contents", {"systemInstruction": {"parts": [{"text": "be nice"}]}, "contents": [
         {"role": "user", "parts": [{"text": "hi"}, {"inlineData": {"mimeType": "image/png", "data": "iVBO"}}]},
         {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"q": "ann"}}}]},

@@ -13,14 +13,16 @@ from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.native_answer import NativeAnswer
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.answers.sse import event_of
+from services.router.providers.answers.whole_only import WholeOnly
 from services.router.providers.base import ProviderCall, Whole, json_object
 from services.router.providers.gemini.failures import reported
 from services.router.providers.openai.body import OURS, refuse_credentials
 from shared.serving.deployments import Deployment
+from shared.usage import Usage, usage_from_gemini
 from shared.usage.gemini import newest
 from shared.usage.gemini_searches import Searches, bills_queries
 
-GENERATE, COUNT = "agenerate_content", "agemini_count_tokens"
+GENERATE, COUNT, EMBED = "agenerate_content", "agemini_count_tokens", "aembed_content"
 """Types of calls that Google's own clients make."""
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -31,6 +33,22 @@ def native_method(call: ProviderCall) -> str:
     if call.call_type == COUNT:
         return ":countTokens"
     return ":streamGenerateContent?alt=sse" if call.stream else ":generateContent"
+
+
+def native_embedding(call: ProviderCall, deployment: Deployment, model: str) -> tuple[str, bytes]:
+    """Return the method and the body of a request for vectors; each of a batch names `model`, as in models/x.
+
+    Raises:
+        InvalidField: it is not a JSON object, or brings credentials.
+    """
+    fields = _own_fields(call, deployment) | dict(deployment.extra_body)
+    if "requests" not in fields:
+        return ":embedContent", _encode(fields)
+    requests = orjson.loads(memoryview(fields["requests"]))
+    if not isinstance(requests, list) or not all(isinstance(each, dict) for each in requests):
+        raise InvalidField("requests", "must be a list of objects.")
+    fields["requests"] = [{**each, "model": model} for each in requests]
+    return ":batchEmbedContents", _encode(fields)
 
 
 def native_body(call: ProviderCall, deployment: Deployment) -> bytes:
@@ -90,6 +108,25 @@ def _object(text: bytes, name: str) -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidField(name, f"is not a JSON object: {error}") from error
     return fields
+
+
+class EmbedAnswer(WholeOnly):
+    """An `AnswerReader` for vectors that pass as they come."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.response_id = ""
+        self.finish_reason = ""
+        self.done = False
+
+    def whole(self, body: bytes) -> Whole:
+        answer = json_object(body)
+        if isinstance(answer.get("error"), dict):
+            raise reported(answer["error"])
+        if "embedding" not in answer and "embeddings" not in answer:
+            raise UnreadableAnswer("an answer without embeddings")
+        self.usage = usage_from_gemini(answer.get("usageMetadata"))
+        return Whole(body, self.usage, "", "")
 
 
 class GenerateAnswer(NativeAnswer):

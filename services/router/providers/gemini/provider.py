@@ -16,7 +16,16 @@ from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, emb
 from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.images import EDIT, GENERATION, image_call, makes_images
-from services.router.providers.gemini.native import COUNT, GENERATE, native_body, native_method, native_reader
+from services.router.providers.gemini.native import (
+    COUNT,
+    EMBED,
+    GENERATE,
+    EmbedAnswer,
+    native_body,
+    native_embedding,
+    native_method,
+    native_reader,
+)
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
 from services.router.providers.prepared import Prepared
@@ -40,12 +49,15 @@ class Gemini:
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if call_type in (GENERATION, EDIT):
             return makes_images(deployment.model)
-        return call_type in (CHAT, EMBEDDING, GENERATE, COUNT)
+        return call_type in (CHAT, EMBEDDING, EMBED, GENERATE, COUNT)
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)
         if call.call_type in (GENERATE, COUNT):
             return _own_call(call, deployment, url, headers)
+        if call.call_type == EMBED:
+            method, sent = native_embedding(call, deployment, _model_path(deployment))
+            return HttpCall(url + method, headers, sent), EmbedAnswer()
         if call.call_type == EMBEDDING:
             asked = embedding_body(call, deployment)
             request = {**batch_request(asked, _model_path(deployment)), **deployment.extra_body}
