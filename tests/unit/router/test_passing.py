@@ -12,6 +12,7 @@ from services.router.providers.gemini.interactions import InteractionsListener
 from services.router.providers.mistral.conversations import ConversationListener
 from services.router.providers.passing import CannotPass, PassedAnswer, joined
 from services.router.providers.registry import load_providers
+from services.router.providers.sagemaker.listener import ContainerListener
 from shared.usage import Usage
 from tests.provider_servers import aws_event_stream
 from tests.router_calls import deployment, provider_call
@@ -306,6 +307,30 @@ def test_a_container_is_heard_whatever_it_speaks() -> None:
     assert (text.usage, text.text_so_far(), text.finish_reason) == (None, "hi", "length")
     whole = heard("/endpoints/e/invocations", b'[{"generated_text": "hi"}]')
     assert (whole.usage, whole.is_billed) == (None, True)
+
+
+@pytest.mark.parametrize("gap", [b"\n\n", b"\r\n\r\n"])
+def test_what_a_container_says_is_told_apart_by_its_first_event_however_its_lines_end(gap: bytes) -> None:
+    token = {"index": 1, "token": {"id": 5, "text": "hi", "special": False}, "generated_text": None}
+    texts = []
+    for event in (token, CHUNK):
+        listener = ContainerListener("m")
+        listener.feed(part(b": wait" + gap + b"data:" + orjson.dumps(event)[:20]))
+        listener.feed(part(orjson.dumps(event)[20:] + gap))
+        texts.append(listener.text_so_far())
+    assert texts == ["hi", "hi"]
+
+
+def test_of_a_container_that_sends_no_events_only_so_much_is_kept() -> None:
+    listener = ContainerListener("m")
+    for _ in range(16):
+        listener.feed(part(b"x" * 65_536))
+    with pytest.raises(UnreadableAnswer, match="an event without an end"):
+        listener.feed(part(b"x"))
+
+
+def part(payload: bytes) -> bytes:
+    return aws_event_stream.event("PayloadPart", payload)
 
 
 def test_a_stream_without_figures_tells_its_text() -> None:

@@ -1,12 +1,16 @@
 """Listens to a container whose calls pass untouched: by what it says first, whether it chats or generates text."""
 
+from services.router.providers.answers.broken_answer import UnreadableAnswer
 from services.router.providers.answers.listener import Listener
-from services.router.providers.answers.sse import SseParser
+from services.router.providers.answers.sse import EventBlocks, SseParser
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import AnswerReader, Whole
 from services.router.providers.openai import OpenAIAnswer
 from services.router.providers.sagemaker.stream import Payloads
 from services.router.providers.sagemaker.text_generation import TextGenerationTranslator
+
+FIRST_BYTES_MAX = 1024 * 1024
+"""What is kept until the first event is whole: a piece of text, in either form."""
 
 _GENERATED = b'"generated_text"'
 """What every event of text generation has, and no chunk of a chat."""
@@ -21,7 +25,8 @@ class ContainerListener(Listener):
         super().__init__()
         self._model = model
         self._payloads = Payloads()
-        self._first = b""
+        self._first = bytearray()
+        self._blocks = EventBlocks()  # of what came first
         self._reader: AnswerReader | None = None
 
     def whole(self, body: bytes) -> Whole:
@@ -37,9 +42,11 @@ class ContainerListener(Listener):
         for payload in self._payloads.feed(data):
             if self._reader is None:
                 self._first += payload
-                if b"\n\n" not in self._first:
+                if b"data:" not in self._blocks.feed(payload):
+                    if len(self._first) > FIRST_BYTES_MAX:
+                        raise UnreadableAnswer("an event without an end")
                     continue
-                self._reader, payload = self._made(generated=_GENERATED in self._first), self._first
+                self._reader, payload = self._made(generated=_GENERATED in self._first), bytes(self._first)
             try:
                 self._reader.feed(payload)
             finally:
