@@ -93,7 +93,12 @@ def wanted(
     return Wanted(
         request or f"req_{next(numbers)}",
         key.tenant,
-        Whom(user_id=key.user_id or "", team_id=key.team_id or "", organization_id=key.organization_id or ""),
+        Whom(
+            user_id=key.user_id or "",
+            team_id=key.team_id or "",
+            organization_id=key.organization_id or "",
+            call_type="aembedding",
+        ),
         charges(key),
         ask,
         "model",

@@ -106,6 +106,7 @@ class Asking:
                 caller.organization_id,
                 caller.end_user,
                 caller.tags,
+                request.call_type,
             ),
             charges,
             ask,

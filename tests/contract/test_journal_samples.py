@@ -51,6 +51,18 @@ OF_MANY = Hold(
     (Share("team:team-frontend", 2), Share("member@1h:5f0c", 1), Share("provider:openai", 7)),
     Whom("frontend", "ann", "team-frontend", "org-1", "customer-7", ("batch", "nightly")),
 )
+OF_A_TYPE = Hold(
+    f"{REQUEST}v",
+    KEY,
+    4,
+    1350000000,
+    1795435830000,
+    AT_MS,
+    "team-frontend",
+    "text-embedding-3-small",
+    (),
+    Whom("frontend", "ann", "team-frontend", call_type="aembedding"),
+)
 OVERDUE = Hold(f"{REQUEST}q", KEY, 3, 99000000, 1795391000000, 1795390000000, "team-frontend", "gpt-4o")
 TAKEN = Taken(
     f"{REQUEST}t", 1795435830000, Reservation(AT_MS, 1040, (KEY, "team:team-frontend"), ("team:team-frontend",))
@@ -76,6 +88,7 @@ SAID = {
     "group_of_many_accounts": journal.Group(
         OWNER, AT_MS, [Opened(KEY, 4, 1795392000000, 1795478400000, "1d Europe/Berlin"), Held(OF_MANY)]
     ),
+    "group_of_call_types": journal.Group(OWNER, AT_MS, [Held(OF_A_TYPE)]),
     "group_of_loans": journal.Group(
         OWNER,
         AT_MS,
@@ -171,7 +184,7 @@ def test_a_published_message_is_read_for_ever(name: str) -> None:
     "name",
     [
         f"group_of_{what}"
-        for what in ("many_accounts", "loans", "sessions", "corrections", "set_spend", "resets", "changed_windows")
+        for what in ("call_types", "loans", "sessions", "corrections", "set_spend", "resets", "changed_windows")
     ],
 )
 def test_a_group_is_written_as_its_sample(name: str) -> None:

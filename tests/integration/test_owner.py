@@ -260,6 +260,7 @@ async def test_a_loss_is_told_as_a_fact_exactly_once(bus: Bus, nats: NatsServer)
     assert told["request_id"] == request.request
     assert told["cost_pico"] == 400
     assert told["partition"] == 0
+    assert told["call_type"] == request.whom.call_type == "aembedding"
     config = (await bus.api(f"STREAM.INFO.{subjects.FACTS}", None))["config"]
     await bus.api(f"STREAM.UPDATE.{subjects.FACTS}", {**config, "duplicate_window": 100_000_000})
     for _ in range(2):

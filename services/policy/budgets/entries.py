@@ -17,7 +17,10 @@ class Share(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=
 
 
 class Whom(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """Who besides the key's token a request is counted to: what a fact of its loss has to say."""
+    """Who besides the key's token a request is counted to, and what it asked: what a fact of its loss has to say.
+
+    A hold that was placed before its type was noted is taken for a chat's.
+    """
 
     key_alias: str = ""
     user_id: str = ""
@@ -25,6 +28,7 @@ class Whom(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=T
     organization_id: str = ""
     end_user: str = ""
     tags: tuple[str, ...] = ()
+    call_type: str = "acompletion"
 
 
 class Hold(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):

@@ -319,6 +319,7 @@ class Owner:
             end_user=whom.end_user,
             tags=whom.tags,
             partition=number,
+            call_type=whom.call_type,
             model=hold.model,
             cost_pico=hold.amount,
             admitted_ms=hold.admitted_ms,
