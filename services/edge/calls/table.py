@@ -23,7 +23,7 @@ from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.completions import peek_completion
 from services.edge.peeks.embed_content import peek_embed_content
 from services.edge.peeks.embeddings import peek_embeddings
-from services.edge.peeks.generate_content import peek_generate, peek_stream_generate
+from services.edge.peeks.generate_content import peek_count_contents, peek_generate, peek_stream_generate
 from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
 from services.edge.peeks.messages import peek_count_tokens, peek_messages
 from services.edge.peeks.moderations import peek_moderation
@@ -172,7 +172,7 @@ ENDPOINTS = (
         call_type="agemini_count_tokens",
         dialect="gemini",
         templates=_google("countTokens"),
-        peek=peek_generate,
+        peek=peek_count_contents,
         refers=named.GENERATE,
         key_in_query=True,
     ),

@@ -10,8 +10,13 @@ class ClientLeft(Exception):
     """The client went away before its request was complete."""
 
 
-async def read_request_body(receive: Receive, limit: int, headers: Mapping[bytes, bytes]) -> bytes:
-    """Return the whole body.
+SETTING = "general_settings.max_request_size_mb"
+
+
+async def read_request_body(
+    receive: Receive, limit: int, headers: Mapping[bytes, bytes], *, setting: str = SETTING
+) -> bytes:
+    """Return the whole body; `setting` is what raises the limit, "" for nothing.
 
     Raises:
         TooLarge: more than `limit` bytes, or `headers` announce more: then nothing of it is kept.
@@ -21,11 +26,11 @@ async def read_request_body(receive: Receive, limit: int, headers: Mapping[bytes
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, setting)
         return body
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced[:20]) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, setting)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -34,16 +39,14 @@ async def read_request_body(receive: Receive, limit: int, headers: Mapping[bytes
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, setting)
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(
-        f"The request's body is larger than {limit / 1_048_576:g} MB. Send less, or raise "
-        "general_settings.max_request_size_mb",
-        param="request_body",
-    )
+def _too_large(limit: int, setting: str) -> TooLarge:
+    size = f"{limit / 1024:g} KB" if limit < 1_048_576 else f"{limit / 1_048_576:g} MB"
+    remedy = f"Send less, or raise {setting}" if setting else "Send less"
+    return TooLarge(f"The request's body is larger than {size}. {remedy}", param="request_body")

@@ -78,26 +78,24 @@ def _tags(value: bytes) -> tuple[str, ...]:
 
 
 def _retries(value: bytes, name: str) -> int:
-    number = _number(value, name)
+    must = f"a whole number from 0 to {RETRIES_MAX}"
+    number = _number(value, name, must, least=0)
     if number != int(number) or number > RETRIES_MAX:
-        raise InvalidRequest(f"The header {name} must be a whole number of at most {RETRIES_MAX}.", param=name)
+        raise InvalidRequest(f"The header {name} must be {must}.", param=name)
     return int(number)
 
 
 def _positive(value: bytes, name: str) -> float:
-    number = _number(value, name)
-    if number == 0:
-        raise InvalidRequest(f"The header {name} must be more than 0 seconds.", param=name)
-    return number
+    return _number(value, name, "a number of more than 0 seconds", least=math.nextafter(0, 1))
 
 
-def _number(value: bytes, name: str) -> float:
+def _number(value: bytes, name: str, must: str, *, least: float) -> float:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number) or number < 0:
-        raise InvalidRequest(f"The header {name} must be a number of at least 0.", param=name)
+    if not least <= number < math.inf:
+        raise InvalidRequest(f"The header {name} must be {must}.", param=name)
     return number
 
 

@@ -10,7 +10,7 @@ from services.edge.peeks.peek import Ours, Peek, peek_of, within
 from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
-ROUTE = "generateContent"
+ROUTE, STREAM_ROUTE, COUNT_ROUTE = "generateContent", "streamGenerateContent", "countTokens"
 
 
 class _Config(msgspec.Struct):
@@ -43,7 +43,7 @@ def peek_generate(body: bytes) -> Peek:
     Raises:
         InvalidRequest
     """
-    return _peek(body, stream=False)
+    return _peek(body, ROUTE)
 
 
 def peek_stream_generate(body: bytes) -> Peek:
@@ -52,24 +52,33 @@ def peek_stream_generate(body: bytes) -> Peek:
     Raises:
         InvalidRequest
     """
-    return _peek(body, stream=True)
+    return _peek(body, STREAM_ROUTE, stream=True)
 
 
-def _peek(body: bytes, *, stream: bool) -> Peek:
-    asked = decoded(_decode, body, ROUTE)
+def peek_count_contents(body: bytes) -> Peek:
+    """The same; nothing is written.
+
+    Raises:
+        InvalidRequest
+    """
+    return _peek(body, COUNT_ROUTE)
+
+
+def _peek(body: bytes, route: str, *, stream: bool = False) -> Peek:
+    asked = decoded(_decode, body, route)
     if not asked.contents and not asked.generateContentRequest and not asked.generate_content_request:
-        raise InvalidRequest(f"{ROUTE}: Missing required parameter: 'contents'.", param="contents")
+        raise InvalidRequest(f"{route}: Missing required parameter: 'contents'.", param="contents")
     config = asked.generationConfig or asked.generation_config or _Config()
     most = config.maxOutputTokens if config.maxOutputTokens is not None else config.max_output_tokens
     count = config.candidateCount if config.candidateCount is not None else config.candidate_count
     if count is not None:
-        within(1, count, "candidateCount", ROUTE)
+        within(1, count, "candidateCount", route)
     text_bytes, images = _text_and_media(body)
     if asked.service_tier is None:
         asked.service_tier = asked.serviceTier
     return peek_of(
         asked,
-        ROUTE,
+        route,
         text_bytes,
         stream=stream,
         max_tokens=most,

@@ -12,6 +12,7 @@ from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
 ROUTE = "/v1/messages"
+COUNT_ROUTE = f"{ROUTE}/count_tokens"
 SUMMARY_TOKENS = 20_000
 """Of a compaction: no bound is published, the documented example has 3,500.
 https://platform.claude.com/docs/en/build-with-claude/compaction"""
@@ -54,7 +55,9 @@ def peek_messages(body: bytes) -> Peek:
         InvalidRequest
     """
     asked = decoded(_decode, body, ROUTE)
-    return _peek(asked, body, stream=bool(asked.stream), max_tokens=asked.max_tokens, max_tokens_field="max_tokens")
+    return _peek(
+        asked, body, ROUTE, stream=bool(asked.stream), max_tokens=asked.max_tokens, max_tokens_field="max_tokens"
+    )
 
 
 def peek_count_tokens(body: bytes) -> Peek:
@@ -63,19 +66,25 @@ def peek_count_tokens(body: bytes) -> Peek:
     Raises:
         InvalidRequest
     """
-    return _peek(decoded(_decode_counted, body, ROUTE), body)
+    return _peek(decoded(_decode_counted, body, COUNT_ROUTE), body, COUNT_ROUTE)
 
 
 def _peek(
-    asked: _Counted, body: bytes, *, stream: bool = False, max_tokens: int | None = None, max_tokens_field: str = ""
+    asked: _Counted,
+    body: bytes,
+    route: str,
+    *,
+    stream: bool = False,
+    max_tokens: int | None = None,
+    max_tokens_field: str = "",
 ) -> Peek:
     if not asked.messages:
-        raise InvalidRequest(f"{ROUTE}: 'messages' must hold at least one message.", param="messages")
+        raise InvalidRequest(f"{route}: 'messages' must hold at least one message.", param="messages")
     user = (asked.metadata or {}).get("user_id")
     text_bytes, images = _text_and_images(body)
     return peek_of(
         asked,
-        ROUTE,
+        route,
         text_bytes,
         stream=stream,
         max_tokens=max_tokens,

@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 
+from services.edge.http.request_body import ClientLeft, read_request_body
 from services.edge.model_details.model_names import ModelNames, some_of
 from services.edge.peeks.json_body import decoded
 from services.edge.realtime.secret import SECONDS_LEAST, SECONDS_MOST, SECONDS_USUAL, Grant, Secrets
@@ -42,8 +44,12 @@ def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> 
     router = APIRouter(tags=["realtime"])
 
     async def made(request: Request, session_of: Callable[[_Asked, bytes], dict[str, Any]]) -> tuple[Grant, Any, str]:
-        key = key_of(dict(request.scope["headers"]), request.url.path)
-        body = await request.body()
+        headers = dict(request.scope["headers"])
+        key = key_of(headers, request.url.path)
+        try:
+            body = await read_request_body(request.receive, BODY_MAX_BYTES, headers, setting="")
+        except ClientLeft as left:
+            raise ClientDisconnect from left
         asked = _read(_decode, body)
         session = session_of(asked, body)
         model = _checked(session, names, key)
@@ -99,8 +105,6 @@ def client_secret_routes(secrets: Secrets, names: ModelNames, key_of: KeyOf) -> 
 
 
 def _read(decode: Callable[[bytes], _Read], body: bytes) -> _Read:
-    if len(body) > BODY_MAX_BYTES:
-        raise InvalidRequest(f"The body must have at most {BODY_MAX_BYTES} bytes.", param="request_body")
     return decoded(decode, body or b"{}", "/realtime/client_secrets")
 
 

@@ -1,6 +1,7 @@
 """Secrets that open realtime sessions, and the requests beside them that open none."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -91,6 +92,15 @@ def test_a_secret_is_refused_for_what_its_key_may_not_open(master: httpx.Client,
         answer = master.post("/v1/realtime/client_secrets", json=body, headers=headers)
         assert (answer.status_code, told in answer.text) == (status, True), answer.text
     assert httpx.post(f"{master.base_url}/v1/realtime/client_secrets", json={}).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/realtime/client_secrets", "/realtime/sessions"])
+def test_a_body_that_is_too_large_is_refused_with_its_length_and_without(master: httpx.Client, path: str) -> None:
+    in_parts: Iterator[bytes] = iter([b" " * 65_536] * 2)  # and no content-length
+    for body in (b" " * 65_537, in_parts):
+        answer = master.post(path, content=body)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (413, "request_too_large")
+        assert answer.json()["error"]["message"] == "The request's body is larger than 64 KB. Send less"
 
 
 @pytest.mark.parametrize(

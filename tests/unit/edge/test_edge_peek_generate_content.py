@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.edge.identify import with_key_of_query
-from services.edge.peeks.generate_content import peek_generate, peek_stream_generate
+from services.edge.peeks.generate_content import peek_count_contents, peek_generate, peek_stream_generate
 from shared.errors import InvalidRequest
 
 
@@ -36,6 +36,14 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         peek_generate(body(**fields))
     assert caught.value.param == param
+
+
+def test_what_is_wrong_is_told_by_what_was_called() -> None:
+    told = {peek_generate: "generateContent", peek_stream_generate: "streamGenerateContent"}
+    for peek, name in {**told, peek_count_contents: "countTokens"}.items():
+        for wrong in (b"{}", b'{"contents":[{}],"generationConfig":{"candidateCount":0}}', b'{"user":5}'):
+            with pytest.raises(InvalidRequest, match=f"^{name}: "):
+                peek(wrong)
 
 
 def test_pictures_are_counted_by_the_piece_and_files_by_their_bytes() -> None:

@@ -39,6 +39,15 @@ def test_a_count_needs_no_maximum() -> None:
     assert peek_count_tokens(b'{"messages":[{"role":"user","content":"hi"}]}').max_tokens is None
 
 
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"messages":[]}', b'{"messages":5}', b'{"messages":[{"role":"user"}],"user":5}']
+)
+def test_what_is_wrong_with_a_count_is_told_by_the_path_that_was_called(body: bytes) -> None:
+    for peek, path in ((peek_count_tokens, "/v1/messages/count_tokens"), (peek_messages, "/v1/messages")):
+        with pytest.raises(InvalidRequest, match=f"^{path}: "):
+            peek(body)
+
+
 def test_pictures_are_counted_by_the_piece_and_documents_by_their_bytes() -> None:
     result = {"type": "tool_result", "tool_use_id": "t", "content": [PICTURE, {"type": "text", "text": "x"}]}
     raw = body(messages=[{"role": "user", "content": [PICTURE, PDF, result]}, {"role": "assistant", "content": "ok"}])

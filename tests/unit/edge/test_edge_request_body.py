@@ -50,6 +50,13 @@ async def test_a_body_of_exactly_the_limit_is_read() -> None:
     assert len(await read_request_body(receive, LIMIT, {b"content-length": b"100"})) == LIMIT
 
 
+async def test_a_limit_that_no_setting_raises_names_none() -> None:
+    receive, _ = receiving(part(b"x" * 60), part(b"x" * 41, more=False))
+    with pytest.raises(TooLarge) as caught:
+        await read_request_body(receive, LIMIT, {}, setting="")
+    assert caught.value.message == "The request's body is larger than 0.0976562 KB. Send less"
+
+
 async def test_a_byte_more_than_the_limit_is_refused() -> None:
     for events in ([part(b"x" * 101, more=False)], [part(b"x" * 60), part(b"x" * 41, more=False)]):
         receive, _ = receiving(*events)

@@ -69,6 +69,18 @@ def test_a_wish_that_cannot_be_read_is_refused_with_the_headers_name(name: bytes
     assert (caught.value.status, caught.value.param) == (400, name.decode())
 
 
+@pytest.mark.parametrize("value", [b"0", b"-3", b"soon", b"inf", b"1e-400"])
+def test_a_time_that_is_none_is_told_what_one_is(value: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="must be a number of more than 0 seconds"):
+        wishes_in({b"x-litellm-timeout": value})
+
+
+@pytest.mark.parametrize("value", [b"-1", b"1.5", b"101"])
+def test_retries_are_told_from_where_to_where_they_go(value: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="must be a whole number from 0 to 100"):
+        wishes_in({b"x-litellm-num-retries": value})
+
+
 def test_what_only_identifies_is_cut_where_it_is_too_long() -> None:
     wishes = wishes_in({b"x-request-id": b"r" * 10_000, b"user-agent": b"u" * 10_000})
     assert (len(wishes.request_id), len(wishes.user_agent)) == (200, 1_000)
