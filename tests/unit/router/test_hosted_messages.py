@@ -57,6 +57,43 @@ def test_betas_that_bedrock_refuses_are_left_out_with_drop_params() -> None:
     assert "anthropic_beta" not in orjson.loads(bedrock_message(call, deployment(), version="v"))
 
 
+MARK = {"type": "ephemeral", "ttl": "1h", "scope": "global"}
+CLAUDE_CODES: dict[str, Any] = {
+    "model": "m",
+    "max_tokens": 5,
+    "cache_control": MARK,
+    "system": [{"type": "text", "text": "a", "cache_control": MARK}],
+    "tools": [{"name": "t", "eager_input_streaming": True, "input_schema": {"properties": {"scope": {}}}}],
+    "messages": [
+        {"role": "user", "content": "scope"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "t", "input": {"scope": "x"}}]},
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "1",
+                    "content": [{"type": "text", "text": "b", "cache_control": MARK}],
+                    "cache_control": MARK,
+                }
+            ],
+        },
+    ],
+}
+
+
+def test_clouds_get_no_field_of_newer_clients_that_they_refuse_with_drop_params() -> None:
+    raw = orjson.dumps(CLAUDE_CODES)
+    call, kept = asked(raw, drop_params=True), asked(raw)
+    known = orjson.loads(raw.replace(b',"scope":"global"', b"").replace(b'"eager_input_streaming":true,', b""))
+    assert known != CLAUDE_CODES
+    del known["model"]
+    for body in (bedrock_message(call, deployment(), version="v"), vertex_message(call, deployment(), version="v")):
+        assert orjson.loads(body) == {**known, "anthropic_version": "v"}
+    assert orjson.loads(vertex_count(call, deployment(), model="m", version="v"))["tools"] == known["tools"]
+    assert orjson.loads(bedrock_message(kept, deployment(), version="v"))["tools"] == CLAUDE_CODES["tools"]
+
+
 def test_betas_that_are_no_names_are_refused() -> None:
     raw = RAW.replace(b'"stream"', b'"anthropic_beta":[1],"stream"')
     with pytest.raises(InvalidField, match="must be a list of names"):

@@ -4,6 +4,7 @@ Sources: https://docs.claude.com/en/api/claude-on-vertex-ai, https://docs.claude
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -32,7 +33,11 @@ BEDROCK_BETAS = frozenset(
 )
 """What Bedrock documents; it refuses a request with any other, so that drop_params leaves those out."""
 
+_NEWER = (b'"scope"', b'"eager_input_streaming"')
+"""Where cache marks and tools of Anthropic's newest clients have fields that the clouds refuse as unknown."""
+
 _encode = msgspec.json.Encoder().encode
+_decode_any = msgspec.json.Decoder().decode
 _decode = msgspec.json.Decoder(list[str]).decode
 
 
@@ -51,7 +56,10 @@ def vertex_count(call: ProviderCall, deployment: Deployment, *, model: str, vers
     Raises:
         InvalidField: it is not a JSON object, or brings credentials.
     """
-    return _encode({"anthropic_version": version, **count_fields(call, deployment), "model": model})
+    fields = count_fields(call, deployment)
+    if call.drop_params:
+        _leave_out_newer(fields)
+    return _encode({"anthropic_version": version, **fields, "model": model})
 
 
 def bedrock_message(call: ProviderCall, deployment: Deployment, *, version: str) -> bytes:
@@ -83,7 +91,38 @@ def _hosted(call: ProviderCall, deployment: Deployment, version: str) -> dict[st
     fields = message_fields(call, deployment)
     fields.pop("model", None)
     fields.setdefault("anthropic_version", version)
+    if call.drop_params:
+        _leave_out_newer(fields)
     return fields
+
+
+def _leave_out_newer(fields: dict[str, Any]) -> None:
+    """Take the scope out of cache marks, and eager_input_streaming out of tools; all else stays as it came."""
+    for name in ("cache_control", "system", "messages", "tools"):
+        raw = fields.get(name)
+        if not isinstance(raw, msgspec.Raw) or not any(field in bytes(raw) for field in _NEWER):
+            continue
+        value = _decode_any(raw)
+        if name == "cache_control":
+            value = _mark(value)
+        else:
+            for block in _blocks(value):
+                block.pop("eager_input_streaming", None)
+                if "cache_control" in block:
+                    block["cache_control"] = _mark(block["cache_control"])
+        fields[name] = value
+
+
+def _blocks(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield blocks of content, tools, and what stands in the content of either; not what a tool is called with."""
+    for block in value if isinstance(value, list) else ():
+        if isinstance(block, dict):
+            yield block
+            yield from _blocks(block.get("content"))
+
+
+def _mark(mark: Any) -> Any:
+    return {name: value for name, value in mark.items() if name != "scope"} if isinstance(mark, dict) else mark
 
 
 def _betas_of(own: Any) -> list[str]:
