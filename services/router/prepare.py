@@ -8,7 +8,7 @@ import orjson
 from services.router.dialects.outlet import Outlet
 from services.router.dialects.registry import COUNTS, EMBEDDINGS, TRANSLATIONS
 from services.router.providers.answers.count_answer import CountAnswer
-from services.router.providers.answers.rejection import Rejected
+from services.router.providers.answers.rejection import Rejected, UnsupportedParameter
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, Provider, ProviderCall
 from services.router.providers.embeddings import EMBEDDING
 from services.router.providers.openai.plain_chat import plain_chat
@@ -19,6 +19,11 @@ from shared.serving.pass_through import CALL_TYPE
 
 _SET_BY_CLIENT = "max_output_tokens"
 """Stands for the field of the maximum where the client's dialect has another: an adapter takes its own name."""
+
+
+_WISHES = ("thinking", "reasoning_effort")
+"""What a translated request says of how to work, not what to answer: a model without it, or one that always thinks,
+answers all the same. In the provider's own dialect the same is refused, because there it is meant for that provider."""
 
 
 class Unserved(Rejected):
@@ -63,16 +68,22 @@ def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> 
         return Prepared(counting_call(orjson.dumps(chat), COUNTS[call.call_type]), CountAnswer(COUNTS[call.call_type]))
     if isinstance(provider, PlainChat) and provider.plain(deployment):
         chat = plain_chat(chat, takes=provider.takes(deployment), drop_params=call.drop_params)
-    return Prepared(*provider.prepare(_chat_call(call, chat), deployment), outlet)
+    try:
+        return Prepared(*provider.prepare(_chat_call(call, chat), deployment), outlet)
+    except UnsupportedParameter as refused:
+        if not any(name in _WISHES for name in refused.names):
+            raise
+    modest = {name: value for name, value in chat.items() if name not in _WISHES}
+    return Prepared(*provider.prepare(_chat_call(call, modest), deployment), outlet)
 
 
 def _chat_call(call: ProviderCall, chat: dict[str, object]) -> ProviderCall:
     """Return the call of the chat; its maximum is what was admitted, else the client's."""
-    own = chat.pop("max_tokens", None)
+    own = chat.get("max_tokens")
     limits = [limit for limit in (own, call.max_tokens) if isinstance(limit, int)]
     return msgspec.structs.replace(
         call,
-        body=orjson.dumps(chat),
+        body=orjson.dumps({name: value for name, value in chat.items() if name != "max_tokens"}),
         call_type=CHAT,
         dialect="openai",
         client_headers=(),

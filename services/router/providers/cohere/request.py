@@ -100,11 +100,12 @@ def _thinking(body: dict[str, Any]) -> dict[str, Any]:
     """Cohere thinks or does not, perhaps within a budget. https://docs.cohere.com/docs/reasoning"""
     thinking, effort = body.get("thinking"), body.get("reasoning_effort")
     if thinking is not None:
-        if not isinstance(thinking, dict) or thinking.get("type") not in ("enabled", "disabled"):
-            raise InvalidField("thinking.type", "must be enabled or disabled.")
+        if not isinstance(thinking, dict) or thinking.get("type") not in ("enabled", "adaptive", "disabled"):
+            raise InvalidField("thinking.type", "must be enabled, adaptive or disabled.")
+        if thinking["type"] == "disabled":
+            return {"thinking": {"type": "disabled"}}
         budget = thinking.get("budget_tokens", thinking.get("token_budget"))
-        told = {"token_budget": budget} if budget is not None and thinking["type"] == "enabled" else {}
-        return {"thinking": {"type": thinking["type"], **told}}
+        return {"thinking": {"type": "enabled", **({"token_budget": budget} if budget is not None else {})}}
     if effort is None:
         return {}
     return {"thinking": {"type": "disabled" if effort in ("none", "disable", "minimal") else "enabled"}}
