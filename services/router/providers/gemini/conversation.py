@@ -4,12 +4,14 @@ Sources: https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini
 https://ai.google.dev/gemini-api/docs/thought-signatures (each goes back in the part it came with).
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat.messages import messages_given
+from services.router.providers.chat.thought_ids import split_thought
 from services.router.providers.gemini.abilities import Abilities
 from services.router.providers.gemini.content import Parts, parts_of
 from services.router.providers.gemini.function_calls import function_call_parts, function_name_of, own_id
@@ -23,7 +25,7 @@ def split_conversation(messages: object, abilities: Abilities) -> tuple[Parts, l
     system: Parts = []
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}  # of the functions called, by the call's id
-    for path, message in messages_given(messages):
+    for path, message in _in_order_of_calls(messages_given(messages)):
         role = message.get("role")
         if role in ("system", "developer"):
             parts = parts_of(message.get("content"), f"{path}.content")
@@ -43,6 +45,35 @@ def split_conversation(messages: object, abilities: Abilities) -> tuple[Parts, l
     if not turns:
         raise InvalidField("messages", "must have a message with text or another content beside the system prompt.")
     return system, turns
+
+
+def _in_order_of_calls(given: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the messages, results of parallel calls as their calls stand: where it gave no ids, Gemini goes by that."""
+    results: list[tuple[str, dict[str, Any]]] = []
+    calls: list[str] = []
+    for path, message in given:
+        role = message.get("role")
+        if role == "tool":
+            results.append((path, message))
+            continue
+        yield from _sorted(results, calls)
+        results = []
+        if role == "assistant":
+            made = message.get("tool_calls")
+            calls = (
+                [_call_id(call.get("id")) for call in made if isinstance(call, dict)] if isinstance(made, list) else []
+            )
+        yield path, message
+    yield from _sorted(results, calls)
+
+
+def _sorted(results: list[tuple[str, dict[str, Any]]], calls: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    place = {call: index for index, call in enumerate(calls)}
+    return sorted(results, key=lambda result: place.get(_call_id(result[1].get("tool_call_id")), len(calls)))
+
+
+def _call_id(given: object) -> str:
+    return split_thought(given)[0] if isinstance(given, str) else ""
 
 
 def _model_parts(message: dict[str, Any], names: dict[str, str], abilities: Abilities, path: str) -> Parts:

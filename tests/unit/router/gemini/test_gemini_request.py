@@ -120,6 +120,23 @@ def test_an_image_that_a_tool_returned_stands_beside_its_response_before_version
     assert "parts" in turns(*history, model="gemini-3-pro-preview")[-1]["parts"][0]["functionResponse"]
 
 
+def test_results_of_parallel_calls_stand_as_their_calls_do() -> None:
+    """Two calls of one function that have no ids at Gemini are told apart by their order alone."""
+    calls = [
+        {"id": f"call_{city}", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+        for city in "ab"
+    ]
+    late = {"role": "tool", "tool_call_id": "call_b__thought__S", "content": "of b"}
+    early = {"role": "tool", "tool_call_id": "call_a", "content": "of a"}
+    *_, results, _ = turns(
+        HELLO[0], {"role": "assistant", "tool_calls": calls}, late, early, {"role": "assistant", "content": "ok"}
+    )
+    assert [part["functionResponse"]["response"] for part in results["parts"]] == [
+        {"output": "of a"},
+        {"output": "of b"},
+    ]
+
+
 def test_an_id_of_geminis_own_goes_back_and_one_made_here_does_not() -> None:
     history = [
         *HELLO,
