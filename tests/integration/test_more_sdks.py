@@ -103,6 +103,14 @@ async def test_coheres_sdk_reads_vectors_and_rankings() -> None:
         )
         assert vectors.embeddings.float_ == [[0.5, 0.0], [0.5, 1.0]]
         assert vectors.meta.billed_units.input_tokens == 20
+        part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+        pictured = await client.embed(
+            model="embed-v4.0",
+            inputs=[{"content": [part]}],
+            input_type="search_query",
+            embedding_types=["float"],  # type: ignore[list-item]
+        )
+        assert pictured.embeddings.float_ == [[0.5, 0.0]]
         ranked = await client.rerank(model="rerank-v3.5", query="q", documents=["one", "two"], top_n=1)
         assert [(found.index, found.relevance_score) for found in ranked.results] == [(1, 0.4375)]
 

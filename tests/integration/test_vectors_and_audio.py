@@ -89,6 +89,20 @@ async def test_tokens_and_unknown_parameters_are_refused_by_name(embedding: Serv
         await called(of, {"input": "x", "api_key": "k"}, call_type="aembedding")
 
 
+@pytest.mark.parametrize(("model", "asked"), [("embed-v4.0", "inputs"), ("embed-english-v3.0", "images")])
+async def test_pictures_are_embedded(model: str, asked: str) -> None:
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    async with CohereVectorServer() as server:
+        of = at(server, "cohere", model, "")
+        answer = await called(of, {"input": [picture, picture]}, call_type="aembedding")
+        assert (len(answer.json["data"]), asked in server.received[0].body) == (2, True)
+        if asked == "images":
+            with pytest.raises(InvalidField, match="no call with both"):
+                await called(of, {"input": [picture, "a text"]}, call_type="aembedding")
+        with pytest.raises(InvalidField, match="base64"):
+            await called(of, {"input": ["data:image/png,x"]}, call_type="aembedding")
+
+
 async def test_errors_of_embeddings_are_told_by_status(embedding: Server) -> None:
     server, of, _ = embedding
     for status in (400, 429, 500):

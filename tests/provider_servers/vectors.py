@@ -77,9 +77,12 @@ class JinaServer(VectorServer):
 
 class CohereVectorServer(VectorServer):
     fields = {
-        "/v2/embed": {"model", "texts", "input_type", "embedding_types", "output_dimension", "truncate", "max_tokens"},
+        "/v2/embed": {
+            "model", "texts", "images", "inputs", "input_type", "embedding_types", "output_dimension", "truncate",
+            "max_tokens",
+        },
         "/v2/rerank": {"model", "query", "documents", "top_n", "max_tokens_per_doc", "priority"},
-    }
+    }  # fmt: skip
 
     def error(self, status: int) -> Any:
         return {"id": "e-1", "message": f"The server says {status}."}
@@ -91,9 +94,10 @@ class CohereVectorServer(VectorServer):
             meta = {"api_version": version, "billed_units": {"search_units": 1}}
             return {"id": "rank-1", "results": found[: body.get("top_n")], "meta": meta}
         assert body["embedding_types"] == ["float"]
-        vectors = {"float": [item["embedding"] for item in _listed(body["texts"])]}
+        (given,) = [body[name] for name in ("texts", "images", "inputs") if name in body]
+        vectors = {"float": [item["embedding"] for item in _listed(given)]}
         meta = {"api_version": version, "billed_units": {"input_tokens": 20}}
-        return {"id": "embed-1", "embeddings": vectors, "texts": body["texts"], "meta": meta}
+        return {"id": "embed-1", "embeddings": vectors, "texts": body.get("texts", []), "meta": meta}
 
 
 class FeatureServer(VectorServer):

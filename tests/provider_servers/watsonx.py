@@ -18,6 +18,10 @@ FIELDS = {
     "logprobs", "top_logprobs", "max_tokens", "n", "presence_penalty", "response_format", "seed", "stop", "temperature",
     "top_p", "time_limit", "logit_bias", "reasoning_effort", "include_reasoning", "chat_template_kwargs",
 }  # fmt: skip
+VECTOR_FIELDS = {
+    "/ml/v1/text/embeddings": {"model_id", "project_id", "space_id", "inputs", "parameters"},
+    "/ml/v1/text/rerank": {"model_id", "project_id", "space_id", "inputs", "query", "parameters"},
+}
 TOKEN_PATH = "/identity/token"
 PROJECT = "63dc4cf1-252f-424b-b52d-5cdd9814987f"
 
@@ -44,6 +48,9 @@ class WatsonxServer(HttpServer):
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.tokens or token in self.revoked:
             return 401, _error(401, "authentication_token_not_valid", "Failed to authenticate the request")
+        if request.path in VECTOR_FIELDS and "version=" in request.query:
+            extra = request.body.keys() - VECTOR_FIELDS[request.path]
+            return (400, _error(400, "json_validation_error", f"{sorted(extra)} is not allowed")) if extra else None
         if request.path not in ("/ml/v1/text/chat", "/ml/v1/text/chat_stream") or "version=" not in request.query:
             return 404, _error(404, "not_found", "No such path")
         body = request.body
@@ -67,6 +74,8 @@ class WatsonxServer(HttpServer):
             ends = {"expires_in": 3600, "expiration": int(time.time()) + 3600}
             self.tokens.append(_jwt({"jti": str(len(self.tokens)), "exp": ends["expiration"]}))
             return {"access_token": self.tokens[-1], "refresh_token": "not_supported", "token_type": "Bearer", **ends}
+        if request.path in VECTOR_FIELDS:
+            return _vectors(request)
         message: dict[str, Any] = {"role": "assistant", "content": behaviour.text}
         if behaviour.tool_calls:
             message = {"role": "assistant", "tool_calls": self._calls(request)}
@@ -108,6 +117,14 @@ class WatsonxServer(HttpServer):
 
 
 _USAGE = {"completion_tokens": 10, "prompt_tokens": 20, "total_tokens": 30}
+
+
+def _vectors(request: Received) -> dict[str, Any]:
+    places = range(len(request.body["inputs"]))
+    head = {"model_id": request.body["model_id"], "created_at": "2026-11-20T12:00:00.000Z", "input_token_count": 10}
+    if request.path.endswith("rerank"):
+        return {**head, "results": [{"index": place, "score": 0.25 * place} for place in reversed(places)]}
+    return {**head, "results": [{"embedding": [0.5, float(place)]} for place in places]}
 
 
 def _error(status: int, code: str, message: str) -> dict[str, Any]:

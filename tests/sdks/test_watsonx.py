@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ibm_watsonx_ai import APIClient, Credentials
-from ibm_watsonx_ai.foundation_models import ModelInference
+from ibm_watsonx_ai.foundation_models import Embeddings, ModelInference, Rerank
 from ibm_watsonx_ai.wml_client_error import InvalidCredentialsError, WMLClientError
 
 from tests.provider_servers import Behaviour
@@ -49,6 +49,20 @@ def signed_in(server: WatsonxServer, trusted: Path, key: str) -> ModelInference:
     )
     client = APIClient(credentials, project_id=PROJECT, scope_validation=False)
     return ModelInference(model_id=GRANITE, api_client=client, project_id=PROJECT, validate=False, max_retries=0)
+
+
+def vectors(server: WatsonxServer, trusted: Path) -> tuple[Any, Any]:
+    """Return what its SDK makes of embeddings and of a ranking; blocks."""
+    client = signed_in(server, trusted, server.key)._client
+    embeddings = Embeddings(model_id="ibm/slate", api_client=client, project_id=PROJECT)
+    ranked = Rerank(model_id="ibm/rank", api_client=client, project_id=PROJECT)
+    return embeddings.embed_documents(["one", "two"]), ranked.generate(query="q", inputs=["one", "two"])
+
+
+async def test_watsonxs_sdk_embeds_and_ranks(server: Local) -> None:
+    embedded, ranked = await asyncio.to_thread(vectors, *server)
+    assert embedded == [[0.5, 0.0], [0.5, 1.0]]
+    assert [each["index"] for each in ranked["results"]] == [1, 0]
 
 
 async def test_watsonxs_sdk_gets_a_token_for_its_key_and_chats_with_it(server: Local) -> None:

@@ -11,7 +11,7 @@ from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.compatible import CompatibleProvider
 from services.router.providers.openai.provider import OpenAICompatible
 from services.router.providers.prepared import Prepared
-from services.router.providers.vectors.features import features_call
+from services.router.providers.vectors.features import features_call, texts_ranked
 from shared.serving.deployments import Deployment
 
 FEATURES = "/hf-inference"
@@ -32,12 +32,20 @@ class HuggingFace(OpenAICompatible):
         super().__init__(row, environ)
         self._routed = Prepared(_routed)
 
+    def serves(self, call_type: str, deployment: Deployment) -> bool:
+        if call_type == "arerank":  # a text embeddings server of one's own
+            return deployment.api_base is not None
+        return super().serves(call_type, deployment)
+
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         if call.call_type == "aembedding":
             base, headers = self.address_and_headers(deployment)
             origin = base.removesuffix("/v1")
             if deployment.api_base is None or origin.endswith(FEATURES):  # a server of one's own has /v1/embeddings
                 return features_call(call, deployment, origin.removesuffix(FEATURES), headers)
+        if call.call_type == "arerank":
+            base, headers = self.address_and_headers(deployment)
+            return texts_ranked(call, deployment, base.removesuffix("/v1"), headers)
         return super().prepare(call, deployment if deployment.api_base is not None else self._routed.of(deployment))
 
 

@@ -21,9 +21,10 @@ from shared.usage import usage_from_deepgram
 
 BASE = "https://api.deepgram.com/v1"
 _OWN = (
-    "detect_language", "diarize", "dictation", "filler_words", "keyterm", "keywords", "multichannel", "numerals",
-    "paragraphs", "profanity_filter", "punctuate", "redact", "replace", "search", "smart_format", "utterances",
-    "version",
+    "channels", "detect_entities", "detect_language", "diarize", "dictation", "encoding", "filler_words", "intents",
+    "keyterm", "keywords", "measurements", "mip_opt_out", "multichannel", "numerals", "paragraphs", "profanity_filter",
+    "punctuate", "redact", "replace", "sample_rate", "search", "sentiment", "smart_format", "summarize", "tag",
+    "topics", "utt_split", "utterances", "version",
 )  # fmt: skip
 _HINTS = ("prompt", "temperature", "timestamp_granularities[]", "include[]", "stream")
 """Of OpenAI's fields, what Deepgram lacks: they change how a text is written, not what was asked for."""

@@ -23,6 +23,7 @@ from services.router.providers.embeddings import (
     refuse_dimensions,
 )
 from services.router.providers.one_by_one import each_answer
+from services.router.providers.vectors.pictures import picture_in
 from shared.usage import Usage
 
 _COHERE_INPUT_TYPE = "search_document"
@@ -112,17 +113,6 @@ def _nova_request(given: str, own: dict[str, Any], length: int | None) -> dict[s
 def _titan_input(given: str) -> dict[str, str]:
     picture = picture_in(given)
     return {"inputText": given} if picture is None else {"inputImage": picture[1]}
-
-
-def picture_in(given: str) -> tuple[str, str] | None:
-    """Return the format and the base64 of a picture that stands in a `data:` URL, None for a text."""
-    if not given.startswith("data:image/"):
-        return None
-    header, comma, data = given.partition(",")
-    if not comma or not header.endswith(";base64"):
-        raise InvalidField("input", "must have its pictures as data:image/FORMAT;base64,DATA.")
-    form = header[len("data:image/") :].partition(";")[0]
-    return {"jpg": "jpeg"}.get(form, form), data
 
 
 def _titan(answer: dict[str, Any]) -> Vectors:

@@ -4,10 +4,12 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.answers.translated_json import Read, TranslatedJson
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.json_call import json_call, refuse_others, texts_of, whole_number
 from services.router.providers.vectors.embeddings import DEFAULTS, embeddings_reader, wants_base64
+from services.router.providers.vectors.pictures import picture_in
 from services.router.providers.vectors.rankings import FIELDS, document_texts, ranking
 from shared.serving.deployments import Deployment
 from shared.usage import Usage, usage_from_cohere
@@ -25,8 +27,7 @@ def embed_call(
     refuse_others(body, known, drop_params=call.drop_params, provider="Cohere")
     sent: dict[str, Any] = {
         "model": deployment.model,
-        "texts": texts_of(body, "input"),
-        "input_type": body.get("input_type", INPUT_TYPE),
+        **_inputs(texts_of(body, "input"), body.get("input_type", INPUT_TYPE), deployment.model),
         "embedding_types": ["float"],
         **{name: body[name] for name in ("truncate", "max_tokens") if name in body},
     }
@@ -61,6 +62,22 @@ def rerank_call(
 
     request = HttpCall(f"{base}/v2/rerank", headers, orjson.dumps(sent | dict(deployment.extra_body)))
     return request, TranslatedJson(read)
+
+
+def _inputs(given: list[str], input_type: Any, model: str) -> dict[str, Any]:
+    """Return the inputs, pictures among them; version 4 takes both together, those before it either."""
+    pictures = [picture_in(each) is not None for each in given]
+    if not any(pictures):
+        return {"texts": given, "input_type": input_type}
+    if "embed-v4" in model:
+        parts = [
+            {"type": "image_url", "image_url": {"url": each}} if is_picture else {"type": "text", "text": each}
+            for each, is_picture in zip(given, pictures, strict=True)
+        ]
+        return {"inputs": [{"content": [part]} for part in parts], "input_type": input_type}
+    if not all(pictures):
+        raise InvalidField("input", f"must be texts or pictures: {model} takes no call with both.")
+    return {"images": given, "input_type": "image"}
 
 
 def _vectors(answer: Any) -> list[list[float]]:

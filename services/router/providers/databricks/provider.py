@@ -60,6 +60,11 @@ class Databricks(OpenAICompatible, SignsIn):
         """A service principal's token is put in with every call: it changes."""
         return "" if self._is_principal(deployment) else super().key_of(deployment)
 
+    def _request(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
+        """A workspace's address alone, as DATABRICKS_HOST has it, is where its endpoints are."""
+        base, headers = super()._request(deployment)
+        return (base + ENDPOINTS if urlsplit(base).path == "" else base), headers
+
     def _is_principal(self, deployment: Deployment) -> bool:
         if key_or_none(deployment, self._environ, *self._row.key_env) is not None:
             return False

@@ -18,7 +18,7 @@ def embed_call(
     call: ProviderCall, deployment: Deployment, base: str, headers: dict[str, str]
 ) -> tuple[HttpCall, AnswerReader]:
     """Raises: Rejected."""
-    body = json_call(call, deployment, defaults=DEFAULTS)
+    body = json_call(call, deployment, defaults=(*DEFAULTS, "keep_alive"))
     refuse_others(body, ("input", *_OWN, *DEFAULTS), drop_params=call.drop_params, provider="Ollama")
     sent: dict[str, Any] = {"model": deployment.model, "input": texts_of(body, "input")}
     sent |= {name: body[name] for name in _OWN if name in body}

@@ -16,6 +16,7 @@ from services.router.providers.credentials import address_or_none, call_headers,
 from services.router.providers.json_call import json_call, refuse_others, texts_of, whole_number
 from services.router.providers.prepared import Prepared
 from services.router.providers.vectors.embeddings import DEFAULTS, embeddings_reader, wants_base64
+from services.router.providers.vectors.pictures import picture_in
 from services.router.providers.vectors.rankings import FIELDS, document_texts, ranking
 from shared.errors import GatewayError
 from shared.serving.deployments import Deployment
@@ -61,22 +62,23 @@ class TokenVectors:
         if call.call_type == "arerank":
             path, body, read = "/rerank", *self._rank(call, deployment)
         else:
-            path, body, read = "/embeddings", *self._embed(call, deployment)
+            path, body, read = self._embed(call, deployment)
         sent = orjson.dumps({**body, "model": deployment.model, **deployment.extra_body})
         return HttpCall(base + path, headers, sent), TranslatedJson(read)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
 
-    def _embed(self, call: ProviderCall, deployment: Deployment) -> tuple[dict[str, Any], Callable[[Any], Read]]:
+    def _embed(self, call: ProviderCall, deployment: Deployment) -> tuple[str, dict[str, Any], Callable[[Any], Read]]:
         kind = self._kind
         body = json_call(call, deployment, defaults=(*DEFAULTS, *kind.own_fields))
         refuse_others(body, ("input", *DEFAULTS, *kind.own_fields), drop_params=call.drop_params, provider=kind.name)
-        sent = {"input": texts_of(body, "input"), **{name: body[name] for name in kind.own_fields if name in body}}
+        path, inputs = _inputs(kind, deployment.model, texts_of(body, "input"))
+        sent = {**inputs, **{name: body[name] for name in kind.own_fields if name in body}}
         if (dimensions := whole_number(body, "dimensions")) is not None:
             sent[kind.dimensions] = dimensions
         read = embeddings_reader(call.model, _vectors, _usage, as_base64=wants_base64(body))
-        return sent, read
+        return path, sent, read
 
     def _rank(self, call: ProviderCall, deployment: Deployment) -> tuple[dict[str, Any], Callable[[Any], Read]]:
         kind = self._kind
@@ -101,8 +103,34 @@ class TokenVectors:
         return base, call_headers(deployment, {"authorization": f"Bearer {key}"})
 
 
+def _inputs(kind: Vectors, model: str, given: list[str]) -> tuple[str, dict[str, Any]]:
+    """Return the path and the inputs. Voyage has models of pages and of chunks elsewhere, Jina takes pictures apart.
+
+    Sources: https://docs.voyageai.com/reference/multimodal-embeddings-api,
+    https://docs.voyageai.com/reference/contextualized-embeddings-api
+    """
+    pictures = [picture_in(each) for each in given]
+    if kind is VOYAGE and model.startswith("voyage-multimodal"):
+        parts = [
+            {"type": "text", "text": each} if picture is None else {"type": "image_base64", "image_base64": each}
+            for each, picture in zip(given, pictures, strict=True)
+        ]
+        return "/multimodalembeddings", {"inputs": [{"content": [part]} for part in parts]}
+    if kind is VOYAGE and model.startswith("voyage-context"):
+        return "/contextualizedembeddings", {"inputs": [[each] for each in given]}
+    if kind is JINA and any(pictures):
+        inputs = [
+            {"text": each} if picture is None else {"image": picture[1]}
+            for each, picture in zip(given, pictures, strict=True)
+        ]
+        return "/embeddings", {"input": inputs}
+    return "/embeddings", {"input": given}
+
+
 def _vectors(answer: Any) -> list[list[float]]:
-    return [item["embedding"] for item in sorted(answer["data"], key=lambda item: int(item["index"]))]
+    """Return the vectors; those of chunks stand by document, of which each has one here."""
+    items = sorted(answer["data"], key=lambda item: int(item["index"]))
+    return [(item["data"][0] if "data" in item else item)["embedding"] for item in items]
 
 
 def _usage(answer: Any) -> Usage | None:

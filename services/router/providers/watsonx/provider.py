@@ -1,4 +1,4 @@
-"""watsonx.ai behind the router: chat for a project or a space, with a token of IBM Cloud's IAM."""
+"""watsonx.ai behind the router: chat and vectors for a project or a space, with a token of IBM Cloud's IAM."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ import orjson
 from services.router.providers.answers.completions import SseEvents
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.answers.translated_answer import TranslatedAnswer
+from services.router.providers.answers.translated_json import TranslatedJson
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import address_or_none, call_headers, key_or_none, sign_in_text
@@ -16,6 +17,7 @@ from services.router.providers.prepared import Prepared
 from services.router.providers.signing_in import SignsIn
 from services.router.providers.watsonx.request import to_chat
 from services.router.providers.watsonx.translate import WatsonxTranslator
+from services.router.providers.watsonx.vectors import PATHS, vectors_call
 from services.router.sign_in.tokens import Secret, TokenSignIn, ibm_token
 from shared.errors import CredentialMissing, GatewayError
 from shared.serving.deployments import Deployment
@@ -42,7 +44,7 @@ class Watsonx(SignsIn):
         self._sign_in = TokenSignIn(self._secret, ibm_token)
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        return call_type == CHAT
+        return call_type == CHAT or (call_type in PATHS and not deployment.model.startswith(_DEPLOYED))
 
     async def sign_in(self, deployment: Deployment) -> None:
         self._requests.of(deployment)  # what is missing is told before anybody is asked for a token
@@ -57,15 +59,19 @@ class Watsonx(SignsIn):
         self._check(deployment)
         request = self._requests.of(deployment)
         token = self._given_token(deployment) or f"Bearer {self._sign_in.of(deployment)}"
+        headers = {**request.headers, "authorization": token}
+        if call.call_type != CHAT:
+            asked, read = vectors_call(call, deployment)
+            url = f"{request.url.removesuffix('/chat')}{PATHS[call.call_type]}{request.query}"
+            body = orjson.dumps({**request.place, **asked, **deployment.extra_body})
+            return HttpCall(url, headers, body), TranslatedJson(read)
         chat: dict[str, Any] = to_chat(
             chat_body(call, deployment), model=deployment.model, drop_params=call.drop_params
         )
         body = orjson.dumps({**request.place, **chat, **deployment.extra_body})
         url = f"{request.url}{'_stream' if call.stream else ''}{request.query}"
         translator = WatsonxTranslator(call.model, include_usage=call.include_usage)
-        return HttpCall(url, {**request.headers, "authorization": token}, body), TranslatedAnswer(
-            SseEvents(), translator
-        )
+        return HttpCall(url, headers, body), TranslatedAnswer(SseEvents(), translator)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
         return provider_failure(self.name, status, body)
