@@ -95,6 +95,7 @@ class Admit(msgspec.Struct, array_like=True, frozen=True):
     tells_cost: bool = False  # the client wants the cost in the answer's usage
     session: tuple[str, str] = ("", "")  # of a response in a realtime session: the router that has it, its request id
     holding: tuple[str, ...] = ()  # the deployments that alone can serve it, because they have what its body names
+    drop_params: bool | None = None  # what the client says of parameters that the provider lacks; None: as configured
 
 
 class Bound(msgspec.Struct, array_like=True, frozen=True):

@@ -18,7 +18,7 @@ from services.router.providers.base import Provider, ProviderCall
 from services.router.realtime.sessions import Sessions
 from services.router.transport.transports import Transports
 from shared.bus import Bus
-from shared.calls import REALTIME_SESSION
+from shared.calls import REALTIME_SESSION, Admit
 from shared.errors import DeadlinePassed, GatewayError, NotFound, Unavailable
 from shared.facts import Attempt
 from shared.facts.header import unchecked
@@ -192,7 +192,7 @@ class Tries:
             include_usage=request.include_usage or request.tells_cost,
             max_tokens=job.call.max_tokens if max_tokens is None else max_tokens,
             max_tokens_field=request.max_tokens_field,
-            drop_params=self._drop_params if deployment.drop_params is None else deployment.drop_params,
+            drop_params=self._drops_params(request, deployment),
             call_type=request.call_type,
             dialect=request.dialect,
             content_type=request.content_type,
@@ -202,6 +202,12 @@ class Tries:
             pinned=bool(request.pinned),
             object=request.object,
         )
+
+    def _drops_params(self, request: Admit, deployment: Deployment) -> bool:
+        """Return whether parameters that the provider lacks are left out: by the request, the deployment, or all."""
+        if request.drop_params is not None:
+            return request.drop_params
+        return self._drop_params if deployment.drop_params is None else deployment.drop_params
 
     def _timeout_of(self, job: Job, deployment: Deployment) -> float:
         """Return the seconds that the configuration gives one try."""

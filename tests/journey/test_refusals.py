@@ -212,3 +212,35 @@ def test_other_methods_on_the_chat_route_are_told_which_one_it_takes(master: htt
         answer = master.request(method, "/v1/chat/completions")
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert master.get("/v1/nowhere").json()["error"]["type"] == "not_found_error"
+
+
+HELLO_THERE = [{"role": "user", "content": "hello there"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (
+            "/v1/chat/completions",
+            {"model": "strict-gemini", "messages": HELLO_THERE, "logit_bias": {"1": 1}},
+            "logit_bias",
+        ),
+        ("/v1/messages", {"model": "strict-gpt", "max_tokens": 9, "messages": HELLO_THERE, "top_k": 3}, "top_k"),
+        ("/v1/responses", {"model": "strict-gpt", "input": "hello there", "background": True}, "background"),
+        (
+            "/v1beta/models/strict-gpt:generateContent",
+            {"contents": [{"parts": [{"text": "hello there"}]}], "cachedContent": "cachedContents/x"},
+            "cachedContent",
+        ),
+        ("/v1/completions", {"model": "strict-gemini", "prompt": "hello there", "echo": True}, "echo"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_provider_lacks_is_left_out_where_the_request_says_so(
+    master: httpx.Client, path: str, body: dict[str, Any], field: str
+) -> None:
+    refused = master.post(path, json=body)
+    assert (refused.status_code, field in refused.text, "drop_params: true" in refused.text) == (400, True, True)
+    answered = master.post(path, json={**body, "drop_params": True})
+    assert answered.status_code == 200, answered.text
+    assert "Hello there!" in answered.text

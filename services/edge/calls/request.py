@@ -88,6 +88,7 @@ def admit_of(
         passed=passed,
         object=object_call,
         tells_cost=peek.tells_cost,
+        drop_params=peek.drop_params,
     )
 
 

@@ -6,6 +6,7 @@ _OURS: dict[str, Any] = {
     "user": {"type": "string", "description": "End user, for attribution"},
     "metadata": {"type": "object", "description": "May hold tags and spend_logs_metadata"},
     "guardrails": {"type": "array", "items": {"type": "string"}},
+    "drop_params": {"type": "boolean", "description": "Leave out what the model's provider does not support"},
     "num_retries": {"type": "integer", "minimum": 0},
     "timeout": {"type": "number", "exclusiveMinimum": 0},
 }

@@ -64,6 +64,7 @@ def ours_in(fields: tuple[Field, ...], route: str) -> Ours:
         num_retries=count_of(fields, "num_retries", route),
         timeout=timeout_s,
         disable_fallbacks=is_true(fields, "disable_fallbacks") or None,
+        drop_params=is_true(fields, "drop_params") or None,
     )
 
 

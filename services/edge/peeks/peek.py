@@ -43,6 +43,7 @@ class Peek(msgspec.Struct, frozen=True):
     tier: str = ""  # the service tier that is asked for, shared.usage.tier_of
     priority: int = 0
     tells_cost: bool = False
+    drop_params: bool | None = None
 
 
 class UsageWish(msgspec.Struct):
@@ -66,6 +67,7 @@ class Ours(msgspec.Struct, kw_only=True):
     speed: Any = None  # Anthropic's fast mode
     priority: int | None = None
     usage: UsageWish | None = None
+    drop_params: bool | None = None
 
 
 def peek_of(
@@ -127,6 +129,7 @@ def peek_of(
         "" if ours.service_tier is None and ours.speed is None else tier_of(ours.speed) or tier_of(ours.service_tier),
         0 if ours.priority is None else ours.priority,
         ours.usage is not None and bool(ours.usage.include),
+        ours.drop_params,
     )
 
 

@@ -62,6 +62,7 @@ def test_every_field_it_knows_is_read_and_the_others_are_passed_over() -> None:
         num_retries=0,
         timeout=2.5,
         disable_fallbacks=True,
+        drop_params=True,
         priority=-3,
         temperature=0.1,
         unheard_of={"deep": [[{}]]},
@@ -81,6 +82,7 @@ def test_every_field_it_knows_is_read_and_the_others_are_passed_over() -> None:
         num_retries=0,
         timeout_s=2.5,
         disable_fallbacks=True,
+        drop_params=True,
         priority=-3,
         text_bytes=found.text_bytes,
     )
@@ -88,7 +90,7 @@ def test_every_field_it_knows_is_read_and_the_others_are_passed_over() -> None:
 
 def test_null_stands_for_a_field_that_is_not_there() -> None:
     names = ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "user", "tools", "tags"]
-    names += ["metadata", "guardrails", "num_retries", "timeout", "disable_fallbacks"]
+    names += ["metadata", "guardrails", "num_retries", "timeout", "disable_fallbacks", "drop_params"]
     found = peek(**dict.fromkeys(names))
     assert found == msgspec.structs.replace(peek(), text_bytes=found.text_bytes)
 
@@ -193,6 +195,7 @@ WRONG = {
     "num_retries": ("1", -1, 0.5, 101, 2**40),
     "timeout": ("1", 0, -1.5, [], 10**400),
     "disable_fallbacks": ("no", 0),
+    "drop_params": ("yes", 1),
 }
 
 

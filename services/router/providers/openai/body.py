@@ -20,6 +20,7 @@ OURS = CREDENTIALS | {
     "content_policy_fallbacks",
     "context_window_fallbacks",
     "disable_fallbacks",
+    "drop_params",
     "fallbacks",
     "guardrails",
     "litellm_session_id",
