@@ -70,7 +70,7 @@ def base_url_of(row: CompatibleProvider, configured: str | None, environment: Ma
     given = configured or _first(row.base_url_env, environment)
     if given is None:
         return row.base_url
-    given = given.rstrip("/")
+    given = given.rstrip("/").removesuffix("/chat/completions")  # some copy the address of the call itself
     return given if given.endswith(row.base_suffix) else given + row.base_suffix
 
 

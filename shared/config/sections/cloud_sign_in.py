@@ -61,6 +61,7 @@ class CloudSignIn(Section):
     project_id: Text | None = Field(None, description="Project at watsonx.ai; else `WATSONX_PROJECT_ID`.")
     space_id: Text | None = Field(None, description="Deployment space there, in place of a project.")
     token: Text | None = Field(None, repr=False, description="Token for watsonx.ai, where there is no key.")
+    account_id: Text | None = Field(None, description="Snowflake's account, where `api_base` does not have it.")
     zen_api_key: Text | None = Field(None, repr=False, description="Key of Cloud Pak for Data, for watsonx.ai there.")
 
     def sign_in(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from services.router.providers.answers.rejection import InvalidField, Rejected
 from services.router.providers.anthropic.provider import MESSAGES
 from services.router.providers.base import HttpCall, ProviderCall
+from services.router.providers.bedrock.model_id import model_id_of
 from services.router.providers.registry import load_providers
 from shared.config.load import parse_config
 from shared.serving.deployments import Deployment, deployments_of
@@ -142,3 +143,28 @@ def test_what_stabilitys_painter_cannot_do_is_named_or_dropped(more: dict[str, A
     assert named in refused.value.message
     dropped = sent(of, asked, call_type="aimage_generation", drop_params=True)
     assert orjson.loads(dropped.body) == {"prompt": "x", "output_format": "png"}
+
+
+CUSTOM = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/a1b2c3"
+
+
+@pytest.mark.parametrize(
+    ("model", "known_as", "found"),
+    [
+        (f"nova/{CUSTOM}", "", ("converse", CUSTOM, "amazon", "nova")),
+        (f"nova-2/{CUSTOM}", "", ("converse", CUSTOM, "amazon", "nova-2")),
+        (f"llama/{CUSTOM}", "", ("invoke", CUSTOM, "meta", "a1b2c3")),
+        (
+            "chat_completions/openai.gpt-oss-120b-1:0",
+            "",
+            ("converse", "openai.gpt-oss-120b-1:0", "openai", "gpt-oss-120b-1:0"),
+        ),
+        (
+            "us.anthropic.claude-opus-4-6-v1[1m]",
+            "",
+            ("", "us.anthropic.claude-opus-4-6-v1", "anthropic", "claude-opus-4-6-v1"),
+        ),
+    ],
+)
+def test_litellms_forms_of_a_name_are_understood(model: str, known_as: str, found: tuple[str, ...]) -> None:
+    assert tuple(model_id_of(model, known_as)) == found

@@ -13,7 +13,9 @@ from services.router.providers.compatible import (
     key_of,
     load_rows,
 )
+from services.router.providers.registry import load_providers
 from shared.prices.catalogue import catalogue_ids
+from tests.router_calls import deployment, provider_call
 
 SOUND = 'docs = "https://x.example"\nkey_env = ["X_API_KEY"]\nbase_url = "https://api.x.example/v1"\n'
 USED_MOST = [
@@ -125,3 +127,27 @@ def test_the_key_goes_into_the_header_of_the_row() -> None:
     assert key_headers(row(auth="plain"), "k") == {"authorization": "k"}
     assert key_headers(load_rows()["sarvam"], "k") == {"api-subscription-key": "k"}
     assert key_headers(row(key_optional=True), None) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "environ"),
+    [
+        ({"sign_in": {"account_id": "ab12-cd"}}, {}),
+        ({}, {"SNOWFLAKE_ACCOUNT_ID": "ab12-cd"}),
+        ({"api_base": "https://ab12-cd.snowflakecomputing.com/api/v2/cortex/inference:complete"}, {}),
+        ({}, {"SNOWFLAKE_API_BASE": "https://ab12-cd.snowflakecomputing.com/api/v2"}),
+    ],
+)
+def test_snowflakes_account_is_found_in_every_place_that_litellm_has(
+    fields: dict[str, Any], environ: dict[str, str]
+) -> None:
+    of = deployment(provider="snowflake", model="claude", **fields)
+    body = {"messages": [{"role": "user", "content": "hi"}]}
+    call = load_providers(environ)["snowflake"].prepare(provider_call(body), of)[0]
+    assert call.url == "https://ab12-cd.snowflakecomputing.com/api/v2/cortex/v1/chat/completions"
+
+
+def test_an_address_may_end_with_the_path_of_the_call() -> None:
+    of = deployment(provider="groq", model="m", api_base="https://own.example/v1/chat/completions")
+    call = load_providers({})["groq"].prepare(provider_call({"messages": []}), of)[0]
+    assert call.url == "https://own.example/v1/chat/completions"

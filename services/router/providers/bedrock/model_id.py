@@ -1,15 +1,22 @@
 """What a deployment's name says: which API of Bedrock, which region, which model, of whom.
 
 LiteLLM's forms: `anthropic.claude-...`, `us.anthropic.claude-...`, `converse/...`, `invoke/...`, `us-east-1/...`, an
-ARN, and `llama/ARN`, where the ARN of an imported or provisioned model does not tell whose form it speaks.
+ARN, and `llama/ARN`, where the ARN of an imported or provisioned model does not tell whose form it speaks; `nova/ARN`
+and `nova-2/ARN` are Nova's that were customized.
 """
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from services.router.providers.aws.region import is_region
 
-_ROUTES = {"converse": "converse", "converse_like": "converse", "invoke": "invoke"}
+_ROUTES = {
+    "converse": "converse",
+    "converse_like": "converse",
+    "chat_completions": "converse",  # Bedrock's own in OpenAI's form: the client sees no difference
+    "invoke": "invoke",
+}
 _SPOKEN = {
     "llama": "meta",
     "openai": "openai",
@@ -19,8 +26,12 @@ _SPOKEN = {
     "anthropic": "anthropic",
     "mistral": "mistral",
     "nova": "amazon",
+    "nova-2": "amazon",
 }
 """What may stand in front of an ARN to say which family's form the model speaks."""
+
+_WINDOW = re.compile(r"\[\w+\]$")
+"""What LiteLLM's users write behind a name for its context window, as [1m]."""
 
 _PLACES = frozenset({"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca", "sa", "me", "il", "af"})
 
@@ -35,8 +46,8 @@ class ModelId(NamedTuple):
 @lru_cache(maxsize=1024)
 def model_id_of(model: str, known_as: str) -> ModelId:
     """Return what `model` says; `known_as` is the model behind an ARN, where the configuration names it."""
-    route, spoken = "", ""
-    rest = model
+    route, spoken, customized = "", "", ""
+    rest = _WINDOW.sub("", model)
     while True:
         first, slash, others = rest.partition("/")
         if slash and first in _ROUTES:
@@ -44,7 +55,9 @@ def model_id_of(model: str, known_as: str) -> ModelId:
         elif slash and is_region(first):
             rest = others
         elif slash and first in _SPOKEN and others.startswith("arn:"):
-            route, spoken, rest = route or "invoke", _SPOKEN[first], others
+            spoken, rest = _SPOKEN[first], others
+            customized = first if first.startswith("nova") else ""
+            route = route or ("converse" if customized else "invoke")
         else:
             break
     named = rest.rpartition("/")[2] if rest.startswith("arn:") else rest
@@ -53,7 +66,7 @@ def model_id_of(model: str, known_as: str) -> ModelId:
         family, name = _family(known_as.rpartition("/")[2])
     if family == "deepseek" and name.startswith("r1"):  # InvokeModel takes it a bare prompt, and thoughts for text
         route = "converse"
-    return ModelId(route, rest, spoken or family, name)
+    return ModelId(route, rest, spoken or family, customized if customized and not family else name)
 
 
 def _family(named: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ _VIDEOS = {
     "video/mpeg": "mpeg",
     "video/x-ms-wmv": "wmv",
     "video/3gpp": "three_gp",
+    "video/mpg": "mpg",
 }
 _AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav", "audio/flac": "flac"} | {
     f"audio/{name}": name for name in ("opus", "aac", "ogg", "mp4", "m4a", "webm", "pcm")
@@ -36,7 +37,8 @@ _DOCUMENTS = {
 _SUFFIXES = {
     **{name: ("image", name) for name in ("png", "jpeg", "gif", "webp")},
     "jpg": ("image", "jpeg"),
-    **{name: ("video", name) for name in ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "wmv")},
+    **{name: ("video", name) for name in ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv")},
+    "3gp": ("video", "three_gp"),
     **{name: ("audio", name) for name in ("mp3", "wav", "flac", "ogg", "opus", "aac", "m4a")},
     **{name: ("document", name) for name in _DOCUMENTS.values()},
 }
