@@ -20,9 +20,12 @@ ID_MAX = 512
 _PATH_MAX = 4_096
 """Characters of an id, and of a path that ends with one: what is longer is none."""
 
-CHAT = (b"file_id",)
-RESPONSES = (b"file_id", b"vector_store_id", b'"container"')
-MESSAGES = (b"file_id", b'"container"', b"skill_id")
+_GOOGLES = (b'achedContent"', b'ached_content"', b"googleapis.com/v1")
+"""What Google keeps can be named in any chat, a file by its address."""
+
+CHAT = (b"file_id", *_GOOGLES)
+RESPONSES = (b"file_id", b"vector_store_id", b'"container"', *_GOOGLES)
+MESSAGES = (b"file_id", b'"container"', b"skill_id", *_GOOGLES)
 GENERATE = (
     *(b'ileUri"', b'ile_uri"', b'achedContent"', b'ached_content"'),
     *(b'ileSearchStoreNames"', b'ile_search_store_names"', b'"uri"'),
@@ -48,6 +51,8 @@ _FIELDS = frozenset(
         *("agent", "base_agent", "environment", "base_environment", "environment_id", "voice", "credential"),
     )
 )
+_ADDRESSES = frozenset(("url", "image_url", "video_url", "file_url", "file_data"))
+_GOOGLES_FILE = re.compile(r"https?://[\w.-]*googleapis\.com/v1\w*/files/")
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 """A name can hide behind it: nobody who means well writes letters so."""
 
@@ -108,6 +113,8 @@ def _of_object(pairs: list[tuple[str, Any]]) -> Iterator[Named]:
         if name in _FIELDS:
             for each in _ids(value):
                 yield Named(name, each)
+        elif name in _ADDRESSES and isinstance(value, str) and _GOOGLES_FILE.match(value):
+            yield from (Named(name, each) for each in _ids(value))
         elif name == "id" and isinstance(value, str) and ("type", "file_id") in pairs:
             yield Named(name, value)
 

@@ -23,6 +23,7 @@ def passing(provider: str) -> Endpoint:
     return endpoint_of(target, "POST")
 
 
+GOOGLES_FILE = "https://generativelanguage.googleapis.com/v1beta/files/abc"
 CASES: list[tuple[Endpoint, dict[str, Any], list[tuple[str, str]]]] = [
     (
         BY_NAME["/chat/completions"],
@@ -70,6 +71,16 @@ CASES: list[tuple[Endpoint, dict[str, Any], list[tuple[str, str]]]] = [
         BY_NAME["streamGenerateContent"],
         {"contents": [{"parts": [{"file_data": {"file_uri": "files/abc"}}]}], "cached_content": "cachedContents/c"},
         [("file_uri", "abc"), ("cached_content", "c")],
+    ),
+    *[
+        (BY_NAME[name], {"content": [{"type": "image_url", "image_url": {"url": GOOGLES_FILE}}]}, [("url", "abc")])
+        for name in ("/chat/completions", "/responses", "/v1/messages")
+    ],
+    (BY_NAME["/responses"], {"input": [{"type": "input_file", "file_url": GOOGLES_FILE}]}, [("file_url", "abc")]),
+    (
+        BY_NAME["/chat/completions"],
+        {"extra_body": {"google": {"cached_content": "cachedContents/c"}}},
+        [("cached_content", "c")],
     ),
     (passing("openai"), {"assistant_id": "asst_1", "thread": {"messages": []}}, [("assistant_id", "asst_1")]),
     (passing("openai"), {"conversation": {"id": "conv_1"}}, [("conversation", "conv_1")]),

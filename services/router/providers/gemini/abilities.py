@@ -41,7 +41,8 @@ def abilities_of(model: str) -> Abilities:
         return Abilities(thinking="none", json_schema=False, signatures=False, media_in_results=False)
     if version < (3, 0):
         least = 128 if "pro" in name else 0
-        thinking: Literal["none", "budget"] = "budget" if version >= (2, 5) else "none"
+        speaks = any(kind in name for kind in ("image", "tts", "native-audio"))  # such models do not think
+        thinking: Literal["none", "budget"] = "budget" if version >= (2, 5) and not speaks else "none"
         return Abilities(thinking=thinking, budget_least=least, signatures=False, media_in_results=False)
     if "flash" in name and version < (3, 5):
         return Abilities(levels=("minimal", "low", "medium", "high"))

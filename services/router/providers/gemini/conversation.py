@@ -93,7 +93,10 @@ def _model_parts(message: dict[str, Any], names: dict[str, str], abilities: Abil
 
 def _text_signature(message: dict[str, Any]) -> str | None:
     """Return the signature that a text came with; the last one, where a stream brought several."""
-    own = message.get("provider_specific_fields")
+    own, extra = message.get("provider_specific_fields"), message.get("extra_content")
+    google = extra.get("google") if isinstance(extra, dict) else None
+    if isinstance(google, dict) and isinstance(google.get("thought_signature"), str) and google["thought_signature"]:
+        return str(google["thought_signature"])
     given = own.get("thought_signatures") if isinstance(own, dict) else None
     if isinstance(given, list) and given and isinstance(given[-1], str):
         return given[-1]

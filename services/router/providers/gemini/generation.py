@@ -21,6 +21,7 @@ _NUMBERS = {
     "presence_penalty": "presencePenalty",
     "frequency_penalty": "frequencyPenalty",
 }
+RAW_SOUND = ("pcm16", "pcm")
 _MODALITIES = {"text": "TEXT", "image": "IMAGE", "audio": "AUDIO"}
 
 
@@ -46,7 +47,7 @@ def generation_config(body: dict[str, Any], abilities: Abilities, unsupported: d
         if modalities != ["text"]:
             config["responseModalities"] = [_MODALITIES[name.lower()] for name in modalities]
     if (audio := body.get("audio")) is not None:
-        config["speechConfig"] = _speech(audio)
+        config["speechConfig"] = _speech(audio, unsupported, streams=body.get("stream") is True)
     config |= _answer_format(body, abilities)
     if (thinking := thinking_of(body, abilities, unsupported)) is not None:
         config["thinkingConfig"] = thinking
@@ -70,8 +71,12 @@ def _answer_format(body: dict[str, Any], abilities: Abilities) -> dict[str, Any]
     return {**config, "responseSchema": old_schema(schema, path)}
 
 
-def _speech(audio: object) -> dict[str, Any]:
-    voice = audio.get("voice") if isinstance(audio, dict) else None
+def _speech(audio: object, unsupported: dict[str, str], *, streams: bool) -> dict[str, Any]:
+    """Gemini speaks in samples of 16 bits alone; a whole answer can be given a header for them."""
+    told = audio if isinstance(audio, dict) else {}
+    voice, form = told.get("voice"), told.get("format")
     if not isinstance(voice, str) or not voice:
         raise InvalidField("audio.voice", "must be the name of one of Gemini's voices.")
+    if form not in (None, *RAW_SOUND, *(() if streams else ("wav",))):
+        unsupported["audio.format"] = f"{form!r}; pcm16, or wav in an answer that is not streamed"
     return {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}}

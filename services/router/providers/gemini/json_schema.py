@@ -1,6 +1,7 @@
 """JSON schemas as Gemini takes them: nearly as they are, or in OpenAPI's older form for models before 2.0.
 
-Sources: https://ai.google.dev/gemini-api/docs/structured-output (JSON Schema),
+Sources: https://ai.google.dev/gemini-api/docs/structured-output and the field responseJsonSchema of
+https://ai.google.dev/api/generate-content#v1beta.GenerationConfig (JSON Schema),
 https://ai.google.dev/api/caching#Schema (the older form).
 """
 
@@ -32,9 +33,48 @@ _OLD_FORMATS = {"enum", "date-time", "int32", "int64", "float", "double"}
 DEPTH_MAX = 32
 
 
+_ABOUT_THE_DOCUMENT = ("$schema", "strict")
+_HOLD_SCHEMAS = ("properties", "$defs")
+_HOLD_DATA = ("enum", "const", "default", "examples", "required")
+
+
 def json_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return `schema` without the keywords about the document itself."""
-    return {name: value for name, value in schema.items() if name not in ("$schema", "strict")}
+    """Return `schema` in the words that Gemini's models read, saying the same.
+
+    Beside a `$ref` nothing else may stand, definitions are called `$defs`; what it would pass over (`const`, `allOf`
+    of one, OpenAPI's `nullable`) is told by what it knows. All else goes as it is.
+    """
+    return _object({name: value for name, value in schema.items() if name not in _ABOUT_THE_DOCUMENT}, 0)
+
+
+def _json(schema: Any, depth: int) -> Any:
+    return _object(schema, depth) if isinstance(schema, dict) and depth <= 4 * DEPTH_MAX else schema
+
+
+def _object(schema: dict[str, Any], depth: int) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for given, value in schema.items():
+        name = "$defs" if given == "definitions" else given
+        if name in _HOLD_SCHEMAS and isinstance(value, dict):
+            told[name] = told.get(name, {}) | {key: _json(inner, depth + 1) for key, inner in value.items()}
+        elif name == "$ref" and isinstance(value, str):
+            told[name] = value.replace("#/definitions/", "#/$defs/", 1)
+        elif name in _HOLD_DATA:
+            told[name] = value
+        elif isinstance(value, list):
+            told[name] = [_json(inner, depth + 1) for inner in value]
+        else:
+            told[name] = _json(value, depth + 1)
+    if isinstance(told.get("const"), str | int | float) and not isinstance(told["const"], bool):
+        told["enum"] = [told.pop("const")]
+    if isinstance(told.get("allOf"), list) and len(told["allOf"]) == 1 and "anyOf" not in told:
+        told["anyOf"] = told.pop("allOf")
+    if told.get("nullable") is True and isinstance(told.get("type"), str):
+        told.pop("nullable")
+        told["type"] = [told["type"], "null"]
+    if "$ref" in told and any(not name.startswith("$") for name in told) and "anyOf" not in told:
+        told["anyOf"] = [{"$ref": told.pop("$ref")}]
+    return told
 
 
 def old_schema(schema: dict[str, Any], path: str) -> dict[str, Any]:

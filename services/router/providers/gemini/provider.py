@@ -28,6 +28,7 @@ from services.router.providers.gemini.native import (
 )
 from services.router.providers.gemini.request import joined, to_generate_content
 from services.router.providers.gemini.stream import GeminiTranslator
+from services.router.providers.json_body import json_body
 from services.router.providers.prepared import Prepared
 from shared.errors import CredentialMissing, GatewayError
 from shared.ids import new_id
@@ -137,5 +138,11 @@ def reader_of(call: ProviderCall, deployment: Deployment, body: dict[str, Any]) 
         answer_id=new_id("chatcmpl"),
         bills_queries=bills_queries(deployment.model),
         candidates=candidates if isinstance(candidates, int) else 1,
+        wav=isinstance(config, dict) and "speechConfig" in config and _asks_for_wav(call),
     )
     return TranslatedAnswer(SseParser(), translator)
+
+
+def _asks_for_wav(call: ProviderCall) -> bool:
+    audio = json_body(call.body).get("audio")
+    return isinstance(audio, dict) and audio.get("format") == "wav"

@@ -84,6 +84,7 @@ def to_generate_content(body: dict[str, Any], *, model: str, drop_params: bool) 
             request["serviceTier"] = tier
     if unsupported and not drop_params:
         raise UnsupportedParameter(unsupported, why=unsupported, provider=f"Gemini ({model})")
+    body = {name: value for name, value in body.items() if name not in ("extra_body", "google")} | google_fields(body)
     foreign = {
         _OWN_SPELLINGS.get(name, name): value
         for name, value in body.items()
@@ -92,6 +93,33 @@ def to_generate_content(body: dict[str, Any], *, model: str, drop_params: bool) 
     if not isinstance(foreign.get("generationConfig", {}), dict):
         raise InvalidField("generationConfig", "must be an object.")
     return joined(request, foreign)
+
+
+def google_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of Google's own OpenAI interface, `extra_body.google`, as those of generateContent.
+
+    Source: https://ai.google.dev/gemini-api/docs/openai#extra-body
+
+    Raises:
+        InvalidField
+    """
+    extra = body.get("extra_body")
+    holder, path = (extra, "extra_body.google") if isinstance(extra, dict) else (body, "google")
+    given = holder.get("google")
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise InvalidField(path, "must be an object.")
+    told: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in ("thinking_config", "thinkingConfig"):
+            config = body.get("generationConfig") or body.get("generation_config")
+            told["generationConfig"] = {**(config if isinstance(config, dict) else {}), "thinkingConfig": value}
+        elif name not in _OWN_SPELLINGS.keys() | set(_OWN_SPELLINGS.values()):
+            raise InvalidField(f"{path}.{name}", f"must be of thinking_config, {', '.join(_OWN_SPELLINGS)}.")
+        else:
+            told[name] = value
+    return told
 
 
 def joined(request: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.router.providers.gemini.function_calls import tool_call
 from services.router.providers.gemini.grounding import annotations_of
+from services.router.providers.gemini.sound import joined_sound, sound_of
 from services.router.providers.gemini.usage import openai_usage
 from shared.usage import Usage
 
@@ -105,14 +106,6 @@ def image_of(part: dict[str, Any]) -> dict[str, Any] | None:
     return {"type": "image_url", "image_url": {"url": f"data:{data['mimeType']};base64,{data.get('data', '')}"}}
 
 
-def sound_of(part: dict[str, Any]) -> str | None:
-    """Return the base64 of sound in the answer (raw PCM, 16 bits, 24 kHz), None where the part is none."""
-    data = part.get("inlineData")
-    if not isinstance(data, dict) or not str(data.get("mimeType")).startswith("audio/"):
-        return None
-    return str(data.get("data", ""))
-
-
 def _choice(candidate: dict[str, Any], place: int, answer_id: str) -> dict[str, Any]:
     texts: list[str] = []
     thoughts: list[str] = []
@@ -145,7 +138,12 @@ def _choice(candidate: dict[str, Any], place: int, answer_id: str) -> dict[str, 
     if images:
         message["images"] = images
     if sounds:
-        message["audio"] = {"id": answer_id, "data": "".join(sounds), "expires_at": 0, "transcript": "".join(texts)}
+        message["audio"] = {
+            "id": answer_id,
+            "data": joined_sound(sounds),
+            "expires_at": 0,
+            "transcript": "".join(texts),
+        }
     if annotations := annotations_of(candidate, "".join(texts)):
         message["annotations"] = annotations
     own = end_fields(candidate)

@@ -18,9 +18,9 @@ from services.router.providers.gemini.response import (
     finish_reason_of,
     image_of,
     logprobs_of,
-    sound_of,
     to_completion,
 )
+from services.router.providers.gemini.sound import sound_of, with_wav_header
 from services.router.providers.gemini.usage import openai_usage
 from shared.usage import Usage
 from shared.usage.gemini import newest
@@ -39,13 +39,15 @@ class GeminiTranslator:
         answer_id: str,
         bills_queries: bool = True,
         candidates: int = 1,
+        wav: bool = False,
     ) -> None:
         """`model` is the name to show; `include_usage` asks for OpenAI's last chunk, without choices.
 
         `answer_id` is shown where Gemini gives no id; `bills_queries`: searches are billed by their queries;
-        `candidates`: how many were asked for.
+        `candidates`: how many were asked for; `wav`: sound in a whole answer is to be a WAV file.
         """
         self._candidates = candidates
+        self._wav = wav
         self._head = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._include_usage = include_usage
         self._searches = Searches(bills_queries=bills_queries)
@@ -62,7 +64,8 @@ class GeminiTranslator:
             raise UnreadableAnswer("an answer without candidates")
         candidates = answer.get("candidates") or []
         self.usage = self._usage_in(answer, candidates)
-        return to_completion(answer, self._head, self.usage)
+        completion = to_completion(answer, self._head, self.usage)
+        return with_wav_header(completion) if self._wav else completion
 
     def feed(self, event: dict[str, Any], name: str = "") -> list[dict[str, Any]]:
         if isinstance(event.get("error"), dict):

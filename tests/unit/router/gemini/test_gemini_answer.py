@@ -1,5 +1,8 @@
 """Gemini's answers: translated, joined by OpenAI's own SDK, read in whatever pieces the network makes of them."""
 
+import base64
+import io
+import wave
 from contextlib import suppress
 from typing import Any
 
@@ -99,6 +102,44 @@ def test_images_and_sound_are_joined_by_the_official_sdk() -> None:
     message = joined(chunks)["choices"][0]["message"]
     assert len(message["images"]) == 2
     assert (message["audio"]["id"], message["audio"]["data"]) == ("r1", "BBBBBBBB")
+
+
+def test_sound_that_came_in_several_parts_is_one_and_a_wav_file_where_that_was_asked_for() -> None:
+    samples = [bytes([1, 0]), bytes([2, 0, 3, 0])]
+    mime_type = "audio/L16;codec=pcm;rate=24000"
+    parts = [{"inlineData": {"mimeType": mime_type, "data": base64.b64encode(each).decode()}} for each in samples]
+    told = event(*parts, finish="STOP")
+    plain = translator().whole(told)["choices"][0]["message"]["audio"]["data"]
+    assert base64.b64decode(plain, validate=True) == b"".join(samples)
+    framed = translator(wav=True).whole(told)["choices"][0]["message"]["audio"]["data"]
+    with wave.open(io.BytesIO(base64.b64decode(framed))) as file:
+        assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (24_000, 2, 1)
+        assert file.readframes(9) == b"".join(samples)
+    broken = {"inlineData": {"mimeType": mime_type, "data": "A"}}
+    with pytest.raises(BrokenAnswer):
+        translator(wav=True).whole(event(broken))
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("SAFETY", "content_filter"),
+        ("RECITATION", "content_filter"),
+        ("PROHIBITED_CONTENT", "content_filter"),
+        ("IMAGE_SAFETY", "content_filter"),
+        ("MALFORMED_FUNCTION_CALL", "stop"),
+        ("UNEXPECTED_TOOL_CALL", "stop"),
+        ("A_REASON_OF_TOMORROW", "stop"),
+    ],
+)
+def test_why_an_answer_ended_is_told_in_openais_words_and_in_googles(reason: str, shown: str) -> None:
+    told = {"candidates": [{"finishReason": reason, "finishMessage": "why", "index": 0}], "responseId": "r"}
+    whole = translator().whole(told)["choices"][0]
+    reader = translator()
+    (streamed,) = (reader.feed(told) + reader.end())[0]["choices"]
+    for choice, message in ((whole, whole["message"]), (streamed, streamed["delta"])):
+        assert (choice["finish_reason"], message.get("content")) == (shown, None)
+        assert message["provider_specific_fields"] == {"finish_reason": reason, "finish_message": "why"}
 
 
 def test_a_stream_cut_anywhere_comes_out_the_same() -> None:

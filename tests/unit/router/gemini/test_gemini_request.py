@@ -7,11 +7,21 @@ import pytest
 from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from services.router.providers.answers.rejection import InvalidField, Rejected, UnsupportedParameter
 from services.router.providers.gemini.request import to_generate_content
 from tests.golden_files import golden, golden_names
 from tests.odd_json import odd_json
+
+
+class Inner(BaseModel):
+    size: int = 1
+
+
+class Outer(BaseModel):
+    inner: Inner = Field(description="the inner one")
+
 
 HELLO = [{"role": "user", "content": "Hello"}]
 TOOL = {
@@ -277,6 +287,92 @@ def test_a_schema_that_refers_to_itself_is_refused_where_references_cannot_be_se
     assert config({"response_format": wanted})["responseJsonSchema"] == schema
     with pytest.raises(InvalidField, match="response_format"):
         translate({"response_format": wanted}, model="gemini-1.5-pro")
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"$ref": "#/$defs/a", "description": "d"}, {"anyOf": [{"$ref": "#/$defs/a"}], "description": "d"}),
+        ({"$ref": "#/definitions/a"}, {"$ref": "#/$defs/a"}),
+        ({"allOf": [{"$ref": "#/$defs/a"}], "title": "t"}, {"anyOf": [{"$ref": "#/$defs/a"}], "title": "t"}),
+        ({"const": 3}, {"enum": [3]}),
+        ({"const": True}, {"const": True}),
+        ({"enum": [1, 2.5, "a"], "type": "number"}, {"enum": [1, 2.5, "a"], "type": "number"}),
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
+        ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (
+            {"type": "object", "additionalProperties": {"const": "x"}},
+            {"type": "object", "additionalProperties": {"enum": ["x"]}},
+        ),
+        ({"type": "object", "additionalProperties": False}, {"type": "object", "additionalProperties": False}),
+        ({"prefixItems": [{"const": "x"}]}, {"prefixItems": [{"enum": ["x"]}]}),
+        (
+            {"default": {"const": 1}, "examples": [{"$ref": "x", "a": 1}]},
+            {"default": {"const": 1}, "examples": [{"$ref": "x", "a": 1}]},
+        ),
+    ],
+)
+def test_a_schema_says_the_same_in_the_words_that_gemini_reads(schema: dict[str, Any], sent: dict[str, Any]) -> None:
+    parameters = {"type": "object", "properties": {"const": schema, "$ref": {"type": "string"}}, "$schema": "x"}
+    parameters["definitions"] = {"a": {"type": "integer"}}
+    given = copy.deepcopy(parameters)
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters, "strict": True}}
+    told = translate({"tools": [tool]})["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]
+    assert told["properties"] == {"const": sent, "$ref": {"type": "string"}}
+    assert (told["$defs"], "$schema" in told) == ({"a": {"type": "integer"}}, False)
+    assert parameters == given
+
+
+def test_pydantics_own_schemas_have_nothing_beside_a_reference() -> None:
+    schema = Outer.model_json_schema()
+    wanted = {"type": "json_schema", "json_schema": {"name": "o", "schema": schema}}
+    told = config({"response_format": wanted}, "gemini-3-pro-preview")["responseJsonSchema"]
+    assert told["properties"]["inner"] == {"anyOf": [{"$ref": "#/$defs/Inner"}], "description": "the inner one"}
+    assert told["$defs"].keys() == {"Inner"}
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash-image", "gemini-2.5-pro-preview-tts"])
+def test_models_that_draw_or_speak_do_not_think(model: str) -> None:
+    assert unsupported_by({"reasoning_effort": "low"}, model) == ("reasoning_effort",)
+    assert "thinkingConfig" not in config({"reasoning_effort": "none", "temperature": 1}, model)
+
+
+@pytest.mark.parametrize(("form", "stream", "fine"), [
+    ("pcm16", True, True), ("pcm16", False, True), ("wav", False, True), ("wav", True, False), ("mp3", False, False),
+])  # fmt: skip
+def test_the_forms_of_sound_are_those_that_can_be_had(form: str, stream: bool, fine: bool) -> None:
+    body = {"modalities": ["audio"], "audio": {"voice": "Kore", "format": form}, "stream": stream}
+    if fine:
+        assert config(body)["responseModalities"] == ["AUDIO"]
+    else:
+        assert unsupported_by(body) == ("audio.format",)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_googles_own_fields_of_its_openai_interface_are_understood(wrapped: bool) -> None:
+    google = {"google": {"thinking_config": {"thinking_level": "low"}, "cached_content": "cachedContents/c"}}
+    request = translate({"temperature": 1, **({"extra_body": google} if wrapped else google)})
+    assert request["generationConfig"] == {"temperature": 1, "thinkingConfig": {"thinking_level": "low"}}
+    assert request["cachedContent"] == "cachedContents/c"
+    assert request.keys() == {"contents", "generationConfig", "cachedContent"}
+    with pytest.raises(InvalidField, match="thought_tag_marker"):
+        translate({"google": {"thought_tag_marker": "x"}})
+    with pytest.raises(InvalidField, match=r"extra_body\.google"):
+        translate({"extra_body": {"google": 3}})
+
+
+def test_a_signature_of_a_text_goes_back_from_googles_own_place_for_it() -> None:
+    said = {"role": "assistant", "content": "Hi", "extra_content": {"google": {"thought_signature": "c2ln"}}}
+    assert turns(*HELLO, said)[1]["parts"] == [{"text": "Hi", "thoughtSignature": "c2ln"}]
+
+
+@pytest.mark.parametrize("content", ["", None, []])
+def test_a_tool_that_returned_nothing_returned_an_empty_output(content: Any) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": content}
+    last = turns(*HELLO, {"role": "assistant", "tool_calls": [call]}, result)[-1]
+    assert last["parts"] == [{"functionResponse": {"name": "f", "response": {"output": ""}}}]
 
 
 def test_fields_of_geminis_own_are_joined_with_the_translated_ones() -> None:
