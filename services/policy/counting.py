@@ -43,7 +43,7 @@ class Counting:
         if not dear and not large:
             return False
         least, _ = self._ceilings.ask_for(request, now_ms / 1000, text=NO_TEXT)
-        if dear and not partition.stands.may_cover(charges, least, now_ms):
+        if dear and partition.stands.refusal(charges, least, now_ms) is not None:
             return False
         if not large:
             return True

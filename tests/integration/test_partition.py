@@ -328,6 +328,19 @@ async def test_a_window_ends_at_its_end_and_not_a_moment_before(bus: Bus) -> Non
         assert await decided(owner.partition, wanted(DAILY, cost(1), now=MIDNIGHT)) == Placed(1, None)
 
 
+async def test_what_was_spent_in_a_window_that_has_ended_refuses_nothing_for_good(bus: Bus) -> None:
+    async with opened(bus, DAILY) as owner:
+        full = wanted(DAILY, cost(1_000), now=NOON)
+        await decided(owner.partition, full)
+        await finish(bus, full.request, 1_000)
+        await until(lambda: owner.figures() == (1_000, 0))
+        stands, charges = owner.partition.stands, charges_of(DAILY)
+        refusal = stands.refusal(charges, cost(1), int((MIDNIGHT - 0.001) * 1000))
+        assert refusal is not None
+        assert refusal.standing == Standing(1_000, 0, 1_000, int(MIDNIGHT * 1000), only_holds=False)
+        assert stands.refusal(charges, cost(1), int(MIDNIGHT * 1000)) is None
+
+
 async def test_a_loss_of_the_old_window_is_corrected_there(bus: Bus) -> None:
     now = [NOON]
     async with opened(bus, DAILY, clock=lambda: now[0]) as owner:

@@ -127,6 +127,25 @@ async def test_a_limit_beside_a_budget_is_decided_with_it(other: Neighbours) -> 
     assert second.failure["status"] == 429
 
 
+async def test_what_is_spent_is_told_before_a_limit_that_will_have_room_again(other: Neighbours) -> None:
+    whole = 100 * INPUT_PICO + 100 * OUTPUT_PICO
+    await other.put_key(whole, limits=Limits(rpm=1))
+    first = await other.ask(other.request())
+    assert first.command is not None
+    held = await other.ask(other.request())
+    assert held.failure is not None
+    assert held.failure["type"] == "throttling_error"  # the first may cost less than is held for it
+    await other.finish(first.command, whole)
+
+    async def ask() -> Answered:
+        return await other.ask(other.request())
+
+    spent = await until_known(ask, lambda one: one.failure is not None and one.failure["type"] == "budget_exceeded")
+    assert spent.failure is not None
+    assert "Budget has been exceeded" in spent.failure["message"]
+    assert [denial.stage for denial in await denials(other)][-1] == "budget"
+
+
 async def test_a_guardrail_that_blocks_takes_nothing_of_a_limit(other: Neighbours) -> None:
     await other.put_key(None, limits=Limits(rpm=1), guardrails=("words",))
     body = b'{"messages":[{"role":"user","content":"forbidden"}]}'

@@ -81,8 +81,15 @@ class Decider:
         return in_the_way is None or self._wait(wanted, done, in_the_way)
 
     def _wait(self, wanted: Wanted, done: Done, in_the_way: Charge | Over) -> bool:
-        """Let it wait for what is in the way, where it may. Return whether it is answered instead."""
+        """Let it wait for what is in the way, where it may. Return whether it is answered instead.
+
+        What its budgets refuse whenever a limit has room is refused by them: it need not come again.
+        """
         if isinstance(in_the_way, Over):
+            spent = self._stands.refusal(wanted.charges, wanted.ask, wanted.now_ms) if wanted.held else None
+            if spent is not None:
+                self._deny(spent, done)
+                return True
             answered = self.limits.put(wanted, done, in_the_way)
             if not answered and in_the_way.by_ends:
                 self._waits_for_ends()
@@ -126,8 +133,7 @@ class Decider:
         if isinstance(decision, InTheWay):
             return decision.charge
         if isinstance(decision, Denied):
-            self._refused(decision.charge.account)
-            answer(done, decision)
+            self._deny(decision, done)
             return None
         placed = decision
         if part is not None:
@@ -138,6 +144,10 @@ class Decider:
         if charges.spread:
             self._changed(entry.hold.accounts, now_ms)
         return None
+
+    def _deny(self, denied: Denied, done: Done) -> None:
+        self._refused(denied.charge.account)
+        answer(done, denied)
 
     def _when_stored(self, request: str, done: Done, placed: Placed) -> Then:
         def then(stored: bool) -> None:

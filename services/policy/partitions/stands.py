@@ -160,12 +160,15 @@ class Stands:
                 return False
         return True
 
-    def may_cover(self, charges: Charges, ask: Ask, now_ms: int) -> bool:
-        """Return whether `ask` fits in some way: now or once holds are settled, whole or with a shorter answer."""
+    def refusal(self, charges: Charges, ask: Ask, now_ms: int) -> Denied | None:
+        """Return which account at home here refuses `ask` whatever becomes of the requests in flight, None where it
+        fits in some way: now or once holds are settled, whole or with a shorter answer.
+        """
         here = [charge for charge in charges.must if charge.home == self._number]
-        stands = [Stand(self._standing(charge.account), charge.limit_at(now_ms)) for charge in here]
-        decision = place(stands, ask)
-        return isinstance(decision, Placed) or decision.only_holds
+        decision = place([self.stand(charge, now_ms) for charge in here], ask)
+        if isinstance(decision, Placed) or decision.only_holds:
+            return None
+        return self.denied(here[decision.by], now_ms, only_holds=False)
 
     def covered_answer(self, charges: Charges, ask: Ask, now_ms: int) -> int:
         """Return how long an answer may become for what is unspent here, at most what is asked for."""
