@@ -30,7 +30,7 @@ WRITING = frozenset(
 All other calls are bound by what is sent, and by the units that `Admit.units` counts.
 """
 
-FREE = frozenset(("acount_tokens", "agemini_count_tokens")) | UNBILLED
+FREE = frozenset(("acount_tokens", "agemini_count_tokens", "aresponses_input_tokens")) | UNBILLED
 """Types of calls that no provider bills."""
 
 BODY_INLINE_MAX = 256 * 1024

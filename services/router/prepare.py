@@ -65,7 +65,8 @@ def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> 
         raise Unserved(call, deployment)
     chat, outlet = translate(call)
     if call.call_type in COUNTS:
-        return Prepared(counting_call(orjson.dumps(chat), COUNTS[call.call_type]), CountAnswer(COUNTS[call.call_type]))
+        field, kind = COUNTS[call.call_type]
+        return Prepared(counting_call(orjson.dumps(chat), field), CountAnswer(field, kind=kind))
     if isinstance(provider, PlainChat) and provider.plain(deployment):
         chat = plain_chat(chat, takes=provider.takes(deployment), drop_params=call.drop_params)
     try:

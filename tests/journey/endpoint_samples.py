@@ -56,6 +56,7 @@ SAMPLES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "/moderations": _json(model="MODEL", input="TEXT"),
     "/rerank": _json(model="MODEL", query="TEXT", documents=["one", "two"]),
     "/responses": _json(model="MODEL", input="TEXT"),
+    "/responses/input_tokens": _json(model="MODEL", input="TEXT"),
     "generateContent": _google,
     "streamGenerateContent": lambda model, text: {**_google(model, text), "params": {"alt": "sse"}},
     "countTokens": _google,

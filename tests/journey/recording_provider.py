@@ -118,6 +118,8 @@ def _answer(path: str, body: dict[str, Any]) -> bytes:
         return _message(body)
     if path.endswith(("/threads", "/assistants", "/messages/batches", "/files", "/vector_stores")):
         return json.dumps({"metadata": {"id": "thread_of_another"}, "id": f"thread_{next(_NUMBERS)}"}).encode()
+    if path.endswith("/input_tokens"):
+        return b'{"object": "response.input_tokens", "input_tokens": 14}'
     if path.endswith("/count_tokens"):
         return b'{"input_tokens": 14}'
     if not path.endswith("/chat/completions"):

@@ -38,6 +38,22 @@ def test_a_response_is_streamed(sdk: openai.OpenAI, model: str) -> None:
     assert (response.output_text, response.model) == ("".join(WORDS), model)
 
 
+@pytest.mark.parametrize(("model", "least", "most"), [("gpt", 14, 14), ("recorded", 20, 90), ("claude", 20, 90)])
+def test_tokens_are_counted(sdk: openai.OpenAI, model: str, least: int, most: int) -> None:
+    counted = sdk.responses.input_tokens.count(model=model, input="how many?", instructions="be nice", tools=[TOOL])
+    assert counted.object == "response.input_tokens"
+    assert least <= counted.input_tokens <= most
+
+
+def test_what_is_no_response_is_no_id_of_one(master: httpx.Client, sdk: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="/v1/responses/compact: Not Found"):
+        sdk.responses.compact(model="recorded", input="hi")
+    asked = master.get("/v1/responses/input_tokens")
+    assert (asked.status_code, asked.headers["allow"]) == (405, "POST")
+    with pytest.raises(openai.BadRequestError, match="/responses/input_tokens: Missing required parameter: 'input'"):
+        sdk.responses.input_tokens.count(model="recorded")
+
+
 def test_tools_are_called_and_their_results_go_back(sdk: openai.OpenAI, provider: RecordingProvider) -> None:
     asked: Any = [{"role": "user", "content": "the weather of the responses journey"}]
     with sdk.responses.stream(model="recorded", input=asked, tools=[TOOL]) as stream:

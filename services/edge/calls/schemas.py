@@ -107,6 +107,14 @@ MESSAGES = body_schema(
     thinking={"type": "object"},
 )
 
+INPUT_TOKENS = body_schema(
+    ["input"],
+    input={"description": "A text, or a list of items", "example": "Hello"},
+    instructions={"type": "string"},
+    tools={"type": "array", "items": {"type": "object"}},
+    previous_response_id={"type": "string"},
+)
+
 RESPONSES = body_schema(
     ["input"],
     input={"description": "A text, or a list of items", "example": "Hello"},

@@ -11,6 +11,7 @@ from services.edge.calls.schemas import (
     COUNT_TOKENS,
     EMBEDDINGS,
     IMAGE,
+    INPUT_TOKENS,
     MESSAGES,
     MODERATION,
     RERANK,
@@ -28,7 +29,7 @@ from services.edge.peeks.images import peek_edit, peek_edit_form, peek_image
 from services.edge.peeks.messages import peek_count_tokens, peek_messages
 from services.edge.peeks.moderations import peek_moderation
 from services.edge.peeks.rerank import peek_rerank
-from services.edge.peeks.responses import peek_responses
+from services.edge.peeks.responses import peek_input_tokens, peek_responses
 
 
 def _under(path: str) -> tuple[str, ...]:
@@ -144,6 +145,16 @@ ENDPOINTS = (
         refers=named.RESPONSES,
         resolve=resolve_previous,
         schema=RESPONSES,
+    ),
+    Endpoint(
+        name="/responses/input_tokens",
+        summary="How many tokens a response would read, OpenAI's API",
+        call_type="aresponses_input_tokens",
+        paths=_under("/responses/input_tokens"),
+        peek=peek_input_tokens,
+        refers=named.RESPONSES,
+        resolve=resolve_previous,
+        schema=INPUT_TOKENS,
     ),
     Endpoint(
         name="generateContent",

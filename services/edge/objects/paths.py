@@ -10,7 +10,7 @@ from shared.kept.object_calls import CREATE_BATCH, CREATE_FILE, KEEPERS, LISTS, 
 
 _PATH = re.compile(
     r"(?:/(?P<provider>[^/]+)/v1|/v1)?/(?P<collection>files|batches|responses)"
-    r"(?:/(?P<id>[^/]+)(?:/(?P<part>content|cancel|input_items))?)?/?"
+    r"(?:/(?!(?:input_tokens|compact)/?$)(?P<id>[^/]+)(?:/(?P<part>content|cancel|input_items))?)?/?"
 )
 _SUMMARIES = {
     "acreate_file": "Upload a file, a batch's input for example: it is kept by a provider, and is the caller's alone",

@@ -10,7 +10,7 @@ from services.edge.peeks.peek import Ours, Peek, peek_of
 from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
 
-ROUTE = "/responses"
+ROUTE, COUNT_ROUTE = "/responses", "/responses/input_tokens"
 
 
 class _Responses(Ours, kw_only=True):
@@ -47,18 +47,32 @@ def peek_responses(body: bytes) -> Peek:
     Raises:
         InvalidRequest
     """
-    asked = decoded(_decode, body, ROUTE)
+    return _peek(body, ROUTE)
+
+
+def peek_input_tokens(body: bytes) -> Peek:
+    """The same where only the input's tokens are asked for: nothing is written, and no tool runs.
+
+    Raises:
+        InvalidRequest
+    """
+    peek = _peek(body, COUNT_ROUTE)
+    return msgspec.structs.replace(peek, stream=False, max_tokens=None, max_tokens_field="", units=())
+
+
+def _peek(body: bytes, route: str) -> Peek:
+    asked = decoded(_decode, body, route)
     if asked.conversation is not None:
         raise InvalidRequest(
-            f"{ROUTE}: 'conversation' is not served: go on from a response by 'previous_response_id'.",
+            f"{route}: 'conversation' is not served: go on from a response by 'previous_response_id'.",
             param="conversation",
         )
     if not asked.input and not asked.prompt and not asked.previous_response_id:
-        raise InvalidRequest(f"{ROUTE}: Missing required parameter: 'input'.", param="input")
+        raise InvalidRequest(f"{route}: Missing required parameter: 'input'.", param="input")
     text_bytes, images = _text_and_images(body)
     return peek_of(
         asked,
-        ROUTE,
+        route,
         text_bytes,
         stream=bool(asked.stream),
         max_tokens=asked.max_output_tokens,

@@ -11,6 +11,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "anthropic_messages": translate_messages,
     "acount_tokens": translate_messages,
     "aresponses": translate_responses,
+    "aresponses_input_tokens": translate_responses,
     "atext_completion": translate_completions,
     "agenerate_content": translate_generate,
     "agemini_count_tokens": translate_count,
@@ -18,5 +19,10 @@ TRANSLATIONS: dict[str, Translate] = {
 
 EMBEDDINGS: dict[str, Translate] = {"aembed_content": translate_embed}
 
-COUNTS = {"acount_tokens": "input_tokens", "agemini_count_tokens": "totalTokens"}
-"""Those that only ask for the count of a request's tokens, and the field of the answer that has it."""
+COUNTS = {
+    "acount_tokens": ("input_tokens", ""),
+    "aresponses_input_tokens": ("input_tokens", "response.input_tokens"),
+    "agemini_count_tokens": ("totalTokens", ""),
+}
+"""Those that only ask for the count of a request's tokens: the field of the answer that has it, and the `object` that
+the answer calls itself, "" where it does not."""

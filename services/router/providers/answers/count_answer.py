@@ -2,20 +2,23 @@
 
 from typing import Any
 
+import orjson
+
 from services.router.providers.answers.broken_answer import ProviderStreamError, UnreadableAnswer
 from services.router.providers.base import OwnForm, Whole, json_object
 from shared.usage import NOTHING, Usage
 
 
 class CountAnswer(OwnForm):
-    """An `AnswerReader`; `field` is where the count stands."""
+    """An `AnswerReader`; `field` is where the count stands, `kind` what `object` the client is told, "" for none."""
 
-    def __init__(self, field: str = "input_tokens") -> None:
+    def __init__(self, field: str = "input_tokens", *, kind: str = "") -> None:
         self.usage: Usage | None = None
         self.response_id = ""
         self.finish_reason = ""
         self.done = False
         self._field = field
+        self._kind = kind
 
     def whole(self, body: bytes) -> Whole:
         answer = json_object(body)
@@ -25,6 +28,8 @@ class CountAnswer(OwnForm):
         if not isinstance(answer.get(self._field), int):
             raise UnreadableAnswer(f"a count without {self._field}")
         self.usage = NOTHING
+        if self._kind:
+            body = orjson.dumps({"object": self._kind, self._field: answer[self._field]})
         return Whole(body, self.usage, "", "")
 
     def feed(self, data: bytes) -> bytes:

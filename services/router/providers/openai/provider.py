@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from services.router.providers.answers.count_answer import CountAnswer
 from services.router.providers.answers.failures import provider_failure
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, ProviderCall
 from services.router.providers.compatible import CompatibleProvider, base_url_of, key_headers, key_of
@@ -12,12 +13,15 @@ from services.router.providers.openai.answer import THOUGHTS_RENAMED, OpenAIAnsw
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, max_tokens_fields, outgoing_body
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
+from services.router.providers.openai.plain_body import plain_body
 from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
 from services.router.providers.speaking import SocketCall, SpeaksRealtime, socket_address, socket_headers
 from shared.errors import CredentialMissing, GatewayError
 from shared.kept.object_calls import KEEPERS
 from shared.serving.deployments import Deployment
+
+INPUT_TOKENS = "aresponses_input_tokens"
 
 
 class OpenAICompatible(PlainChat, SpeaksRealtime):
@@ -35,7 +39,7 @@ class OpenAICompatible(PlainChat, SpeaksRealtime):
         self._requests = Prepared(self._request)  # base URL and headers
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
-        if call_type == "aresponses":  # whoever else speaks OpenAI's chat rarely has these
+        if call_type in ("aresponses", INPUT_TOKENS):  # whoever else speaks OpenAI's chat rarely has these
             return self.name == "openai" and deployment.api_base is None
         return call_type in self._paths
 
@@ -44,6 +48,9 @@ class OpenAICompatible(PlainChat, SpeaksRealtime):
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         url, headers = self._requests.of(deployment)
+        if call.call_type == INPUT_TOKENS:
+            body = plain_body(call, model=deployment.model, drop=deployment.drop_always)
+            return HttpCall(f"{url}/responses/input_tokens", headers, body), CountAnswer()
         if call.call_type != CHAT:
             return other_call(call, deployment, url + PATHS[call.call_type], headers)
         row = self._row
