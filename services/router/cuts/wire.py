@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from services.router.providers.answers.json_array import split_elements
+from services.router.providers.answers.sse import BOM
 
 
 class Told(NamedTuple):
@@ -48,7 +49,7 @@ class Wire(Protocol):
 class Sse:
     """Server-sent events. `named`: each has a line with its name; `end` is what follows the last."""
 
-    _gap = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+    _gap = re.compile(rb"\r?\n\r?\n|\r\r")
 
     def __init__(self, *, named: bool = False, end: bytes = b"") -> None:
         self._named = named
@@ -68,7 +69,7 @@ class Sse:
         if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2:
             return _told("", event[6:])
         name, data = "", []
-        for line in event.splitlines():
+        for line in event.removeprefix(BOM).splitlines():
             field, _, value = line.partition(b":")
             if field == b"data":
                 data.append(value.removeprefix(b" "))

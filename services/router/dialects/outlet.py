@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from services.router.providers.answers.sse import data_of_each
 from services.router.providers.base import ProviderCall
 from shared.usage import Usage
 
@@ -38,10 +39,4 @@ class Translate(Protocol):
 
 def chunks_in(events: bytes) -> list[dict[str, Any]]:
     """Return the chunks in whole events of a chat stream; comments and [DONE] are none."""
-    found: list[dict[str, Any]] = []
-    for line in events.split(b"\n"):
-        if line.startswith(b"data:"):
-            data = line[5:].strip()
-            if data.startswith(b"{"):
-                found.append(orjson.loads(data))
-    return found
+    return [orjson.loads(data) for data in data_of_each(events) if data.lstrip().startswith(b"{")]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.router.providers.answers.sse import event_of
 from shared.money import usd_text
 from shared.usage import Usage
 
@@ -113,14 +114,17 @@ def _with_cost_in(event: bytes, cost: bytes) -> bytes | None:
     """Return the event with the cost, None where it tells no usage."""
     if _USAGE not in event:
         return None
-    lines = event.split(b"\n")
-    for index, line in enumerate(lines):
-        if line.startswith(b"data:"):
-            shown = _inserted(line[5:].strip(), cost)
-            if shown is not None:
-                lines[index] = b"data: " + shown + (b"\r" if line.endswith(b"\r") else b"")
-                return b"\n".join(lines)
-    return None
+    shown = _inserted(event_of(event.replace(b"\r", b""))[1], cost)
+    if shown is None:
+        return None
+    lines, told = [], False
+    for line in event.split(b"\n"):
+        if not line.startswith(b"data:"):
+            lines.append(line)
+        elif not told:
+            told = True
+            lines.append(b"data: " + shown + (b"\r" if line.endswith(b"\r") else b""))
+    return b"\n".join(lines)
 
 
 def _inserted(text: bytes, cost: bytes) -> bytes | None:

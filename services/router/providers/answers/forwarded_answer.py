@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from services.router.providers.answers.native_answer import Blocks, NativeAnswer
-from services.router.providers.answers.sse import event_of
+from services.router.providers.answers.sse import data_of_each, event_of
 from services.router.providers.base import Whole, json_object
 
 KEPT_BYTES_MAX = 4 * 1024 * 1024
@@ -73,11 +73,10 @@ class ForwardedAnswer(NativeAnswer):
 
 
 def _decoded(events: bytes) -> Iterator[dict[str, Any]]:
-    for line in events.split(b"\n"):
-        if line.startswith(b"data:"):
-            try:
-                event = orjson.loads(line[5:])
-            except orjson.JSONDecodeError:  # an event that was cut
-                continue
-            if isinstance(event, dict):
-                yield event
+    for data in data_of_each(events):
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:  # an event that was cut
+            continue
+        if isinstance(event, dict):
+            yield event

@@ -1,6 +1,11 @@
 """Server-sent events out of bytes, however the network cut them. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
+from collections.abc import Iterator
+
 from services.router.providers.answers.broken_answer import UnreadableAnswer
+
+BOM = b"\xef\xbb\xbf"
+"""May stand in front of a stream, and is no part of its first line."""
 
 EVENT_BYTES_MAX = 64 * 1024 * 1024
 
@@ -11,6 +16,8 @@ class EventBlocks:
     def __init__(self) -> None:
         self._rest = bytearray()  # of an event that is not whole yet
         self._return = False  # a \r that may be the first half of \r\n
+        self._begun = False
+        self._start = b""  # that may be of a mark
 
     def feed(self, data: bytes) -> bytes:
         """Return all events that are whole by now; b"" while there is none.
@@ -18,6 +25,12 @@ class EventBlocks:
         Raises:
             UnreadableAnswer: an event is larger than EVENT_BYTES_MAX.
         """
+        if not self._begun:
+            data = self._start + data
+            if len(data) < len(BOM) and BOM.startswith(data):
+                self._start = data
+                return b""
+            self._begun, data = True, data.removeprefix(BOM)
         if self._return or b"\r" in data:
             data = self._without_returns(data)
         rest = self._rest
@@ -81,6 +94,15 @@ def event_of(text: bytes) -> tuple[str, bytes]:
         elif field == b"data":
             data.append(value)
     return name, b"\n".join(data)
+
+
+def data_of_each(events: bytes) -> Iterator[bytes]:
+    """Yield the data of whole events, those without left out; no line of them ends with a return."""
+    for text in events.split(b"\n\n"):
+        if text.startswith(b"data:") and b"\n" not in text:
+            yield text[5:]
+        elif text and (data := event_of(text)[1]):
+            yield data
 
 
 def _parsed(block: bytes) -> list[tuple[str, bytes]]:

@@ -1,7 +1,7 @@
 """JSON objects, a line each, however the network cut them. https://github.com/ndjson/ndjson-spec"""
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
-from services.router.providers.answers.sse import EVENT_BYTES_MAX
+from services.router.providers.answers.sse import BOM, EVENT_BYTES_MAX
 
 
 class JsonLines:
@@ -14,7 +14,7 @@ class JsonLines:
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > EVENT_BYTES_MAX:
             raise UnreadableAnswer("a line without an end")
-        return [("", line) for line in lines if line.strip()]
+        return [("", line.removeprefix(BOM)) for line in lines if line.strip()]
 
     def end(self) -> list[tuple[str, bytes]]:
         rest, self._rest = self._rest, b""

@@ -98,8 +98,7 @@ class OpenAIAnswer:
         self._kept_bytes += len(block)
         if self._kept_bytes > KEPT_BYTES_MAX:
             self._reduce()
-        finish = _FINISH.search(block)
-        if finish:
+        for finish in _FINISH.finditer(block):  # the last one counts, however the events came
             self.finish_reason = finish[1].decode()
         return self._examine(block) if self._first or _may_tell(block) else self._restamp(block)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from services.router.providers.answers.sse import data_of_each
+
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
@@ -15,11 +17,7 @@ def text_of_whole(body: bytes) -> str:
 
 def text_of_events(events: bytes) -> str:
     """Return all text of a stream's chunks; what cannot be read has none."""
-    texts: list[str] = []
-    for line in events.split(b"\n"):
-        if line.startswith(b"data:"):
-            texts += _texts(_decoded(line[5:]), "delta")
-    return "".join(texts)
+    return "".join([text for data in data_of_each(events) for text in _texts(_decoded(data), "delta")])
 
 
 def texts_by_choice(chunk: dict[str, Any]) -> list[tuple[int, str]]:
