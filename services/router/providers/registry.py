@@ -8,6 +8,7 @@ from services.router.providers.audio.elevenlabs import ElevenLabs
 from services.router.providers.azure.foundry import AzureAI
 from services.router.providers.azure.provider import Azure
 from services.router.providers.base import Provider
+from services.router.providers.bedrock.mantle import BedrockMantle
 from services.router.providers.bedrock.provider import Bedrock
 from services.router.providers.cloudflare.provider import Cloudflare
 from services.router.providers.cohere.provider import Cohere
@@ -47,6 +48,7 @@ def load_providers(environ: Mapping[str, str]) -> dict[str, Provider]:
     providers["azure_ai"] = AzureAI(environ, entra)
     providers["anthropic"] = Anthropic(environ)
     providers["bedrock"] = Bedrock(environ, aws)
+    providers["bedrock_mantle"] = BedrockMantle(environ, aws)
     providers["sagemaker"] = SageMaker("sagemaker", environ, aws)
     providers["sagemaker_chat"] = SageMaker("sagemaker_chat", environ, aws)
     providers["gemini"] = Gemini(environ)
