@@ -154,7 +154,13 @@ ERRORS: list[tuple[str, int, Any, str, tuple[int, str, str]]] = [
     ("cohere", 422, {"id": "e", "message": "message must not be empty in a turn"}, "", (422, BAD, "")),
     ("cohere", 429, {"id": "e", "message": "You are using a Trial key, limited to 20 calls a minute"}, "",
      (429, RATE, "")),
+    ("cohere", 498, {"id": "e", "message": "blocked input: the prompt has a forbidden token"}, "", (400, BAD, POLICY)),
     ("cohere", 504, {"id": "e", "message": "timeout"}, "", (504, SLOW, "")),
+    ("bedrock_mantle", 400, openai(GPT_LONG, code="context_length_exceeded"), "", (400, BAD, LONG)),
+    ("bedrock_mantle", 401, openai("Not signed", code="invalid_signature"), "", (401, AUTH, "")),
+    ("bedrock_mantle", 404, anthropic("not_found_error", "model: x"), "", (404, LOST, "")),
+    ("bedrock_mantle", 429, openai("Too many requests", code="rate_limit_exceeded"), "", (429, RATE, "")),
+    ("bedrock_mantle", 503, anthropic("api_error", "down"), "", (503, DOWN, "")),
     ("mistral", 400, {"object": "error", "message": "Prompt contains 65673 tokens and 0 draft tokens, too large for "
      "model with 32768 maximum context length", "type": "invalid_request_prompt", "code": "3051"}, "",
      (400, BAD, LONG)),
@@ -239,3 +245,15 @@ def test_an_error_of_aws_is_named_by_its_body_where_there_is_no_header() -> None
     assert (what.status, (what.fields or {})["provider_code"]) == (429, "ThrottlingException")
     plain = PROVIDERS["bedrock"].failure(503, b'{"message": "m"}')
     assert (plain.status, (plain.fields or {})["provider_code"]) == (503, None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "body", "code"),
+    [
+        ("databricks", 429, {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "m"}, "REQUEST_LIMIT_EXCEEDED"),
+        ("vertex_ai", 529, anthropic("overloaded_error", "Overloaded"), "overloaded_error"),
+        ("cohere", 498, {"message": "blocked"}, "content_filter"),
+    ],
+)
+def test_a_providers_own_word_for_it_is_told(provider: str, status: int, body: Any, code: str) -> None:
+    assert (failure(provider, status, body, "").fields or {})["provider_code"] == code

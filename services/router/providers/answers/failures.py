@@ -39,7 +39,7 @@ def provider_failure(provider: str, status: int, body: bytes) -> GatewayError:
         provider,
         status,
         _plain(message) or "no message",
-        _first_text(error.get("code"), error.get("type"), error.get("status")),
+        _first_text(error.get("code"), error.get("error_code"), error.get("type"), error.get("status")),
         param=param if isinstance(param, str) else None,
         more_codes=(str(inner.get("code")),) if isinstance(inner, dict) else (),
     )

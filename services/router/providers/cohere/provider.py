@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import orjson
 
 from services.router.providers.answers.completions import Completions, SseEvents
-from services.router.providers.answers.failures import provider_failure
+from services.router.providers.answers.failures import provider_failure, reported_failure
 from services.router.providers.answers.translated_answer import TranslatedAnswer
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, ProviderCall
 from services.router.providers.chat.body import chat_body
@@ -19,6 +19,9 @@ from shared.errors import GatewayError
 from shared.serving.deployments import Deployment
 
 BASE = "https://api.cohere.com"
+_BLOCKED = 498
+"""A prompt or an answer has what their safety rules forbid. https://docs.cohere.com/reference/errors"""
+
 KEY_VARIABLES = ("COHERE_API_KEY", "CO_API_KEY")
 
 
@@ -44,7 +47,10 @@ class Cohere:
         return HttpCall(f"{base}/v2/chat", headers, body), TranslatedAnswer(SseEvents(), translator)
 
     def failure(self, status: int, body: bytes) -> GatewayError:
-        return provider_failure(self.name, status, body)
+        failure = provider_failure(self.name, status, body)
+        if status != _BLOCKED:
+            return failure
+        return reported_failure(self.name, 400, failure.message.partition(": ")[2], "content_filter")
 
     def origin(self, deployment: Deployment) -> tuple[str, dict[str, str]]:
         return self._requests.of(deployment)

@@ -59,7 +59,7 @@ def reported(error: dict[str, Any]) -> ProviderStreamError:
 
 
 def _code(error: dict[str, Any]) -> str:
-    return str(_reason(error) or error.get("status") or "error")
+    return str(_reason(error) or error.get("status") or error.get("type") or "error")  # the last one is Claude's
 
 
 def _error_in(body: bytes) -> dict[str, Any] | None:
