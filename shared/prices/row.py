@@ -60,6 +60,8 @@ class PriceRow(NamedTuple):
             if rate is not None:
                 return rate
             current = FALLBACKS.get(current)
+            if current == "audio_input" and usage_class == "cached_audio_input" and current not in self.rates:
+                current = "cached_input"  # sound costs what text does, and so does what is cached of it
         return None
 
 

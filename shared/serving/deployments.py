@@ -94,16 +94,30 @@ def _geo(provider: str, params: LiteLLMParams) -> str:
     return host[1] if host else ""
 
 
+_ZONES = {"us": "zone-us", "eu": "zone-eu", "global": "", "global-standard": ""}
+"""Of Azure, in front of a model's name: LiteLLM's azure/us/gpt-4o-2024-08-06."""
+
+
+def _priced_as(provider: str, model: str, base_model: object) -> tuple[str, str]:
+    """Return the model whose price holds, and the zone it is bound to. LiteLLM's `base_model` may have its provider."""
+    if not isinstance(base_model, str):
+        return model, ""
+    name = base_model.removeprefix(f"{provider}/")
+    zone, slash, rest = name.partition("/")
+    return (rest, _ZONES[zone]) if provider == "azure" and slash and zone in _ZONES else (name, "")
+
+
 def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
     params, info = entry.litellm_params, entry.model_info
     provider, model = provider_and_model(params)
     organization = params.organization
+    priced_as, zone = _priced_as(provider, model, info.base_model)
     return Deployment(
         id=entry.id,
         group=entry.model_name,
         provider=provider,
         model=model,
-        priced_as=info.base_model if isinstance(info.base_model, str) else model,
+        priced_as=priced_as,
         api_key=params.api_key,
         api_base=params.api_base,
         api_version=params.api_version,
@@ -124,7 +138,7 @@ def _deployment(entry: ModelEntry, settings: LiteLLMSettings) -> Deployment:
         defaults=params.call_defaults(),
         prices=entry.own_prices(),
         terms=terms_of(provider, settings),
-        geo=_geo(provider, params),
+        geo=zone or _geo(provider, params),
         max_output_tokens=info.max_output_tokens or info.max_tokens,
         client_sets=params.client_sets(),
     )

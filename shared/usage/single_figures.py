@@ -10,8 +10,13 @@ from shared.usage.reported_cost import reported_cost
 def usage_from_total(usage: object) -> Usage | None:
     """Return `total_tokens`, all of them read: Voyage's and Jina's embeddings and rerankers.
 
-    Sources: https://docs.voyageai.com/reference/embeddings-api, https://api.jina.ai/redoc
+    Voyage's multimodal models tell the pixels of pictures, whose tokens are in the total as well.
+    Sources: https://docs.voyageai.com/reference/embeddings-api, https://api.jina.ai/redoc,
+    https://docs.voyageai.com/reference/multimodal-embeddings-api
     """
+    pixels, text = count(usage, "image_pixels"), count(usage, "text_tokens")
+    if pixels is not None and text is not None:
+        return Usage(input=text, image_input=max(0, count_or_0(usage, "total_tokens") - text), pixels=pixels)
     total, prompt = count(usage, "total_tokens"), count(usage, "prompt_tokens")
     if total is None or prompt is None or total == prompt:
         read = prompt if total is None else total

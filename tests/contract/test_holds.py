@@ -72,6 +72,7 @@ def admit_of(case: dict[str, Any]) -> Admit:
     assert peek is not None
     return admit(
         call_type=call_type_of(case),
+        passed=("POST", "/v1/x") if call_type_of(case) == "pass_through_endpoint" else ("", ""),
         max_tokens=peek.max_tokens,
         n=peek.n,
         input_bytes=peek.text_bytes,

@@ -16,6 +16,9 @@ from shared.payloads.forms import Field
 from shared.payloads.picture_sizes import MOST, pixels_of
 
 ROUTE = "pass-through"
+READ_PIXELS_MAX = 2_000_000
+"""Of a picture that is embedded: a larger one is made smaller. https://docs.voyageai.com/docs/pricing"""
+
 PAGES_MAX = 1_000
 """Of a document that Mistral reads. https://docs.mistral.ai/capabilities/document_ai/basic_ocr/"""
 
@@ -77,6 +80,8 @@ def peek_anything(body: bytes, *, streams: bool = False) -> Peek:
         raise InvalidRequest(f"{ROUTE}: the body cannot be read: {error}", param="request_body") from error
     ours = Ours(model=asked.model, user=asked.user, service_tier=_tier(asked), speed=asked.speed)
     n = 1 if asked.n is None else asked.n
+    images = media_in_any_form(body)
+    pixels = max(n * (pixels_of(asked.size) or MOST), images * READ_PIXELS_MAX)
     return peek_of(
         ours,
         ROUTE,
@@ -86,8 +91,8 @@ def peek_anything(body: bytes, *, streams: bool = False) -> Peek:
         max_tokens_field="max_tokens",
         n=n,
         has_tools=bool(asked.tools),
-        images=media_in_any_form(body),
-        units=(*_units(asked, body), ("images", n), ("pixels", n * (pixels_of(asked.size) or MOST))),
+        images=images,
+        units=(*_units(asked, body), ("images", n), ("pixels", pixels)),
     )
 
 

@@ -99,7 +99,13 @@ class ModelInfo(OperatorPrices):
     model_config = ConfigDict(extra="allow")
 
     id: str | None = Field(None, description="The deployment's id, in facts, logs and headers; else made of the entry.")
-    base_model: Text | None = Field(None, description="The model to price by, where the name does not say it (Azure).")
+    base_model: Text | None = Field(
+        None,
+        description=(
+            "The model to price by, where the name does not say it (Azure); with its provider before it or without, "
+            "and Azure's data zone (`azure/eu/gpt-4o-2024-08-06`)."
+        ),
+    )
     mode: str | None = Field(None, description="What the model does: chat, completion, embedding, ...")
     max_tokens: Count | None = Field(None, description="Most tokens an answer can have; `max_output_tokens` wins.")
     max_input_tokens: Count | None = Field(None, description="Size of the context window.")

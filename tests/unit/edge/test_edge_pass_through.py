@@ -71,6 +71,7 @@ def test_the_largest_maximum_that_a_body_names_counts(body: dict[str, Any], most
         ({"contents": [{"parts": [{"fileData": {"fileUri": "u"}}, {"inline_data": {"data": "AA"}}]}]}, 2),
         ({"input": [{"type": "video", "uri": "u"}, {"type": "text", "text": 'the "type": "image"'}]}, 1),
         ({"messages": [{"content": [{"image": {"format": "png", "source": {"bytes": "AA"}}}, {"text": "a"}]}]}, 1),
+        ({"inputs": [{"content": [{"type": "image_base64", "image_base64": "AA"}, {"type": "text", "text": "a"}]}]}, 1),
         ({"messages": [{"content": "image_url"}]}, 0),
     ],
 )

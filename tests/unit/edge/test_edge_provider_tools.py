@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.edge.peeks.anything import PAGES_MAX, peek_any_form, peek_anything
+from services.edge.peeks.anything import PAGES_MAX, READ_PIXELS_MAX, peek_any_form, peek_anything
 from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.generate_content import peek_generate
@@ -114,6 +114,7 @@ def test_a_compaction_reads_the_conversation_once_more() -> None:
         ({"document": {"document_url": "u"}}, {"pages": PAGES_MAX, "annotated_pages": PAGES_MAX}),
         ({"query": "q", "documents": ["a"] * 150}, {"search_units": 2}),
         ({"search_parameters": {}}, {"search_sources": SOURCES_MAX}),
+        ({"inputs": [{"content": [{"type": "image_url", "image_url": "u"}] * 3}]}, {"pixels": 3 * READ_PIXELS_MAX}),
     ],
 )
 def test_whatever_is_passed_on_is_bound_in_every_unit(body: dict[str, Any], units: dict[str, int]) -> None:

@@ -203,3 +203,22 @@ def test_the_region_is_the_one_set_or_that_of_openais_address() -> None:
 def test_vertex_ai_is_regional_unless_it_is_told_otherwise(params: dict[str, str], geo: str) -> None:
     entry = {"model_name": "m", "litellm_params": {"model": "vertex_ai/claude-sonnet-4-5@20250929", **params}}
     assert deployments_of(parse_config({"model_list": [entry]}, {}))[0].geo == geo
+
+
+@pytest.mark.parametrize(
+    ("base_model", "priced_as", "geo"),
+    [
+        (None, "ours", ""),
+        ("gpt-4o", "gpt-4o", ""),
+        ("azure/gpt-4o", "gpt-4o", ""),
+        ("azure/us/gpt-4o-2024-08-06", "gpt-4o-2024-08-06", "zone-us"),
+        ("azure/eu/gpt-4o-2024-08-06", "gpt-4o-2024-08-06", "zone-eu"),
+        ("azure/global/gpt-4o-2024-08-06", "gpt-4o-2024-08-06", ""),
+        ("azure/global-standard/gpt-4o-mini", "gpt-4o-mini", ""),
+    ],
+)
+def test_a_base_model_may_be_named_as_litellm_names_it(base_model: str | None, priced_as: str, geo: str) -> None:
+    info = {"base_model": base_model} if base_model else {}
+    entry = {"model_name": "m", "litellm_params": {"model": "azure/ours"}, "model_info": info}
+    deployment = deployments_of(parse_config({"model_list": [entry]}, {}))[0]
+    assert (deployment.priced_as, deployment.geo) == (priced_as, geo)

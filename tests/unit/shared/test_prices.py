@@ -229,6 +229,7 @@ def test_an_uplift_raises_every_price_of_a_token_and_no_other() -> None:
         ("vertex_ai", "gemini-2.5-pro", "europe-west1", False),
         ("openai", "gpt-5.4", "eu", True),
         ("openai", "gpt-4o", "eu", False),
+        ("azure", "gpt-4o", "zone-us", True),
     ],
 )
 def test_the_published_uplifts_are_in_the_row(provider: str, model: str, geo: str, raised: bool) -> None:
