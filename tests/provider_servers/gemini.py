@@ -25,6 +25,7 @@ STATUSES = {
 }
 SIGNATURE = "CiQBjz1rXw=="
 _PATH = re.compile(r"/v1(?:beta)?/models/(?P<model>[\w.-]+):(?P<method>\w+)")
+_FILES = re.compile(r"(?:/upload)?/v1(?:beta)?/files(?:/(?P<id>\w+))?")
 _FIELDS = {
     "contents",
     "systemInstruction",
@@ -47,6 +48,7 @@ class GeminiServer(HttpServer):
         super().__init__()
         self.key = key
         self.interactions = interactions.Interactions()
+        self.files: dict[str, dict[str, Any]] = {}
 
     def refusal(self, request: Received) -> tuple[int, Any] | None:
         refused = self.refusal_of_key(request)
@@ -55,6 +57,10 @@ class GeminiServer(HttpServer):
         interaction = interactions.PATH.fullmatch(request.path)
         if interaction is not None:
             return self.interactions.refusal(request, interaction)
+        file = _FILES.fullmatch(request.path)
+        if file is not None:
+            known = file["id"] in self.files if file["id"] else request.method == "POST"
+            return None if known else (404, error_of(404, "File not found."))
         found = self.path.fullmatch(request.path)
         if found is None:
             return 404, error_of(404, "Requested entity was not found.")
@@ -135,6 +141,8 @@ class GeminiServer(HttpServer):
         interaction = interactions.PATH.fullmatch(request.path)
         if interaction is not None:
             return self.interactions.answer(request, interaction, behaviour)
+        if (file := _FILES.fullmatch(request.path)) is not None:
+            return self._file(request, file["id"])
         if request.path.endswith(":batchEmbedContents"):
             count = len(request.body["requests"])
             return {"embeddings": [{"values": VECTOR}] * count, "usageMetadata": {"promptTokenCount": 5 * count}}
@@ -160,6 +168,14 @@ class GeminiServer(HttpServer):
         if "alt=sse" in request.query:
             return [b"data: " + orjson.dumps(event) + b"\r\n\r\n" for event in events]
         return [b"[" + orjson.dumps(events[0]), *[b",\r\n" + orjson.dumps(event) for event in events[1:]], b"]"]
+
+    def _file(self, request: Received, file_id: str | None) -> dict[str, Any]:
+        if file_id is None:
+            made = f"f{len(self.files) + 1}kept"
+            uri = f"https://generativelanguage.googleapis.com/v1beta/files/{made}"
+            self.files[made] = {"name": f"files/{made}", "uri": uri, "mimeType": "text/plain", "state": "ACTIVE"}
+            return {"file": self.files[made]}
+        return {} if request.method == "DELETE" and self.files.pop(file_id) else self.files[file_id]
 
     def error_event(self) -> bytes:
         return b"data: " + orjson.dumps(error_of(503, "The model is overloaded.")) + b"\r\n\r\n"
