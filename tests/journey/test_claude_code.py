@@ -115,3 +115,24 @@ def test_an_error_of_the_provider_is_told_in_anthropics_words(
     with pytest.raises(anthropic.RateLimitError) as caught:
         claude_sdk.beta.messages.create(model=model, messages=asked, stream=True, **ASKED, **BETA)
     assert caught.value.body["error"]["type"] == "rate_limit_error"  # type: ignore[index]
+
+
+@EVERYWHERE
+def test_a_tool_runner_goes_on_without_a_thread(
+    claude_sdk: anthropic.Anthropic, strict: StrictProviders, model: str
+) -> None:
+    """The SDK has Anthropic hold the conversation, unless it is told in Anthropic's words that this cannot be."""
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        return f"20 degrees in {city}"
+
+    server = server_of(strict, model)
+    server.next(Behaviour(tool_calls=True), Behaviour(text="It is warm."))
+    asked: Any = [{"role": "user", "content": "the weather of the runner"}]
+    runner = claude_sdk.beta.messages.tool_runner(model=model, max_tokens=99, messages=asked, tools=[weather])
+    assert [message.stop_reason for message in runner] == ["tool_use", "end_turn"]
+    sent = str(server.received[-1].body)
+    assert "the weather of the runner" in sent
+    assert "20 degrees in Oslo" in sent

@@ -7,6 +7,7 @@ import msgspec
 from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.form import count_of, is_true, text_of, texts_bytes
 from services.edge.peeks.media import media_in_any_form
+from services.edge.peeks.message_threads import refuse_thread
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
 from services.edge.peeks.rerank import search_units
@@ -61,6 +62,7 @@ class _Anything(msgspec.Struct):
     document: Any = None  # of Mistral's OCR
     documents: Any = None  # of a reranker
     query: Any = None
+    thread: Any = None  # of Anthropic's messages; OpenAI's runs have another
 
 
 _decode = msgspec.json.Decoder(_Anything).decode
@@ -78,6 +80,7 @@ def peek_anything(body: bytes, *, streams: bool = False) -> Peek:
         asked = _decode(body) if body.lstrip().startswith(b"{") else _Anything()
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"{ROUTE}: the body cannot be read: {error}", param="request_body") from error
+    refuse_thread(asked.thread, ROUTE, of_any_api=True)
     ours = Ours(model=asked.model, user=asked.user, service_tier=_tier(asked), speed=asked.speed)
     n = 1 if asked.n is None else asked.n
     images = media_in_any_form(body)

@@ -7,6 +7,7 @@ import msgspec
 
 from services.edge.peeks.json_body import decoded
 from services.edge.peeks.media import ESCAPED_ASCII
+from services.edge.peeks.message_threads import refuse_thread
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import tool_units
 from shared.errors import InvalidRequest
@@ -26,6 +27,7 @@ class _Counted(Ours, kw_only=True):
     messages: list[_Message]
     tools: list[Any] | None = None
     context_management: Any = None
+    thread: Any = None
 
 
 class _Messages(_Counted, kw_only=True):
@@ -78,6 +80,7 @@ def _peek(
     max_tokens: int | None = None,
     max_tokens_field: str = "",
 ) -> Peek:
+    refuse_thread(asked.thread, route)
     if not asked.messages:
         raise InvalidRequest(f"{route}: 'messages' must hold at least one message.", param="messages")
     user = (asked.metadata or {}).get("user_id")

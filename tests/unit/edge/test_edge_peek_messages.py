@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.edge.http.error_dialects import anthropic_error
+from services.edge.peeks.anything import peek_anything
 from services.edge.peeks.messages import peek_count_tokens, peek_messages
 from shared.errors import InvalidRequest
 
@@ -65,3 +67,22 @@ def test_a_type_that_hides_behind_an_escape_is_found() -> None:
 def test_text_that_only_looks_like_a_picture_counts_in_full() -> None:
     raw = body(messages=[{"role": "user", "content": json.dumps(PICTURE)}])
     assert (peek_messages(raw).text_bytes, peek_messages(raw).images) == (len(raw), 0)
+
+
+@pytest.mark.parametrize("thread", [{"type": "create"}, {"type": "continue", "previous_message_id": "msg_1"}, {}, "x"])
+@pytest.mark.parametrize("peek", [peek_messages, peek_count_tokens])
+def test_a_thread_is_refused_in_the_words_of_its_maker(peek: Any, thread: Any) -> None:
+    with pytest.raises(InvalidRequest, match="'thread' is not served") as refused:
+        peek(body(thread=thread))
+    assert refused.value.param == "thread"
+    told = anthropic_error(refused.value)["error"]
+    assert told["type"] == "invalid_request_error"
+    assert told["details"] == {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+
+
+def test_a_thread_goes_by_no_other_way_but_openais_run_does() -> None:
+    for sent in (b'{"thread": {"type": "create"}}', b'{"\\u0074hread": {"type": "contin\\u0075e"}, "messages": []}'):
+        with pytest.raises(InvalidRequest, match="'thread' is not served"):
+            peek_anything(sent)
+    peek_anything(b'{"assistant_id": "a", "thread": {"messages": []}}')
+    peek_anything(b'{"thread": null}')
