@@ -37,7 +37,9 @@ def dialect_of(path: str, headers: Container[str]) -> str:
 
 
 def nowhere(method: str, path: str) -> NotFound:
+    path = path[:200]
+    there = f", as /{dialect_of_path(path)}{path} does" if path.startswith(("/v1/", "/v1beta/")) else ""
     return NotFound(
-        f"{method} {path[:200]}: Not Found. GET /openapi.json lists the paths there are; /{{provider}}/... goes on to "
-        "a provider that has a deployment in model_list."
+        f"{method} {path}: Not Found. GET /openapi.json lists the paths there are; /{{provider}}/... goes on to "
+        f"a provider that has a deployment in model_list{there}."
     )
