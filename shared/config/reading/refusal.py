@@ -1,4 +1,4 @@
-"""What pydantic refuses, said in one sentence that names the setting and the remedy."""
+"""What pydantic refuses, each said in a sentence that names the setting and the remedy."""
 
 import difflib
 import re
@@ -11,16 +11,18 @@ from shared.config.reading.references import MissingVariable
 from shared.config.sections.identity import SECRETS
 
 _SHOWN = 40
+_PROBLEMS = 20
 
 
 def refusal(error: ValidationError, raw: Any) -> str:
-    """Return the sentence for the first thing refused in `raw`; further settings that are wrong are only named."""
+    """Return a sentence for each thing refused in `raw`, a line each; of many the rest is counted."""
     problems: dict[str, ErrorDetails] = {}
     for detail in error.errors(include_url=False):
         problems.setdefault(_path(detail, raw), detail)  # a union refuses once for each member
-    (path, first), *others = problems.items()
-    also = f" (also wrong: {', '.join(other for other, _ in others)})" if others else ""
-    return f"{path} {_problem(path, first)}{also}"
+    sentences = [f"{path} {_problem(path, detail)}" for path, detail in problems.items()]
+    if len(sentences) > _PROBLEMS:
+        sentences[_PROBLEMS:] = [f"and {len(sentences) - _PROBLEMS} settings more are wrong"]
+    return "\n  ".join(sentences)
 
 
 def _path(detail: ErrorDetails, raw: Any) -> str:

@@ -40,7 +40,7 @@ PARAMS = "model_list[0].litellm_params"
         (deployment(organization=["a", {}]), f"{PARAMS}.organization"),
         ({"model_list": {"a": "b"}}, "model_list must be a list, not a mapping"),
         ({"model_list": ["a"]}, "model_list[0] must be a mapping (name: value), not 'a'"),
-        ({"model_list": [None]}, "model_list[0].model_name is missing; add it (also wrong: model_list[0].litellm_p"),
+        ({"model_list": [None]}, "model_list[0].model_name is missing; add it\n  model_list[0].litellm_p"),
         ({"model_list": [{"model_name": "a", "litellm_params": {}}]}, f"{PARAMS}.model is missing; add it"),
         (
             {"model_list": [{"model_name": "", "litellm_params": {"model": "openai/a"}}]},
@@ -104,9 +104,16 @@ def test_a_value_of_the_wrong_kind_is_refused_with_its_path(raw: dict[str, Any],
     assert refusal(raw).startswith(sentence)
 
 
-def test_further_settings_that_are_wrong_are_named_as_well() -> None:
-    sentence = refusal(deployment(rpm="many", tpm="many"))
-    assert sentence == f"{PARAMS}.rpm must be a whole number, not 'many' (also wrong: {PARAMS}.tpm)"
+def test_each_setting_that_is_wrong_is_told_with_its_remedy() -> None:
+    sentences = refusal(deployment(rpm="many", tpm="more"))
+    assert sentences == (
+        f"{PARAMS}.rpm must be a whole number, not 'many'\n  {PARAMS}.tpm must be a whole number, not 'more'"
+    )
+
+
+def test_of_very_many_wrong_settings_the_rest_is_counted() -> None:
+    *told, rest = refusal({"model_list": [{}] * 15}).split("\n")
+    assert (len(told), rest) == (20, "  and 10 settings more are wrong")
 
 
 def test_a_literal_close_to_a_known_one_is_suggested() -> None:
