@@ -167,9 +167,10 @@ class LimitQueue:
         for account in self._queue.accounts():
             self.serve(account)
         now_ms = self._now_ms()
+        for account in self._queue.accounts():
+            self._refuse_firsts(account, lambda place: place.give_up_ms <= now_ms)
         for place in self._queue.take_overdue(now_ms):
-            self._ended(place, "expired")
-            self._refuse(place.waiting.part, place.waiting.done, place.waiting.over, now_ms)
+            self._expired(place)
         if self._queue.size:
             self._wake_by(min(map(_wakes_ms, self._queue.places())), now_ms)
 
@@ -188,17 +189,33 @@ class LimitQueue:
 
     def _caught_up(self, batch: list[Place[_Waiting]]) -> None:
         self._is_catching = False
-        for account in dict.fromkeys(place.account for place in batch if place.waits):
+        for account in _accounts_of(batch):
             self.serve(account)
-        now_ms = self._now_ms()
+        now_ms, known = self._now_ms(), set(batch)
+        for account in _accounts_of(batch):
+            self._refuse_firsts(account, lambda place: place in known and not _may_wait(place, now_ms))
         for place in batch:
-            waiting = place.waiting
-            if place.waits and waiting.part.give_up_ms <= now_ms:
+            if not place.waits or _may_wait(place, now_ms):
+                continue
+            first = self._queue.first(place.account)
+            if first is None or first in known or _may_wait(first, now_ms):
                 self._queue.remove(place)
-                self._ended(place, "expired")
-                self._refuse(waiting.part, waiting.done, waiting.over, now_ms)
+                self._expired(place)
+            else:
+                self._catching.append(place)  # of the first it is not known yet whether it has room
         if self._catching:
             self._begin_to_catch_up()
+
+    def _refuse_firsts(self, account: str, leaves: Callable[[Place[_Waiting]], bool]) -> None:
+        """Refuse who stands first and has tried, where it may not stay; then whoever stood behind it may try."""
+        while (first := self._queue.first(account)) is not None and leaves(first):
+            self._queue.remove(first)
+            self._expired(first)
+            self.serve(account)
+
+    def _expired(self, place: Place[_Waiting]) -> None:
+        self._ended(place, "expired")
+        self._refuse(place.waiting.part, place.waiting.done, place.waiting.over, self._now_ms())
 
     def _ended(self, place: Place[_Waiting], outcome: Outcome) -> None:
         self._places.pop(place.waiting.wanted.request, None)
@@ -225,6 +242,15 @@ class LimitQueue:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _accounts_of(places: list[Place[_Waiting]]) -> dict[str, None]:
+    """Return the lines they stand in, each once."""
+    return dict.fromkeys(place.account for place in places if place.waits)
+
+
+def _may_wait(place: Place[_Waiting], now_ms: int) -> bool:
+    return place.waiting.part.give_up_ms > now_ms
 
 
 def _wakes_ms(place: Place[_Waiting]) -> int:

@@ -1,16 +1,18 @@
 """How many may wait for room in limits, who is refused beyond that, and when: at once."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from services.policy.budgets.admission import Placed
 from services.policy.limits.counters import Counter
 from services.policy.limits.need import Need
 from services.policy.limits.room import Limit, Over
 from services.policy.metrics import Counts
-from services.policy.partitions.decision import Answer, Left, NoRoom, Part, Wanted
+from services.policy.partitions.decision import Answer, Done, Left, NoRoom, Part, Wanted
 from services.policy.partitions.queues import limit_queue
 from services.policy.partitions.queues.limit_queue import WAITING_MAX, LimitQueue
 from tests.budgets import cost, key_of_budget, wanted
@@ -27,20 +29,24 @@ class Line:
         self.answers: dict[str, Answer] = {}
         self.caught_up: list[Callable[[], None]] = []
         self.tried = 0
+        self.fits: set[str] = set()
         self.stored = True
         self.counts = Counts()
         self.queue = LimitQueue(
             self.counters,
-            try_again=lambda wanted, done: self.try_again(),
+            try_again=self.try_again,
             catch_up=self.caught_up.append,
             after_journal=lambda then: then(self.stored),
             clock=time.time,
             counts=self.counts,
         )
 
-    def try_again(self) -> Over:
+    def try_again(self, wanted: Wanted, done: Done) -> Over | None:
         self.tried += 1
-        return self.over()
+        if wanted.request not in self.fits:
+            return self.over()
+        done(Placed(0, None))
+        return None
 
     def over(self, *, by_ends: bool = False) -> Over:
         return Over(FULL, "requests", 1, 0, int(time.time() * 1000) + 10_000, by_ends)
@@ -87,6 +93,47 @@ async def test_who_is_only_kept_until_the_ends_of_others_are_known_has_a_place_t
     line.caught_up.pop()()
     assert line.refused() == ["r3", "r0", "r1", "r2"]
     assert line.queue.size == 0
+
+
+async def test_who_stood_behind_one_that_is_refused_is_tried_before_it_is_refused(line: Line) -> None:
+    line.fits = {"small"}
+    for request in ("large", "small", "larger"):
+        assert not line.put(request, waits_s=0, by_ends=True)
+    line.caught_up.pop()()  # of the first; the others have come since
+    assert line.refused() == ["large"]
+    assert line.answers["small"] == Placed(0, None)
+    line.caught_up.pop()()
+    assert line.refused() == ["large", "larger"]
+
+
+async def test_who_stood_behind_one_whose_ends_are_not_known_yet_waits_with_it(line: Line) -> None:
+    line.fits = {"low"}
+    assert not line.put("low", waits_s=0, by_ends=True, level=2)
+    assert not line.put("high", waits_s=0, by_ends=True, level=0)
+    line.caught_up.pop()()
+    assert line.answers == {}
+    line.caught_up.pop()()
+    assert line.refused() == ["high"]
+    assert line.answers["low"] == Placed(0, None)
+
+
+async def test_who_stood_behind_one_that_may_wait_is_refused(line: Line) -> None:
+    line.fits = {"behind"}
+    assert not line.put("waits")
+    assert not line.put("behind", waits_s=0, by_ends=True)
+    line.caught_up.pop()()
+    assert line.refused() == ["behind"]
+    assert line.queue.size == 1
+
+
+async def test_who_stood_behind_one_that_has_waited_long_enough_is_tried(line: Line) -> None:
+    line.fits = {"second"}
+    for request in ("first", "second", "third"):
+        assert not line.put(request, waits_s=0.05, by_ends=True)
+    await asyncio.sleep(0.06)
+    line.queue.serve_all()
+    assert line.refused() == ["first", "third"]
+    assert line.answers["second"] == Placed(0, None)
 
 
 async def test_a_tenant_that_took_all_places_leaves_one_to_another(line: Line) -> None:
