@@ -127,6 +127,7 @@ class AzureAI(PlainChat, SignsIn):
         version = (
             text_or_missing(deployment.api_version, deployment, "api_version")
             or dict(parse_qsl(address.query)).get("api-version")
+            or self._environ.get("AZURE_AI_API_VERSION")
             or DEFAULT_API_VERSION
         )
         if serverless:

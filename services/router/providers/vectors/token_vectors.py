@@ -38,11 +38,12 @@ class Vectors(NamedTuple):
 
 
 VOYAGE = Vectors(
-    "voyage", "https://api.voyageai.com/v1", ("VOYAGE_API_KEY",), "VOYAGE_API_BASE",
+    "voyage", "https://api.voyageai.com/v1",
+    ("VOYAGE_API_KEY", "VOYAGE_AI_API_KEY", "VOYAGE_AI_TOKEN"), "VOYAGE_API_BASE",
     "output_dimension", "top_k", "data", ("input_type", "truncation", "output_dtype"), ("truncation",),
 )  # fmt: skip
 JINA = Vectors(
-    "jina_ai", "https://api.jina.ai/v1", ("JINA_AI_API_KEY", "JINA_API_KEY"), "JINA_AI_API_BASE",
+    "jina_ai", "https://api.jina.ai/v1", ("JINA_AI_API_KEY", "JINA_API_KEY", "JINA_AI_TOKEN"), "JINA_AI_API_BASE",
     "dimensions", "top_n", "results", ("task", "late_chunking", "truncate", "normalized", "embedding_type"), (),
 )  # fmt: skip
 

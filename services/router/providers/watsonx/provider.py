@@ -25,6 +25,8 @@ from shared.serving.deployments import Deployment
 DEFAULT_VERSION = "2024-09-16"
 IAM_URL = "https://iam.cloud.ibm.com/identity/token"
 KEY_VARIABLES = ("WATSONX_APIKEY", "WATSONX_API_KEY", "WX_API_KEY")
+PROJECT_VARIABLES = ("WATSONX_PROJECT_ID", "WX_PROJECT_ID")
+SPACE_VARIABLES = ("WATSONX_DEPLOYMENT_SPACE_ID", "WATSONX_SPACE_ID", "WX_SPACE_ID")
 _DEPLOYED = "deployment/"
 
 
@@ -99,8 +101,11 @@ class Watsonx(SignsIn):
             )
         return Secret(self._environ.get("WATSONX_IAM_URL") or IAM_URL, key)
 
+    def _variable(self, names: tuple[str, ...]) -> str | None:
+        return next((self._environ[name] for name in names if self._environ.get(name)), None)
+
     def _request(self, deployment: Deployment) -> _Request:
-        base = address_or_none(deployment, self._environ, "WATSONX_API_BASE", "WATSONX_URL", "WX_URL")
+        base = address_or_none(deployment, self._environ, "WATSONX_API_BASE", "WATSONX_URL", "WX_URL", "WML_URL")
         if base is None:
             raise CredentialMissing(
                 f"the deployment 'watsonx/{deployment.model}' needs an address: set WATSONX_URL in the gateway's "
@@ -113,8 +118,8 @@ class Watsonx(SignsIn):
         if deployment.model.startswith(_DEPLOYED):
             own = quote(deployment.model.removeprefix(_DEPLOYED), safe="")
             return _Request(f"{base}/ml/v1/deployments/{own}/text/chat", query, headers, {})
-        project = sign_in_text(deployment, "project_id") or self._environ.get("WATSONX_PROJECT_ID")
-        space = sign_in_text(deployment, "space_id") or self._environ.get("WATSONX_DEPLOYMENT_SPACE_ID")
+        project = sign_in_text(deployment, "project_id") or self._variable(PROJECT_VARIABLES)
+        space = sign_in_text(deployment, "space_id") or self._variable(SPACE_VARIABLES)
         if not project and not space:
             raise CredentialMissing(
                 f"the deployment 'watsonx/{deployment.model}' has no project: set WATSONX_PROJECT_ID in the gateway's "
