@@ -167,11 +167,8 @@ def id_of_made(kind: str, answer: bytes) -> str:
 
     Of a stream, the first event tells it. Only the answer's own fields count: what a client has put into it does not.
     """
-    text = answer
-    if answer.lstrip().startswith((b"event:", b"data:")):
-        text = next((line[5:] for line in answer.splitlines() if line.startswith(b"data:")), b"")
     try:
-        made = _decode_made(text)
+        made = _decode_made(answer if answer.lstrip().startswith(b"{") else _first_data(answer))
     except (msgspec.DecodeError, RecursionError):
         return ""
     found = made.id
@@ -182,3 +179,14 @@ def id_of_made(kind: str, answer: bytes) -> str:
     elif kind.endswith("threads") and made.thread_id:
         found = made.thread_id
     return found.rpartition("/")[2] if isinstance(found, str) else ""
+
+
+def _first_data(stream: bytes) -> bytes:
+    """Return the data of the first server-sent event that has any, as far as it is there."""
+    data: list[bytes] = []
+    for line in stream.removeprefix(b"\xef\xbb\xbf").splitlines():
+        if line.startswith(b"data:"):
+            data.append(line[5:])
+        elif not line and data:
+            break
+    return b"\n".join(data)

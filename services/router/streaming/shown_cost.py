@@ -114,7 +114,8 @@ def _with_cost_in(event: bytes, cost: bytes) -> bytes | None:
     """Return the event with the cost, None where it tells no usage."""
     if _USAGE not in event:
         return None
-    shown = _inserted(event_of(event.replace(b"\r", b""))[1], cost)
+    # A line's end within JSON is between two of its parts, and would end the one line that is written.
+    shown = _inserted(event_of(event.replace(b"\r", b""))[1].replace(b"\n", b" "), cost)
     if shown is None:
         return None
     lines, told = [], False

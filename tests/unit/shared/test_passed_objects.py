@@ -100,6 +100,14 @@ def test_the_id_of_what_was_made_is_the_answers_own(kind: str, answer: bytes, ma
     assert id_of_made(kind, answer) == made
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_the_first_event_tells_an_id_in_any_framing(end: bytes) -> None:
+    lines = [b"\xef\xbb\xbf: a comment", b"", b"id: 1", b"event:x", b"data:{", b'data: "id": "v1"', b"data:}", b"", b""]
+    stream = end.join(lines)
+    assert id_of_made("responses", stream + b'data: {"id": "v2"}' + end) == "v1"
+    assert id_of_made("responses", stream[:40]) == ""
+
+
 def test_a_call_that_makes_a_response_is_known_however_its_path_is_written() -> None:
     for target in ("/responses", "/openai/v1/Responses/?api-version=preview", "/v1/x/../responses"):
         assert makes_response("POST", target), target

@@ -28,7 +28,10 @@ class InteractionsListener(Listener):
         return Whole(body, self.usage, self.response_id, self.finish_reason)
 
     def feed(self, data: bytes) -> bytes:
-        for _, data_of_event in self._parser.feed(data):
+        return self._heard(self._parser.feed(data))
+
+    def _heard(self, events: list[tuple[str, bytes]]) -> bytes:
+        for _, data_of_event in events:
             if not data_of_event.startswith(b"{"):
                 continue  # [DONE]
             event = json_object(data_of_event)
@@ -46,6 +49,7 @@ class InteractionsListener(Listener):
         return b""
 
     def end(self) -> bytes:
+        self._heard(self._parser.end())
         if not self.done:
             raise UnreadableAnswer("the stream ended before its interaction was complete")
         return b""

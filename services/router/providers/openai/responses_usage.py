@@ -30,7 +30,10 @@ class ResponsesListener(Listener):
         return Whole(body, self.usage, self.response_id, self.finish_reason)
 
     def feed(self, data: bytes) -> bytes:
-        for name, event in self._parser.feed(data):
+        return self._heard(self._parser.feed(data))
+
+    def _heard(self, events: list[tuple[str, bytes]]) -> bytes:
+        for name, event in events:
             if name.endswith(".delta"):
                 self._deltas.append(event)
             elif name in _TELLING:
@@ -38,6 +41,7 @@ class ResponsesListener(Listener):
         return b""
 
     def end(self) -> bytes:
+        self._heard(self._parser.end())
         if not self.done:
             raise UnreadableAnswer("the stream ended before its response was complete")
         return b""

@@ -10,10 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.edge.http.event_array import as_array
+from services.router.cuts.registry import CUTS
 from services.router.prepare import prepared
 from services.router.providers.answers.broken_answer import BrokenAnswer
+from services.router.providers.answers.sse import EventBlocks
 from services.router.providers.base import OwnForm
+from services.router.providers.passed_kinds import listening
+from services.router.providers.passing import PassedAnswer
 from services.router.providers.registry import load_providers
+from services.router.streaming.shown_cost import CostTap, events_with_cost
 from shared.usage import Usage
 from tests.provider_servers import aws_event_stream
 from tests.router_calls import deployment, provider_call
@@ -218,7 +224,7 @@ def oddly(draw: st.DrawFn, events: Events) -> list[bytes]:
 
 
 def cut(draw: st.DrawFn, stream: bytes) -> list[bytes]:
-    size = draw(st.sampled_from([1, 2, 3, 7, 50, len(stream)]))
+    size = draw(st.sampled_from([1, 2, 3, 7, 50]))
     if size < 7:
         return [stream[at : at + size] for at in range(0, len(stream), size)]
     places = sorted(draw(st.lists(st.integers(0, len(stream)), max_size=12)))
@@ -292,3 +298,66 @@ def test_all_that_is_said_comes_and_the_usage_is_the_last_that_was_told(name: st
     said = "".join(SAID[call_type](told) for _, told in found.events if isinstance(told, dict))
     assert said.rstrip(".") == found.text.rstrip(".") == "häßlich 🐙\n\ndata: x"
     assert (found.failure, found.usage, found.finish_reason) == ("", Usage(input=4, output=9), "stop")
+
+
+PASSED = {
+    "/v1/chat/completions": CHATS["usage in every chunk"],
+    "/v1/completions": CHATS["no choices at first"],
+    "/v1/messages": MESSAGE,
+    "/v1/responses": RESPONSES,
+    "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse": CANDIDATES,
+    "/v2/chat": COHERE,
+}
+
+
+@few
+@given(data=st.data())
+@pytest.mark.parametrize("target", PASSED)
+def test_what_passes_in_an_odd_framing_is_heard_and_can_be_cut_like_any_other(target: str, data: st.DataObject) -> None:
+    found = []
+    for pieces in (data.draw(oddly(PASSED[target])), [plainly(PASSED[target])]):
+        reader = PassedAnswer(lambda kind: listening(target, "up", kind), costs=True)
+        reader.begin(200, {"content-type": "text/event-stream"}.get)
+        wire, rest, told = CUTS[reader.cut_as]().wire, b"", list[Any]()
+        for piece in pieces:
+            events, rest = wire.split(rest + reader.feed(piece))
+            told += [wire.read(event) for event in events]
+        reader.end()
+        told.append(wire.read(rest))
+        said = [(one.name, one.fields) for one in told if one is not None]
+        found.append((said, reader.usage, reader.finish_reason, reader.text_so_far(), reader.broken))
+    assert found[0] == found[1]
+    assert found[1][1] == Usage(input=4, output=9)
+
+
+@few
+@given(data=st.data())
+@pytest.mark.parametrize("call_type", ["acompletion", "anthropic_messages", "aresponses"])
+def test_a_cost_is_told_in_an_event_of_several_lines(call_type: str, data: st.DataObject) -> None:
+    events = {"acompletion": CHATS["usual"], "anthropic_messages": MESSAGE, "aresponses": RESPONSES}[call_type]
+    blocks, tap, out = EventBlocks(), CostTap(call_type), list[bytes]()
+    for piece in data.draw(oddly(events)):
+        out.append(tap.through(blocks.feed(piece)))
+    last = events_with_cost(tap.held + blocks.rest(), b"0.25")
+    told = [event for _, event in _read(b"".join(out) + last + b"\n\n")]
+    usages = [event.get("usage") or event.get("response", {}).get("usage") for event in told if isinstance(event, dict)]
+    assert [usage["cost"] for usage in usages if usage and "cost" in usage] == [0.25]
+    assert len(told) == len(events)
+
+
+@few
+@given(data=st.data())
+async def test_an_array_is_made_of_the_events_however_they_are_framed(data: st.DataObject) -> None:
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    blocks, array = EventBlocks(), as_array(send)
+    await array({"type": "http.response.start", "headers": [(b"content-type", b"text/event-stream")]})
+    for piece in data.draw(oddly(CANDIDATES)):
+        for part in cut(data.draw, blocks.feed(piece)):
+            await array({"type": "http.response.body", "body": part, "more_body": True})
+    await array({"type": "http.response.body", "body": blocks.rest(), "more_body": False})
+    body = b"".join(event["body"] for event in sent[1:])
+    assert json.loads(body) == [event for _, event in CANDIDATES]
