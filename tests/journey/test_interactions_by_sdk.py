@@ -67,6 +67,23 @@ def test_an_interaction_is_made_streamed_and_gone_on_from_and_each_is_counted(
         assert row["metadata"]["meterhouse"]["usage_source"] == "provider"
 
 
+def test_what_was_said_before_is_held_for_since_it_is_read_again(
+    google_with: Callable[[str], genai.Client],
+    new_key: Callable[..., str],
+    strict: StrictProviders,
+) -> None:
+    rich, poor = (google_with(new_key(user_id="talks-on", **more)).interactions for more in ({}, {"max_budget": 0.003}))
+    for streamed in (False, True):
+        strict.gemini.next(Behaviour(text=" ".join(["word"] * 5_000)))
+        made: Any = rich.create(model=MODEL, input="tell me all", stream=streamed)
+        long_id = list(made)[-1].interaction.id if streamed else made.id
+        asked: Any = {"model": MODEL, "input": "and then?", "generation_config": CONFIG}
+        with pytest.raises(APIStatusError, match="Budget") as caught:
+            poor.create(previous_interaction_id=long_id, **asked)
+        assert caught.value.status_code == 422
+        assert poor.create(**asked).status == "completed"
+
+
 def test_an_interaction_is_its_makers_alone(
     google_with: Callable[[str], genai.Client], new_key: Callable[..., str], strict: StrictProviders
 ) -> None:

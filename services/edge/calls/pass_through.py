@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from services.edge.calls.endpoint import Endpoint, Resolve
 from services.edge.calls.passed_streams import streams_by_address
 from services.edge.objects.conversations import Conversing
+from services.edge.objects.interactions import GoingOn
 from services.edge.objects.named import ANY_OPENAI, GENERATE, MESSAGES
 from services.edge.objects.owned_passing import OnlyOwned
 from services.edge.peeks.anything import peek_any_form, peek_anything
@@ -98,6 +99,8 @@ def endpoint_of(target: Target, method: str) -> Endpoint:
     owned: Resolve | None = None if concerned is None else OnlyOwned(concerned)
     if concerned is not None and converses(target.provider, method, target.url):
         owned = Conversing(concerned)
+    elif concerned is not None and concerned.makes and concerned.kind.endswith(" interactions"):
+        owned = GoingOn(concerned)
     return Endpoint(
         name=f"/{target.provider}",
         summary="",

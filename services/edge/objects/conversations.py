@@ -32,19 +32,24 @@ class Conversing:
             begun = begun_by(body)
             if begun.model is not None or not begun.agent:
                 return Resolved(body)
-            owned = await _known(bus, AGENTS, begun.agent, key)
+            owned = await known(bus, AGENTS, begun.agent, key)
         elif key is not None:
             owned = await self._only_owned.owned_by(bus, key)
         else:
-            owned = await _known(bus, self._passed.kind, self._passed.id, key)
+            owned = await known(bus, self._passed.kind, self._passed.id, key)
         if owned is None:
             return Resolved(body)  # it was made around the gateway
-        known = conversation_in(owned.shown)
-        read_again = len(body) + known.tokens
-        return Resolved(body, "", known.tokens, owned.model, tool_units(known.tools, read_again))
+        begun_before = conversation_in(owned.shown)
+        read_again = len(body) + begun_before.tokens
+        return Resolved(body, "", begun_before.tokens, owned.model, tool_units(begun_before.tools, read_again))
 
 
-async def _known(bus: Bus, kind: str, object_id: str, key: Key | None) -> Owned | None:
+async def known(bus: Bus, kind: str, object_id: str, key: Key | None) -> Owned | None:
+    """Return what the key's owner has of that id, or anybody for the master key.
+
+    Raises:
+        Unavailable
+    """
     try:
         return await find_owned(bus, kind, ANYBODY if key is None else owner_of_key(key), object_id)
     except BusError as error:

@@ -2,7 +2,6 @@
 
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
 from services.router.job import Ending, Job, now_ms
@@ -12,6 +11,7 @@ from shared.bus import Bus, BusError
 from shared.calls import Admit
 from shared.errors import Unavailable
 from shared.identity.owner_names import owner_of
+from shared.kept.conversations import Conversation, encode_conversation
 from shared.kept.owned import Owned, find_owned, forget_owned, keep_owned
 from shared.kept.passed_objects import PassedObject, makes_response, object_in
 from shared.serving.deployments import Deployment
@@ -54,7 +54,10 @@ async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
     try:
         if await keep_conversing(bus, job, ending, concerned):
             return
-        if concerned.makes and reader.response_id and not job.named:
+        if concerned.makes and reader.response_id and concerned.kind.endswith(" interactions"):
+            read_again = ending.usage.total_tokens
+            await keep_owned(bus, _made(request, deployment, concerned, reader.response_id, tokens=read_again))
+        elif concerned.makes and reader.response_id and not job.named:
             await keep_owned(bus, _made(request, deployment, concerned, reader.response_id))
         elif method == "DELETE" and _deletes_it(target, concerned.id):
             caller = request.caller
@@ -64,10 +67,13 @@ async def keep_passed(bus: Bus, job: Job, ending: Ending) -> None:
                 await forget_owned(bus, found)
     except BusError as error:
         _log_lost(job, error)
+        if job.named:
+            return  # who goes on from it is held for less than it will read
         raise Unavailable("what was made could not be remembered", retry_after_s=1) from error
 
 
-def _made(request: Admit, deployment: Deployment, concerned: PassedObject, object_id: str) -> Owned:
+def _made(request: Admit, deployment: Deployment, concerned: PassedObject, object_id: str, *, tokens: int = 0) -> Owned:
+    """`tokens` are what who goes on from it reads again."""
     caller = request.caller
     return Owned(
         concerned.kind,
@@ -78,7 +84,7 @@ def _made(request: Admit, deployment: Deployment, concerned: PassedObject, objec
         request.model,
         deployment.id,
         now_ms(),
-        msgspec.json.encode({"id": object_id, "object": concerned.kind}),
+        encode_conversation(Conversation(object_id, concerned.kind, tokens)),
     )
 
 
