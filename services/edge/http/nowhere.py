@@ -9,7 +9,7 @@ _GOOGLES = ("generateContent", "streamGenerateContent", "countTokens", "embedCon
 
 def dialect_of_path(path: str) -> str:
     """Return whose clients ask for `path`: "anthropic", "gemini", and "openai" for all else."""
-    if path.startswith(("/v1/messages", "/anthropic/")):
+    if path.startswith(("/v1/messages", "/v1/v1/messages", "/anthropic/")):
         return "anthropic"
     if path.startswith(("/v1beta/", "/gemini/", "/vertex_ai/")) or path.rpartition(":")[2] in _GOOGLES:
         return "gemini"
@@ -38,6 +38,8 @@ def dialect_of(path: str, headers: Container[str]) -> str:
 
 def nowhere(method: str, path: str) -> NotFound:
     path = path[:200]
+    if path.startswith("/v1/v1/"):
+        return NotFound(f"{method} {path}: Not Found. The client adds /v1 by itself: leave it out of its base_url.")
     there = f", as /{dialect_of_path(path)}{path} does" if path.startswith(("/v1/", "/v1beta/")) else ""
     return NotFound(
         f"{method} {path}: Not Found. GET /openapi.json lists the paths there are; /{{provider}}/... goes on to "

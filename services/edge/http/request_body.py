@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.edge.http.asgi import Receive
-from shared.errors import TooLarge
+from shared.errors import InvalidRequest, TooLarge
 
 
 class ClientLeft(Exception):
@@ -20,8 +20,11 @@ async def read_request_body(
 
     Raises:
         TooLarge: more than `limit` bytes, or `headers` announce more: then nothing of it is kept.
+        InvalidRequest: it is compressed.
         ClientLeft
     """
+    if b"content-encoding" in headers and headers[b"content-encoding"].strip().lower() not in (b"", b"identity"):
+        raise _compressed(headers[b"content-encoding"])
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
@@ -44,6 +47,14 @@ async def read_request_body(
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
+
+
+def _compressed(encoding: bytes) -> InvalidRequest:
+    return InvalidRequest(
+        f"The request's body is compressed (content-encoding: {encoding.decode('latin-1')[:40]}). Send it as it is.",
+        status=415,
+        param="content-encoding",
+    )
 
 
 def _too_large(limit: int, setting: str) -> TooLarge:

@@ -128,6 +128,8 @@ async def test_a_path_that_is_not_there_is_told_in_the_words_of_the_api_it_is_wr
     anthropic = await client.post("/v1/messages/batches", json={})
     assert (anthropic.status_code, anthropic.json()["error"]["type"]) == (404, "not_found_error")
     assert "as /anthropic/v1/messages/batches does" in anthropic.json()["error"]["message"]
+    doubled = (await client.post("/v1/v1/messages", json={})).json()
+    assert (doubled["type"], "leave it out of its base_url" in doubled["error"]["message"]) == ("error", True)
     assert "as /openai/v1/vector_stores does" in (await client.get("/v1/vector_stores")).text
     assert "model_list." in (await client.get("/nowhere")).json()["error"]["message"]
     assert anthropic.json()["type"] == "error"

@@ -6,7 +6,7 @@ import pytest
 
 from services.edge.http.asgi import Event, Receive
 from services.edge.http.request_body import ClientLeft, read_request_body
-from shared.errors import TooLarge
+from shared.errors import InvalidRequest, TooLarge
 
 LIMIT = 100
 
@@ -93,3 +93,16 @@ async def test_a_client_that_leaves_before_its_body_is_whole_is_noticed(before: 
     receive, _ = receiving(*before, GONE)
     with pytest.raises(ClientLeft):
         await read_request_body(receive, LIMIT, {})
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"zstd", b" BR"])
+async def test_a_compressed_body_is_refused_as_that(encoding: bytes) -> None:
+    receive, taken = receiving(part(b"\x1f\x8b", more=False))
+    with pytest.raises(InvalidRequest, match=r"compressed .*Send it as it is") as refused:
+        await read_request_body(receive, LIMIT, {b"content-encoding": encoding})
+    assert (refused.value.status, refused.value.param, taken()) == (415, "content-encoding", 0)
+
+
+async def test_an_encoding_that_is_none_changes_nothing() -> None:
+    receive, _ = receiving(part(b"hello", more=False))
+    assert await read_request_body(receive, LIMIT, {b"content-encoding": b"identity"}) == b"hello"
