@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 
 import pytest
 
@@ -201,6 +202,16 @@ async def test_who_may_wait_less_is_refused_before_those_in_front(bus: Bus) -> N
         owner.tick(in_s=2)
         assert hasty.done()
         assert not patient.done()
+
+
+async def test_who_stood_behind_one_that_has_waited_long_enough_is_tried(bus: Bus) -> None:
+    async with opened(bus, KEY) as owner:
+        await decided(owner.partition, wanted(KEY, cost(600)))
+        large, small = (deciding(owner.partition, wanted(KEY, cost(pico), waits_s=0.1)) for pico in (900, 400))
+        await asyncio.sleep(0.15)
+        owner.partition.tick(int(time.time() * 1000))
+        assert isinstance(await large, Standing)
+        assert await small == Placed(400, None)
 
 
 async def test_a_budget_that_is_raised_serves_who_waits(bus: Bus) -> None:

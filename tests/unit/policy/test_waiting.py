@@ -33,9 +33,10 @@ def test_who_leaves_is_not_stood_behind() -> None:
 def test_nobody_waits_longer_than_it_may_wherever_it_stands() -> None:
     waiting = room(("key", "a", 30), ("key", "b", 10), ("key", "c", 20))
     assert waiting.take_overdue("key", 9) == []
+    assert waiting.take_overdue_first("key", 20) is None
     assert waiting.take_overdue("key", 20) == ["b", "c"]
     assert waiting.first("key") == "a"
-    assert waiting.take_overdue("key", 30) == ["a"]
+    assert waiting.take_overdue_first("key", 30) == "a"
     assert waiting.size == 0
     assert waiting.accounts() == []
     assert waiting.take_overdue("key", 99) == []

@@ -104,15 +104,23 @@ class MoneyQueue:
                 self._no_room(wanted, done, in_the_way)
 
     def tick(self, now_ms: int) -> None:
-        """Let everybody try again, and refuse who has waited long enough."""
+        """Let everybody try again, and refuse who has waited long enough: the first of a queue before who stands behind
+        it, who may have enough once it is gone.
+        """
         for account in self._waiting.accounts():
             self.serve(account)
+            while (first := self._waiting.take_overdue_first(account, now_ms)) is not None:
+                self._expired(first, now_ms)
+                self.serve(account)
             for waiting in self._waiting.take_overdue(account, now_ms):
-                self._places.pop(waiting.wanted.request, None)
-                self._counts.end(waiting.wait, "expired")
-                unanswered = self._borrower.is_unanswered(waiting.charge.account)
-                denied = self._stands.denied(waiting.charge, now_ms, only_holds=True)
-                answer(waiting.done, None if unanswered else denied)
+                self._expired(waiting, now_ms)
+
+    def _expired(self, waiting: _Waiting, now_ms: int) -> None:
+        self._places.pop(waiting.wanted.request, None)
+        self._counts.end(waiting.wait, "expired")
+        unanswered = self._borrower.is_unanswered(waiting.charge.account)
+        denied = self._stands.denied(waiting.charge, now_ms, only_holds=True)
+        answer(waiting.done, None if unanswered else denied)
 
     def _add(self, wanted: Wanted, done: Done, charge: Charge, wait: Wait) -> None:
         waiting = self._places[wanted.request] = _Waiting(wanted, done, charge, wait)

@@ -41,6 +41,15 @@ class WaitingRoom(Generic[T]):
         self._queues[account].popleft()
         self._forget(account, 1)
 
+    def take_overdue_first(self, account: str, now_ms: int) -> T | None:
+        """Remove and return the first, if it has waited long enough."""
+        queue = self._queues.get(account)
+        if not queue or queue[0].give_up_ms > now_ms:
+            return None
+        first = queue[0].waiting
+        self.take_first(account)
+        return first
+
     def take_overdue(self, account: str, now_ms: int) -> list[T]:
         """Remove and return those who have waited long enough, wherever they stand."""
         queue = self._queues.get(account, deque())
