@@ -8,7 +8,7 @@ import orjson
 from services.router.dialects.outlet import Outlet
 from services.router.dialects.registry import COUNTS, EMBEDDINGS, TRANSLATIONS
 from services.router.providers.answers.count_answer import CountAnswer
-from services.router.providers.answers.rejection import Rejected, UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, Rejected, UnsupportedParameter
 from services.router.providers.base import CHAT, AnswerReader, HttpCall, PlainChat, Provider, ProviderCall
 from services.router.providers.embeddings import EMBEDDING
 from services.router.providers.openai.plain_chat import plain_chat
@@ -24,6 +24,11 @@ _SET_BY_CLIENT = "max_output_tokens"
 _WISHES = ("thinking", "reasoning_effort")
 """What a translated request says of how to work, not what to answer: a model without it, or one that always thinks,
 answers all the same. In the provider's own dialect the same is refused, because there it is meant for that provider."""
+
+
+_MESSAGES = {"anthropic_messages": "messages", "aresponses": "input", "agenerate_content": "contents"}
+"""Where a call has what becomes the messages of a chat. Their places there are others: a system prompt comes first, and
+one message may become several."""
 
 
 class Unserved(Rejected):
@@ -70,12 +75,28 @@ def prepared(provider: Provider, call: ProviderCall, deployment: Deployment) -> 
     if isinstance(provider, PlainChat) and provider.plain(deployment):
         chat = plain_chat(chat, takes=provider.takes(deployment), drop_params=call.drop_params)
     try:
-        return Prepared(*provider.prepare(_chat_call(call, chat), deployment), outlet)
+        return Prepared(*_of_chat(provider, call, chat, deployment), outlet)
     except UnsupportedParameter as refused:
         if not any(name in _WISHES for name in refused.names):
             raise
     modest = {name: value for name, value in chat.items() if name not in _WISHES}
-    return Prepared(*provider.prepare(_chat_call(call, modest), deployment), outlet)
+    return Prepared(*_of_chat(provider, call, modest, deployment), outlet)
+
+
+def _of_chat(
+    provider: Provider, call: ProviderCall, chat: dict[str, object], deployment: Deployment
+) -> tuple[HttpCall, AnswerReader]:
+    """Return what the provider gets for the chat that a call has become; what is wrong is told in the call's terms."""
+    try:
+        return provider.prepare(_chat_call(call, chat), deployment)
+    except InvalidField as refused:
+        messages = _MESSAGES.get(call.call_type)
+        if messages is None or not refused.param.startswith("messages["):
+            raise
+        place = refused.param.rpartition("].")[2]
+        raise InvalidField(
+            messages, f"must not have what this provider refuses: {place} {refused.problem}"
+        ) from refused
 
 
 def _chat_call(call: ProviderCall, chat: dict[str, object]) -> ProviderCall:

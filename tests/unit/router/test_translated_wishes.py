@@ -1,4 +1,5 @@
-"""How much a client of another API lets the model think: a wish, where that is another provider's model."""
+"""How much a client of another API lets the model think is a wish, where that is another provider's model; and what is
+wrong with its request is told by its own API's names."""
 
 from typing import Any
 
@@ -6,7 +7,7 @@ import orjson
 import pytest
 
 from services.router.prepare import prepared
-from services.router.providers.answers.rejection import UnsupportedParameter
+from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.registry import load_providers
 from tests.router_calls import deployment, provider_call
 
@@ -61,3 +62,44 @@ def test_what_else_a_model_cannot_do_is_still_named() -> None:
 def test_in_chats_own_dialect_it_is_meant() -> None:
     with pytest.raises(UnsupportedParameter, match=r"reasoning_effort \(this model does not think\)"):
         sent("acompletion", {"model": "m", "messages": HELLO, "reasoning_effort": "high"}, NOVA)
+
+
+PICTURE = "https://example.com/a.png"
+
+
+@pytest.mark.parametrize(
+    ("call_type", "body", "field"),
+    [
+        (
+            "anthropic_messages",
+            {
+                **MESSAGE,
+                "system": "be brief",
+                "messages": [
+                    {"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": PICTURE}}]}
+                ],
+            },
+            "messages",
+        ),
+        (
+            "aresponses",
+            {
+                "model": "m",
+                "instructions": "be brief",
+                "input": [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}],
+            },
+            "input",
+        ),
+    ],
+    ids=["messages", "responses"],
+)
+def test_a_content_that_the_provider_refuses_is_told_without_a_place_that_the_client_does_not_have(
+    call_type: str, body: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidField) as refused:
+        sent(call_type, body, NOVA)
+    assert refused.value.param == field
+    assert refused.value.message == (
+        f"{field} must not have what this provider refuses: image_url.url must be a data: URL or an s3:// address: "
+        "Bedrock fetches nothing else."
+    )

@@ -34,3 +34,4 @@ class InvalidField(Rejected):
     def __init__(self, path: str, message: str) -> None:
         """`path` as in messages[2].content[0].image_url; `message` continues a sentence that begins with it."""
         super().__init__(f"{path} {message}", path)
+        self.problem = message
