@@ -52,7 +52,8 @@ class AwsSignIn:
         self._kept.drop(deployment)
 
     def _identity(self, deployment: Deployment) -> Hashable:
-        return tuple(sign_in_text(deployment, name) for name in _SETTINGS)
+        tags = tuple(tuple(sorted(tag.items())) for tag in _tags(deployment))
+        return tags, *(sign_in_text(deployment, name) for name in _SETTINGS)
 
     async def _obtain(self, deployment: Deployment) -> Credential[AwsCredentials]:
         if sign_in_text(deployment, "aws_role_name") is None and (keys := self._keys(deployment)) is not None:
@@ -131,6 +132,8 @@ class AwsSignIn:
             external_id = sign_in_text(deployment, "aws_external_id")
             if external_id is not None:
                 asked["ExternalId"] = external_id
+            if tags := _tags(deployment):
+                asked["Tags"] = tags
             base = self._keys(deployment) or self._default(deployment).value
             with closing(self._sts(deployment, base)) as sts:
                 answer = sts.assume_role(**asked)
@@ -197,3 +200,7 @@ class AwsSignIn:
 
             session = self._sessions[profile] = Session(profile=profile)
         return session
+
+
+def _tags(deployment: Deployment) -> list[dict[str, str]]:
+    return [dict(tag) for tag in deployment.sign_in.get("aws_session_tags") or ()]

@@ -19,6 +19,9 @@ class CloudSignIn(Section):
     aws_role_name: Text | None = Field(None, description="ARN of a role to assume through STS.")
     aws_session_name: Text | None = Field(None, description="Name of the role's session; else `meterhouse`.")
     aws_external_id: Text | None = Field(None, description="External id that the role asks for.")
+    aws_session_tags: tuple[dict[str, str], ...] | None = Field(
+        None, description="Tags of the role's session: a list of `Key` and `Value`; a web identity brings its own."
+    )
     aws_web_identity_token: Text | None = Field(
         None, repr=False, description="Token of a web identity for `aws_role_name`, or the file that has it."
     )

@@ -181,6 +181,7 @@ async def test_a_role_is_assumed_once_and_its_credentials_serve_all_its_deployme
         "aws_role_name": "arn:aws:iam::123456789012:role/bedrock",
         "aws_session_name": "gateway",
         "aws_external_id": "ext-1",
+        "aws_session_tags": [{"Key": "team", "Value": "a"}],
         "aws_sts_endpoint": sts.origin,
     }
     await start([unsigned(bedrock, **role), ("other", unsigned(bedrock, **role)[1])])
@@ -188,6 +189,7 @@ async def test_a_role_is_assumed_once_and_its_credentials_serve_all_its_deployme
         assert (await caller.ask(name)).text == "Hello there!"
     assert len(sts.received) == 1
     assert b"RoleSessionName=gateway" in sts.received[0].raw
+    assert b"Tags.member.1.Key=team&Tags.member.1.Value=a" in sts.received[0].raw
     assert bedrock.received[0].headers["x-amz-security-token"] == sts.given[2]
 
 
