@@ -101,8 +101,7 @@ def peek_of(case: dict[str, Any]) -> Peek | None:
             asked = {"model": "m", "inputs": text, "completion_args": {"max_tokens": usage.completion_tokens}}
             return peek_anything(_json({**asked, **more}))
         case "multimodal":
-            content = [{"type": "text", "text": "x" * usage.input}, {"type": "image_base64", "image_base64": _PICTURE}]
-            return peek_anything(_json({"model": "m", "inputs": [{"content": content}], **more}))
+            return peek_embeddings(_json({"model": "m", "input": ["x" * usage.input, _PICTURE], **more}))
         case "embeddings":
             inputs = ["data:image/png;base64,AA"] * usage.input_images or [text]
             return peek_embeddings(_json({"model": "m", "input": inputs, **more}))
@@ -161,7 +160,7 @@ _CALL_TYPES = {
     "transcription": "atranscription",
     "interactions": "pass_through_endpoint",
     "conversation": "pass_through_endpoint",
-    "multimodal": "pass_through_endpoint",
+    "multimodal": "aembedding",
     "pages": "pass_through_endpoint",
 }
 _PICTURE = "data:image/png;base64,AA"

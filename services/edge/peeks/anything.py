@@ -6,7 +6,7 @@ import msgspec
 
 from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.form import count_of, is_true, text_of, texts_bytes
-from services.edge.peeks.media import media_in_any_form
+from services.edge.peeks.media import READ_PIXELS_MAX, media_in_any_form
 from services.edge.peeks.message_threads import refuse_thread
 from services.edge.peeks.peek import Ours, Peek, Units, peek_of
 from services.edge.peeks.provider_tools import live_search_units, plugin_units, tool_units
@@ -17,9 +17,6 @@ from shared.payloads.forms import Field
 from shared.payloads.picture_sizes import MOST, pixels_of
 
 ROUTE = "pass-through"
-READ_PIXELS_MAX = 2_000_000
-"""Of a picture that is embedded: a larger one is made smaller. https://docs.voyageai.com/docs/pricing"""
-
 PAGES_MAX = 1_000
 """Of a document that Mistral reads. https://docs.mistral.ai/capabilities/document_ai/basic_ocr/"""
 

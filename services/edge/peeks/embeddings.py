@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from services.edge.peeks.json_body import decoded
+from services.edge.peeks.media import READ_PIXELS_MAX
 from services.edge.peeks.peek import Ours, Peek, peek_of
 from shared.errors import InvalidRequest
 
@@ -30,7 +31,8 @@ def peek_embeddings(body: bytes) -> Peek:
     pictures = sum(_is_picture(part) for part in asked.input) if isinstance(asked.input, list) else 0
     if not pictures:
         return peek_of(asked, ROUTE, len(body))
-    return peek_of(asked, ROUTE, len(body), images=pictures, units=(("input_images", pictures),))
+    units = (("input_images", pictures), ("pixels", pictures * READ_PIXELS_MAX))
+    return peek_of(asked, ROUTE, len(body), images=pictures, units=units)
 
 
 def _is_picture(part: object) -> bool:

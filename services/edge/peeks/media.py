@@ -15,6 +15,9 @@ _KEYED = re.compile(rb'"(?:(?:image|video)_(?:url|base64)|input_audio)"\s*:')
 _UNTYPED = re.compile(  # Gemini's and Bedrock's
     rb'"(?:inlineData|inline_data|fileData|file_data|image|document|video|audio)"\s*:\s*\{'
 )
+READ_PIXELS_MAX = 2_000_000
+"""Of a picture that is embedded: a larger one is made smaller. https://docs.voyageai.com/docs/pricing"""
+
 _MEDIA_KEYS = frozenset(("image_url", "input_audio", "file", "video_url"))
 _COUNTED_BY_PIECE = frozenset(("image_url", "input_audio"))
 """Media whose bytes say nothing of their tokens. A file's or video's bytes stay counted: its tokens grow with them."""

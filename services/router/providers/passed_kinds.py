@@ -37,7 +37,6 @@ from shared.usage import (
     usage_from_pages,
     usage_from_replicate,
 )
-from shared.usage.whole_answer import usage_in_reranking
 
 SSE, AWS, JSON = "text/event-stream", "application/vnd.amazon.eventstream", "application/json"
 LINES = "application/x-ndjson"
@@ -98,7 +97,6 @@ _STREAMS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
 """Streams that are read otherwise than a whole answer of the same path."""
 _KINDS: tuple[tuple[re.Pattern[str], _Made, str], ...] = (
     (re.compile(r"/completions$"), lambda _: OpenAIAnswer("", include_usage=True), "chat-to-its-end"),
-    (re.compile(r"/multimodalembeddings$"), lambda _: FiguresListener(usage_in_reranking), ""),
     (re.compile(r"/embeddings$"), lambda _: JsonAnswer("", "data"), ""),
     (re.compile(r"/responses$"), lambda _: ResponsesListener(), "responses"),
     (re.compile(r"/images/(generations|edits)$"), lambda _: ImagesAnswer(), ""),

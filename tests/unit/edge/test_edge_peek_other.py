@@ -7,6 +7,7 @@ import pytest
 
 from services.edge.peeks.completions import peek_completion
 from services.edge.peeks.embeddings import peek_embeddings
+from services.edge.peeks.media import READ_PIXELS_MAX
 from services.edge.peeks.peek import Peek
 from shared.errors import InvalidRequest
 
@@ -57,6 +58,11 @@ def test_an_embedding_is_bound_by_its_bytes() -> None:
     body = b'{"model":"m","input":["a","b"],"tags":["t"]}'
     found = peek_embeddings(body)
     assert (found.model, found.text_bytes, found.tags, found.max_tokens) == ("m", len(body), ("t",), None)
+
+
+def test_a_picture_that_is_embedded_is_bound_by_its_pixels() -> None:
+    found = peek_embeddings(b'{"model":"m","input":["a","data:image/png;base64,AA","data:image/png;base64,AA"]}')
+    assert (found.images, dict(found.units)) == (2, {"input_images": 2, "pixels": 2 * READ_PIXELS_MAX})
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"input":""}', b'{"input":[]}', b'{"input":{}}'])

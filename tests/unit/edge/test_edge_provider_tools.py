@@ -5,10 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from services.edge.peeks.anything import PAGES_MAX, READ_PIXELS_MAX, peek_any_form, peek_anything
+from services.edge.peeks.anything import PAGES_MAX, peek_any_form, peek_anything
 from services.edge.peeks.audio import LEAST_MS
 from services.edge.peeks.chat import peek_chat
 from services.edge.peeks.generate_content import peek_generate
+from services.edge.peeks.media import READ_PIXELS_MAX
 from services.edge.peeks.messages import SUMMARY_TOKENS, peek_messages
 from services.edge.peeks.provider_tools import (
     CHUNK_TOKENS,

@@ -103,11 +103,6 @@ def test_the_usage_of_a_whole_answer_is_heard(target: str, answer: dict[str, Any
         ("/v1/ocr", {"pages": [], "usage_info": {"pages_processed": 29}}, Usage(pages=29)),
         ("/v1/listen?model=nova-3", {"metadata": {"duration": 25.5, "channels": 2}}, Usage(audio_input_ms=51_000)),
         ("/v2/chat", {"usage": {"billed_units": {"input_tokens": 4, "output_tokens": 2}}}, Usage(input=4, output=2)),
-        (
-            "/v1/multimodalembeddings",
-            {"usage": {"text_tokens": 10, "image_pixels": 2_000_000, "total_tokens": 3_576}},
-            Usage(input=10, image_input=3_566, pixels=2_000_000),
-        ),
         ("/v2/embed", {"meta": {"billed_units": {"input_tokens": 4}}}, Usage(input=4)),
         ("/api/chat", {"done": True, "prompt_eval_count": 4, "eval_count": 2}, Usage(input=4, output=2)),
         ("/v1/predictions", {"metrics": {"predict_time": 1.5}}, Usage(compute_ms=1_500)),
