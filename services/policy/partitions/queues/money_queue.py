@@ -112,6 +112,7 @@ class MoneyQueue:
             while (first := self._waiting.take_overdue_first(account, now_ms)) is not None:
                 self._expired(first, now_ms)
                 self.serve(account)
+        for account in self._waiting.accounts():  # some may wait for another one by now
             for waiting in self._waiting.take_overdue(account, now_ms):
                 self._expired(waiting, now_ms)
 
