@@ -46,4 +46,4 @@ def test_the_lenders_own_word_on_a_model_goes_before_others(tmp_path: Path) -> N
 def test_a_name_of_ones_own_is_priced_as_what_it_stands_for(tmp_path: Path) -> None:
     azure = {"model": "azure/our-deployment", "api_base": "http://azure", "api_key": "k"}
     found = found_for(tmp_path, "azure", "our-deployment", azure, base_model="azure/gpt-4o")
-    assert (found.model, found.priced_as) == ("our-deployment", "azure/gpt-4o")
+    assert (found.model, found.priced_as) == ("our-deployment", "gpt-4o")

@@ -106,6 +106,11 @@ FORMS = (
         ),
     ),
     Form(
+        "usage_from_conversation",
+        {"prompt_tokens": 100, "completion_tokens": 50, "connector_tokens": 20, "total_tokens": 170},
+        ({"total_tokens": 195}, {"total_tokens": 140}),
+    ),
+    Form(
         "usage_from_interactions",
         {"total_input_tokens": 100, "total_output_tokens": 50, "total_thought_tokens": 7, "total_tokens": 157},
         (
