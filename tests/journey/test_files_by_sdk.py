@@ -137,8 +137,8 @@ def test_a_model_whose_provider_keeps_no_files_says_so(client: openai.OpenAI) ->
 
 
 def test_a_provider_that_is_not_configured_is_named(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError, match=r"files are not kept at 'groq' here.*openai, azure"):
-        upload(client, b"x", "user_data", extra_body={"custom_llm_provider": "groq"})
+    with pytest.raises(openai.BadRequestError, match=r"files are not kept at 'moonshot' here.*openai, azure"):
+        upload(client, b"x", "user_data", extra_body={"custom_llm_provider": "moonshot"})
 
 
 def test_a_large_file_passes_and_a_larger_one_is_refused(
