@@ -8,7 +8,7 @@ import pytest
 
 from services.edge.model_details.cost_quote import quote
 from services.router.providers.anthropic.answers.usage import openai_usage as of_claude_as_chat
-from services.router.providers.gemini.usage import openai_usage as of_google_as_chat
+from services.router.providers.gemini.answers.usage import openai_usage as of_google_as_chat
 from services.router.providers.passed_kinds import JSON, listening
 from shared.money import pico_to_usd, usd_to_pico
 from shared.prices import PriceBook, cost_of

@@ -16,7 +16,7 @@ from services.router.providers.answers.annotations import cited_in, segments, ur
 from services.router.providers.anthropic.answers.response import to_completion
 from services.router.providers.anthropic.answers.stream import StreamTranslator
 from services.router.providers.bedrock.converse.stream import ConverseTranslator
-from services.router.providers.gemini.response import to_completion as of_gemini
+from services.router.providers.gemini.answers.response import to_completion as of_gemini
 from shared.usage import Usage
 from tests.dialect_files import as_stream, events_in
 

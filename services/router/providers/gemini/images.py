@@ -19,7 +19,7 @@ from services.router.providers.answers.rejection import InvalidField, Unsupporte
 from services.router.providers.answers.translated_json import Read, TranslatedJson
 from services.router.providers.base import AnswerReader, HttpCall, ProviderCall
 from services.router.providers.gemini.failures import reported
-from services.router.providers.gemini.request import joined
+from services.router.providers.gemini.requests.request import joined
 from services.router.providers.json_call import json_call, whole_number
 from shared.payloads.forms import BadForm, Field, read_form
 from shared.payloads.picture_sizes import USUAL, pixels_of

@@ -13,6 +13,7 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, Provide
 from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import call_headers, text_or_missing
 from services.router.providers.embeddings import EMBEDDING, EmbeddingAnswer, embedding_body
+from services.router.providers.gemini.answers.stream import GeminiTranslator
 from services.router.providers.gemini.embeddings import batch_request, batch_vectors
 from services.router.providers.gemini.failures import failure_of
 from services.router.providers.gemini.images import EDIT, GENERATION, image_call, makes_images
@@ -26,8 +27,7 @@ from services.router.providers.gemini.native import (
     native_method,
     native_reader,
 )
-from services.router.providers.gemini.request import joined, to_generate_content
-from services.router.providers.gemini.stream import GeminiTranslator
+from services.router.providers.gemini.requests.request import joined, to_generate_content
 from services.router.providers.json_body import json_body
 from services.router.providers.prepared import Prepared
 from shared.errors import CredentialMissing, GatewayError

@@ -17,9 +17,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from services.router.providers.answers.broken_answer import BrokenAnswer, ProviderStreamError, UnreadableAnswer
 from services.router.providers.answers.sse import SseParser
 from services.router.providers.answers.translated_answer import TranslatedAnswer
+from services.router.providers.gemini.answers.stream import GeminiTranslator
 from services.router.providers.gemini.failures import failure_of
-from services.router.providers.gemini.request import to_generate_content
-from services.router.providers.gemini.stream import GeminiTranslator
+from services.router.providers.gemini.requests.request import to_generate_content
 from shared.errors import GatewayError
 from shared.usage import Usage
 from tests.golden_files import golden, golden_names

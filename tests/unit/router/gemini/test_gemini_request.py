@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from services.router.providers.answers.rejection import InvalidField, Rejected, UnsupportedParameter
-from services.router.providers.gemini.request import to_generate_content
+from services.router.providers.gemini.requests.request import to_generate_content
 from tests.golden_files import golden, golden_names
 from tests.odd_json import odd_json
 

@@ -7,10 +7,10 @@ images, provider_specific_fields) are LiteLLM's.
 
 from typing import Any
 
-from services.router.providers.gemini.function_calls import tool_call
-from services.router.providers.gemini.grounding import annotations_of
-from services.router.providers.gemini.sound import joined_sound, sound_of
-from services.router.providers.gemini.usage import openai_usage
+from services.router.providers.gemini.answers.grounding import annotations_of
+from services.router.providers.gemini.answers.usage import openai_usage
+from services.router.providers.gemini.requests.function_calls import tool_call
+from services.router.providers.gemini.requests.sound import joined_sound, sound_of
 from shared.usage import Usage
 
 _FINISH_REASONS = {

@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.router.providers.answers.broken_answer import UnreadableAnswer
-from services.router.providers.gemini.failures import reported
-from services.router.providers.gemini.function_calls import tool_call
-from services.router.providers.gemini.grounding import annotations_of
-from services.router.providers.gemini.response import (
+from services.router.providers.gemini.answers.grounding import annotations_of
+from services.router.providers.gemini.answers.response import (
     blocked_choice,
     end_fields,
     finish_reason_of,
@@ -20,8 +18,10 @@ from services.router.providers.gemini.response import (
     logprobs_of,
     to_completion,
 )
-from services.router.providers.gemini.sound import sound_of, with_wav_header
-from services.router.providers.gemini.usage import openai_usage
+from services.router.providers.gemini.answers.usage import openai_usage
+from services.router.providers.gemini.failures import reported
+from services.router.providers.gemini.requests.function_calls import tool_call
+from services.router.providers.gemini.requests.sound import sound_of, with_wav_header
 from shared.usage import Usage
 from shared.usage.gemini import newest
 from shared.usage.gemini_searches import Searches

@@ -12,7 +12,7 @@ import orjson
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat.functions import call_of
 from services.router.providers.chat.thought_ids import split_thought, with_thought
-from services.router.providers.gemini.content import Parts
+from services.router.providers.gemini.requests.content import Parts
 
 _MADE_HERE = "call_"
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.router.providers.answers.rejection import InvalidField
-from services.router.providers.gemini.media import audio_part, file_part, image_part
+from services.router.providers.gemini.requests.media import audio_part, file_part, image_part
 
 Parts = list[dict[str, Any]]
 

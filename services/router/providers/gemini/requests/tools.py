@@ -8,7 +8,7 @@ from typing import Any
 from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat.functions import allowed_functions, function_of, named_function, tools_given
 from services.router.providers.gemini.abilities import Abilities
-from services.router.providers.gemini.json_schema import json_schema, old_schema
+from services.router.providers.gemini.requests.json_schema import json_schema, old_schema
 
 _OWN_TOOLS = {
     "googleSearch": "googleSearch",

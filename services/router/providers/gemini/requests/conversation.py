@@ -13,8 +13,8 @@ from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat.messages import messages_given
 from services.router.providers.chat.thought_ids import split_thought
 from services.router.providers.gemini.abilities import Abilities
-from services.router.providers.gemini.content import Parts, parts_of
-from services.router.providers.gemini.function_calls import function_call_parts, function_name_of, own_id
+from services.router.providers.gemini.requests.content import Parts, parts_of
+from services.router.providers.gemini.requests.function_calls import function_call_parts, function_name_of, own_id
 
 NEW_TEXT = "skip_thought_signature_validator"
 """Stands for a signature in calls that Gemini did not make, as its documentation says."""

@@ -5,9 +5,9 @@ from typing import Any
 from services.router.providers.answers.rejection import InvalidField, UnsupportedParameter
 from services.router.providers.chat.neutral import HINTS, NEUTRAL, asked_for
 from services.router.providers.gemini.abilities import abilities_of
-from services.router.providers.gemini.conversation import split_conversation
-from services.router.providers.gemini.generation import generation_config
-from services.router.providers.gemini.tools import choice_of, tools_of
+from services.router.providers.gemini.requests.conversation import split_conversation
+from services.router.providers.gemini.requests.generation import generation_config
+from services.router.providers.gemini.requests.tools import choice_of, tools_of
 
 _LACKED = ("logit_bias", "store", "verbosity", "prediction", "moderation", "functions", "function_call")
 _WITHOUT_COUNTERPART = {name: NEUTRAL[name] for name in _LACKED}

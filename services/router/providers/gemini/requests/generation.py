@@ -9,8 +9,8 @@ from services.router.providers.answers.rejection import InvalidField
 from services.router.providers.chat.answer_schema import answer_schema
 from services.router.providers.chat.body import max_tokens_of, number_in, texts_in
 from services.router.providers.gemini.abilities import Abilities
-from services.router.providers.gemini.json_schema import json_schema, old_schema
-from services.router.providers.gemini.thinking import thinking_of
+from services.router.providers.gemini.requests.json_schema import json_schema, old_schema
+from services.router.providers.gemini.requests.thinking import thinking_of
 
 _NUMBERS = {
     "temperature": "temperature",

@@ -1,0 +1,1 @@
+"""Answers of generateContent as chat's: `response.to_completion`, and `stream.StreamTranslator` for events."""
