@@ -58,6 +58,17 @@ sys.exit(main())
 """
 """A policy that writes a snapshot every other second."""
 
+MUTE = """
+import sys
+from services.policy.__main__ import main
+from services.policy.replies import Replies
+def sent_on(*_):
+    raise RuntimeError("nobody is told")
+Replies.sent_on = sent_on
+sys.exit(main())
+"""
+"""A policy that fails once a request is with a router."""
+
 LONG_LEASES = """
 import sys
 from services.policy.__main__ import main

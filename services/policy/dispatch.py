@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import structlog
+
 from services.policy.budgets.admission import Placed, bound_of
 from services.policy.budgets.count_input import TextTokens
 from services.policy.partitions.decision import Wanted
@@ -14,6 +16,8 @@ from shared.calls import Admit, Bound, Complete, pack
 from shared.errors import Unavailable
 from shared.identity.keys import Key
 from shared.payloads.bodies import BodyHolder
+
+log = structlog.get_logger()
 
 _NOWHERE = "-"
 
@@ -115,7 +119,11 @@ class Dispatch:
             self.give_back(held, request.request_id)
             self._replies.forget(request)
             return
-        self._replies.sent_on(request, fact)
+        try:
+            self._replies.sent_on(request, fact)
+        except Exception:
+            # Whoever called would give the hold back, and a router spends it.
+            log.exception("a request is with a router, and nobody was told", request=request.request_id)
 
     def give_back(self, partitions: Iterable[int], request_id: str) -> None:
         """The request goes no further: what it holds and has taken in these partitions is nobody's."""

@@ -24,6 +24,7 @@ from tests.nats_server import NatsServer, running_nats
 from tests.policy_service import (
     INPUT_PICO,
     LONG_LEASES,
+    MUTE,
     OUTPUT_PICO,
     PARTITIONS,
     USD,
@@ -375,6 +376,20 @@ async def test_partitions_move_to_another_process_within_five_seconds(
                 await watched.finish(answer.command, 7)
                 await until_figures(bus, token, (7, held - HELD))
     assert await admitted_twice(bus) == []
+
+
+async def test_what_fails_once_a_router_has_a_request_gives_nothing_of_its_hold_back(
+    tmp_path: Path, nats: NatsServer, bus: Bus, watched: Neighbours
+) -> None:
+    await watched.put_key(HELD)
+    with processes(tmp_path, nats, "a", code=MUTE) as (mute,):
+        await until_served(bus)
+        answer = await watched.ask(watched.request())
+        assert answer.command is not None
+        assert await figures(bus, "key") == (0, HELD)
+        await watched.finish(answer.command, HELD)
+        await until_figures(bus, "key", (HELD, 0))
+        assert "nobody was told" in mute.log.read_text()
 
 
 async def test_a_process_that_restarts_under_its_name_goes_on_at_once(
