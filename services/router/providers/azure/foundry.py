@@ -22,7 +22,7 @@ from services.router.providers.openai import OpenAIAnswer, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS, REASONING_FIELDS, is_reasoning_model
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.prepared import Prepared
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from shared.errors import GatewayError
 from shared.serving.deployments import Deployment
 
@@ -63,13 +63,8 @@ class AzureAI(PlainChat, SignsIn):
     def plain(self, deployment: Deployment) -> bool:
         return not _is_claude(deployment)
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signs_in:
-            await self._identity.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signs_in:
-            self._identity.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity | None:
+        return self._identity if self._places.of(deployment).signs_in else None
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         place = self._places.of(deployment)

@@ -20,7 +20,7 @@ from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.openai.plain_chat import extras_of
 from services.router.providers.prepared import Prepared
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from services.router.providers.speaking import SocketCall, SpeaksRealtime, socket_address, socket_headers
 from shared.errors import CredentialMissing, GatewayError
 from shared.serving.deployments import Deployment
@@ -74,13 +74,8 @@ class Azure(PlainChat, SignsIn, SpeaksRealtime):
     def takes(self, deployment: Deployment) -> frozenset[str]:
         return extras_of(self.name, deployment.priced_as)
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        if self._requests.of(deployment).signs_in:
-            await self._identity.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._requests.of(deployment).signs_in:
-            self._identity.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity | None:
+        return self._identity if self._requests.of(deployment).signs_in else None
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         request = self._requests.of(deployment)

@@ -23,7 +23,7 @@ from services.router.providers.openai import OpenAIAnswer, max_tokens_fields, ou
 from services.router.providers.openai.other_calls import other_call
 from services.router.providers.openai.paths import PATHS
 from services.router.providers.prepared import Prepared
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from shared.errors import GatewayError
 from shared.serving.deployments import Deployment
 
@@ -59,13 +59,8 @@ class BedrockMantle(PlainChat, SignsIn):
     def plain(self, deployment: Deployment) -> bool:
         return not _is_claude(deployment)
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signed:
-            await self._identity.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signed:
-            self._identity.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity | None:
+        return self._identity if self._places.of(deployment).signed else None
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if _is_claude(deployment):

@@ -32,7 +32,7 @@ from services.router.providers.embeddings import EMBEDDING, embedding_body
 from services.router.providers.one_by_one import OneByOne
 from services.router.providers.passing import SignsPassed
 from services.router.providers.prepared import Prepared
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from services.router.providers.stepping import Steps, TakesSteps
 from shared.errors import GatewayError
 from shared.ids import new_id
@@ -64,13 +64,8 @@ class Bedrock(PlainChat, SignsIn, FailsByHeader, SignsPassed, TakesSteps):
     def plain(self, deployment: Deployment) -> bool:
         return speaks_openai(model_id_of(deployment.model, deployment.priced_as))
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signed:
-            await self._identity.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signed:
-            self._identity.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity | None:
+        return self._identity if self._places.of(deployment).signed else None
 
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         if call_type == CHAT:

@@ -15,7 +15,7 @@ from services.router.providers.compatible import CompatibleProvider
 from services.router.providers.credentials import address_or_none, key_or_none, sign_in_text
 from services.router.providers.databricks.thoughts import with_thoughts
 from services.router.providers.openai.provider import OpenAICompatible
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from services.router.sign_in.tokens import Secret, TokenSignIn, databricks_token
 from shared.errors import CredentialMissing
 from shared.serving.deployments import Deployment
@@ -31,13 +31,8 @@ class Databricks(OpenAICompatible, SignsIn):
     def takes(self, deployment: Deployment) -> frozenset[str]:
         return frozenset({"thinking_blocks"}) if _thinks(deployment) else frozenset()
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        if self._is_principal(deployment):
-            await self._sign_in.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._is_principal(deployment):
-            self._sign_in.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity | None:
+        return self._sign_in if self._is_principal(deployment) else None
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         thinks = call.call_type == CHAT and _thinks(deployment)

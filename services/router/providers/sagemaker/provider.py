@@ -25,7 +25,7 @@ from services.router.providers.prepared import Prepared
 from services.router.providers.sagemaker.failures import failure_of
 from services.router.providers.sagemaker.stream import ContainerAnswer, ContainerEvents
 from services.router.providers.sagemaker.text_generation import TextGenerationTranslator, to_text_generation
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from shared.errors import GatewayError
 from shared.ids import new_id
 from shared.serving.deployments import Deployment
@@ -48,11 +48,8 @@ class SageMaker(PlainChat, SignsIn, FailsByHeader, SignsPassed):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type == CHAT
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        await self._identity.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        self._identity.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity:
+        return self._identity
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         place = self._places.of(deployment)

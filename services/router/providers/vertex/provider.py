@@ -31,7 +31,7 @@ from services.router.providers.one_by_one import OneByOne
 from services.router.providers.openai import OpenAIAnswer, outgoing_body
 from services.router.providers.openai.body import MAX_TOKENS_FIELDS
 from services.router.providers.prepared import Prepared
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from services.router.providers.stepping import Steps, TakesSteps
 from services.router.providers.vertex.hosted import Hosted, host_of, hosted_of
 from services.router.providers.vertex.token import GoogleIdentity
@@ -74,13 +74,8 @@ class Vertex(PlainChat, SignsIn, TakesSteps):
     def plain(self, deployment: Deployment) -> bool:
         return hosted_of(deployment.model).form in ("openai", "mistral")
 
-    async def sign_in(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signed:
-            await self._identity.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._places.of(deployment).signed:
-            self._identity.drop(deployment)
+    def identity_of(self, deployment: Deployment) -> Identity | None:
+        return self._identity if self._places.of(deployment).signed else None
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         place = self._places.of(deployment)

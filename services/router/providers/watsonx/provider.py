@@ -14,7 +14,7 @@ from services.router.providers.base import CHAT, AnswerReader, HttpCall, Provide
 from services.router.providers.chat.body import chat_body
 from services.router.providers.credentials import address_or_none, call_headers, key_or_none, sign_in_text
 from services.router.providers.prepared import Prepared
-from services.router.providers.signing_in import SignsIn
+from services.router.providers.signing_in import Identity, SignsIn
 from services.router.providers.watsonx.request import to_chat
 from services.router.providers.watsonx.translate import WatsonxTranslator
 from services.router.providers.watsonx.vectors import PATHS, vectors_call
@@ -48,14 +48,9 @@ class Watsonx(SignsIn):
     def serves(self, call_type: str, deployment: Deployment) -> bool:
         return call_type == CHAT or (call_type in PATHS and not deployment.model.startswith(_DEPLOYED))
 
-    async def sign_in(self, deployment: Deployment) -> None:
+    def identity_of(self, deployment: Deployment) -> Identity | None:
         self._requests.of(deployment)  # what is missing is told before anybody is asked for a token
-        if self._given_token(deployment) is None:
-            await self._sign_in.ready(deployment)
-
-    def sign_out(self, deployment: Deployment) -> None:
-        if self._given_token(deployment) is None:
-            self._sign_in.drop(deployment)
+        return self._sign_in if self._given_token(deployment) is None else None
 
     def prepare(self, call: ProviderCall, deployment: Deployment) -> tuple[HttpCall, AnswerReader]:
         self._check(deployment)
