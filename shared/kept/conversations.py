@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+AGENTS = "mistral agents"
+"""The kind, among what is passed, of what a conversation can begin with."""
+
 
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     """`tokens` are those of the last turn, which read all before it: the next reads them again. `tools` it may use."""

@@ -7,11 +7,9 @@ from services.edge.peeks.provider_tools import tool_units
 from shared.bus import Bus, BusError
 from shared.errors import Unavailable
 from shared.identity.keys import Key
-from shared.kept.conversations import begun_by, conversation_in
+from shared.kept.conversations import AGENTS, begun_by, conversation_in
 from shared.kept.owned import ANYBODY, Owned, find_owned
 from shared.kept.passed_objects import PassedObject
-
-AGENTS = "mistral agents"
 
 
 class Conversing:

@@ -7,11 +7,9 @@ import msgspec
 from services.router.job import Ending, Job, now_ms
 from shared.bus import Bus
 from shared.identity.owner_names import owner_of
-from shared.kept.conversations import Begun, Conversation, begun_by, conversation_in, encode_conversation
+from shared.kept.conversations import AGENTS, Begun, Conversation, begun_by, conversation_in, encode_conversation
 from shared.kept.owned import ANYBODY, Owned, find_owned, keep_owned
 from shared.kept.passed_objects import PassedObject, converses
-
-AGENTS = "mistral agents"
 
 
 async def keep_conversing(bus: Bus, job: Job, ending: Ending, concerned: PassedObject) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.router.providers.embeddings import Vectors, dimensions_of, foreign_fields, inputs_of
 from services.router.providers.one_by_one import each_answer
+from services.router.providers.vectors.pictures import picture_in
 from shared.usage import Usage, usage_from_gemini
 
 _SPELLINGS = {"task_type": "taskType", "output_dimensionality": "outputDimensionality", "auto_truncate": "autoTruncate"}
@@ -60,10 +61,8 @@ def multimodal_vectors(answer: dict[str, Any]) -> Vectors:
 def _multimodal(given: str) -> dict[str, Any]:
     if given.startswith("gs://"):
         return {"image": {"gcsUri": given}}
-    header, comma, data = given.partition(",")
-    if comma and header.startswith("data:image/") and header.endswith(";base64"):
-        return {"image": {"bytesBase64Encoded": data}}
-    return {"text": given}
+    picture = picture_in(given)
+    return {"text": given} if picture is None else {"image": {"bytesBase64Encoded": picture[1]}}
 
 
 def predicted_vectors(answer: dict[str, Any]) -> Vectors:
